@@ -1,0 +1,79 @@
+//! Who calls, and what they may do. The only way to an organization's id.
+
+use std::str::FromStr;
+
+use tonic::{Request, metadata::MetadataMap};
+use uuid::Uuid;
+
+use crate::{
+    error::{Error, Result},
+    repository::organizations::Organization,
+};
+
+/// What an API key may do. Each scope includes the lower ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
+pub enum Scope {
+    /// Look.
+    Read,
+    /// Change contacts, lists and preferences.
+    Write,
+    /// Set up, and what cannot be taken back.
+    Admin,
+}
+
+impl Scope {
+    /// The scope's name, as it is stored and told to callers.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Write => "write",
+            Self::Admin => "admin",
+        }
+    }
+}
+
+impl FromStr for Scope {
+    type Err = ();
+
+    fn from_str(name: &str) -> Result<Self, ()> {
+        [Self::Read, Self::Write, Self::Admin]
+            .into_iter()
+            .find(|scope| scope.name() == name)
+            .ok_or(())
+    }
+}
+
+/// Whom an API key speaks for.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    /// The organization that the key opens.
+    pub organization: Organization,
+    /// The key.
+    pub api_key_id: Uuid,
+    /// What the key may do.
+    pub scope: Scope,
+}
+
+impl Caller {
+    /// The caller of `request`, if the key has the scope that the call needs.
+    pub fn with_scope<T>(request: &Request<T>, required: Scope) -> Result<Self> {
+        let caller = request
+            .extensions()
+            .get::<Self>()
+            .ok_or(Error::ApiKeyInvalid)?;
+        if caller.scope < required {
+            return Err(Error::ScopeInsufficient {
+                required,
+                actual: caller.scope,
+            });
+        }
+        Ok(caller.clone())
+    }
+}
+
+/// The key in `authorization: Bearer <key>`.
+pub fn bearer_key(metadata: &MetadataMap) -> Option<&str> {
+    let value = metadata.get("authorization")?.to_str().ok()?;
+    let (scheme, key) = value.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then_some(key.trim())
+}

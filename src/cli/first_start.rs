@@ -1,0 +1,151 @@
+//! The first start on an empty database: something to try the service with, and the lines that do.
+
+use std::net::SocketAddr;
+
+use crate::{
+    auth::Scope,
+    domain::{
+        channel::ChannelType,
+        custom_object::{CustomProperty, Key, PropertyType},
+        name::Name,
+        phone_number::PhoneNumber,
+        property_value::{PropertyValue, Scalar},
+        violation::Invalid,
+    },
+    repository::{
+        Outcome, Repository, api_keys, channels, contact_lists, custom_objects, organizations,
+    },
+};
+
+/// The properties of the example's custom object: those of `examples/contacts.jsonl`.
+const PROPERTIES: [(&str, &str, PropertyType); 7] = [
+    ("plan", "Plan", PropertyType::Text),
+    ("orders", "Orders", PropertyType::Number),
+    ("lifetime_value", "Lifetime value", PropertyType::Float),
+    ("vip", "VIP", PropertyType::Boolean),
+    ("customer_since", "Customer since", PropertyType::Date),
+    ("interests", "Interests", PropertyType::List),
+    ("settings", "Settings", PropertyType::Map),
+];
+
+/// What the example consists of, parsed.
+struct Example {
+    channel_name: Name,
+    channel_phone: PhoneNumber,
+    list_name: Name,
+    object_key: Key,
+    object_label: Name,
+    properties: Vec<CustomProperty>,
+}
+
+impl Example {
+    fn parse() -> Result<Self, Invalid> {
+        let property = |(key, label, property_type): &(&str, &str, PropertyType)| {
+            let is_plan = *key == "plan";
+            Ok(CustomProperty {
+                key: Key::parse(key)?,
+                label: Name::parse(label)?,
+                property_type: *property_type,
+                required: is_plan,
+                default_value: is_plan
+                    .then(|| PropertyValue::Scalar(Scalar::Text("free".to_owned()))),
+            })
+        };
+        Ok(Self {
+            channel_name: Name::parse("Main number")?,
+            channel_phone: PhoneNumber::parse("+12025550100", None)?,
+            list_name: Name::parse("Newsletter")?,
+            object_key: Key::parse("customer")?,
+            object_label: Name::parse("Customer")?,
+            properties: PROPERTIES.iter().map(property).collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+/// Makes an organization with a channel, a list, a custom object and an admin key, and prints the lines to try them. To
+/// standard output and never through the log, as the key is in them.
+pub async fn make_example(
+    repository: &Repository,
+    address: SocketAddr,
+    with_tls: bool,
+) -> anyhow::Result<()> {
+    let example = Example::parse().map_err(|invalid| anyhow::anyhow!(invalid.message))?;
+    let organization = organizations::create(repository, "Example", None).await?.id;
+    let (_, key) = api_keys::create(repository, organization, Scope::Admin).await?;
+    let list = repository
+        .write(
+            (organization, example),
+            |(organization, example), transaction| {
+                Box::pin(async move {
+                    let (channel, phone) = (&example.channel_name, Some(example.channel_phone));
+                    let channel_type = ChannelType::Phone;
+                    channels::create(transaction, *organization, channel, channel_type, phone)
+                        .await?;
+                    custom_objects::create(
+                        transaction,
+                        *organization,
+                        &example.object_key,
+                        &example.object_label,
+                        &example.properties,
+                    )
+                    .await?;
+                    let name = &example.list_name;
+                    contact_lists::create(transaction, *organization, name, None)
+                        .await
+                        .map(Outcome::Commit)
+                })
+            },
+        )
+        .await?;
+
+    let list = list.id;
+    let security = if with_tls { "-insecure" } else { "-plaintext" };
+    let grpcurl = format!("grpcurl {security} -H 'authorization: Bearer {key}'");
+    let service = "contactlists.v1.ContactListService";
+    println!(
+        "\
+First start: made an organization with a channel, a contact list, a custom object and an API key (scope admin).
+The key is shown only now.
+
+  organization  {organization}
+  contact list  {list}
+  API key       {key}
+
+Add a contact to the list:
+
+{grpcurl} -d '{{\"header\": {{\"contact_list_id\": \"{list}\", \"action\": \"ACTION_ADD\"}}, \
+\"contacts\": [{{\"phone\": \"+4915123456789\", \"name\": \"Ada Example\", \"properties\": {{\"plan\": \"pro\"}}}}]}}' \
+{address} {service}/UpdateContactListContacts
+
+Send the sample, 3000 contacts in 31 messages, once and never twice:
+
+(echo '{{\"header\": {{\"contact_list_id\": \"{list}\", \"action\": \"ACTION_ADD\", \"request_id\": \
+\"{request_id}\"}}}}'; cat examples/update-messages.jsonl) | {grpcurl} -d @ {address} {service}/UpdateContactListContacts
+
+See who is on the list:
+
+{grpcurl} -d '{{\"contact_list_id\": \"{list}\"}}' {address} {service}/ListContactListContacts
+",
+        request_id = uuid::Uuid::new_v4(),
+    );
+    Ok(())
+}
+
+/// Names the commands that make an organization and a key, where an example would be open to others.
+pub fn name_commands(database_url: &str) {
+    // The URL may hold a password.
+    let is_default = database_url.starts_with("sqlite:");
+    let database = if is_default {
+        format!(" --database-url {database_url}")
+    } else {
+        " --database-url …".to_owned()
+    };
+    println!(
+        "\
+The database is empty. Make an organization and a key with:
+
+  contact-lists organization create NAME{database}
+  contact-lists api-key create --organization ID --scope admin{database}
+"
+    );
+}

@@ -1,0 +1,59 @@
+//! `contact-lists organization`.
+
+use anyhow::{Context, ensure};
+
+use super::open;
+use crate::{
+    domain::{OrganizationId, name::Name, phone_number::DefaultRegion},
+    repository::organizations,
+    settings::OrganizationCommand,
+};
+
+/// Creates, changes or lists organizations.
+pub async fn run(command: OrganizationCommand) -> anyhow::Result<()> {
+    match command {
+        OrganizationCommand::Create {
+            name,
+            default_region,
+            database,
+        } => {
+            let name = Name::parse(&name)
+                .map_err(|invalid| anyhow::anyhow!("the name {}", invalid.message))?;
+            let region = default_region.as_deref().map(checked_region).transpose()?;
+            let repository = open(&database).await?;
+            let organization = organizations::create(&repository, name.as_str(), region).await?;
+            println!("{}", organization.id);
+        }
+        OrganizationCommand::Update {
+            id,
+            default_region,
+            database,
+        } => {
+            let region = match default_region.as_str() {
+                "" => None,
+                code => Some(checked_region(code)?),
+            };
+            let repository = open(&database).await?;
+            organizations::set_default_region(&repository, OrganizationId(id), region)
+                .await
+                .context("cannot change the organization")?;
+            println!("{id}");
+        }
+        OrganizationCommand::List { database } => {
+            let repository = open(&database).await?;
+            for organization in organizations::all(&repository).await? {
+                let region = organization.default_region_code.as_deref().unwrap_or("-");
+                println!("{}\t{region}\t{}", organization.id, organization.name);
+            }
+        }
+    }
+    Ok(())
+}
+
+fn checked_region(code: &str) -> anyhow::Result<&str> {
+    ensure!(
+        DefaultRegion::parse(code).is_some(),
+        "{code} is not a region: give an ISO 3166 alpha-2 code such as US"
+    );
+    Ok(code)
+}

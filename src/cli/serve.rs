@@ -1,0 +1,33 @@
+//! `contact-lists serve`.
+
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::first_start;
+use crate::{repository::organizations, server::Server, settings::ServeSettings, telemetry};
+
+/// Serves until SIGINT or SIGTERM.
+pub async fn run(settings: ServeSettings) -> anyhow::Result<()> {
+    telemetry::start(settings.log_format, &settings.log)?;
+    let with_tls = settings.tls_certificate.is_some();
+    let database_url = settings.database.database_url.clone();
+    let server = Server::bind(settings).await?;
+    let address = server.local_addr()?;
+    if organizations::all(server.repository()).await?.is_empty() {
+        if address.ip().is_loopback() {
+            first_start::make_example(server.repository(), address, with_tls).await?;
+        } else {
+            first_start::name_commands(&database_url);
+        }
+    }
+    println!("listening on {address}");
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    server
+        .serve(async move {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+        })
+        .await
+}

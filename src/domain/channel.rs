@@ -1,0 +1,69 @@
+//! Channels: what an organization sends messages from.
+
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::phone_number::PhoneNumber;
+
+/// The most channels that an organization may have.
+pub const MAX_CHANNELS: usize = 1000;
+
+/// A channel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Channel {
+    /// The id.
+    pub id: Uuid,
+    /// The name.
+    pub name: String,
+    /// The kind of channel.
+    pub channel_type: ChannelType,
+    /// The phone number, unique among the organization's channels.
+    pub phone: Option<PhoneNumber>,
+    /// When the channel was created.
+    pub create_time: OffsetDateTime,
+    /// When the channel last changed.
+    pub update_time: OffsetDateTime,
+}
+
+/// The kinds of channel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ChannelType {
+    /// Text messages and calls.
+    Phone,
+    /// Email.
+    Email,
+    /// Fax.
+    Fax,
+}
+
+impl ChannelType {
+    /// The type's name, as it is stored.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Phone => "phone",
+            Self::Email => "email",
+            Self::Fax => "fax",
+        }
+    }
+
+    /// Takes what a type was stored as.
+    pub fn stored(name: &str) -> Option<Self> {
+        [Self::Phone, Self::Email, Self::Fax]
+            .into_iter()
+            .find(|channel_type| channel_type.name() == name)
+    }
+
+    /// Whether such a channel must have a phone number.
+    pub fn needs_phone(self) -> bool {
+        matches!(self, Self::Phone | Self::Fax)
+    }
+}
+
+/// How a caller names a channel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ChannelReference {
+    /// By its id.
+    Id(Uuid),
+    /// By its phone number.
+    Phone(PhoneNumber),
+}

@@ -1,0 +1,172 @@
+//! Contacts: what is stored of a person, and what a caller says about one.
+
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::{
+    birth_date::BirthDate, email::Email, language::Language, phone_number::PhoneNumber,
+    property_value::PropertyChanges, text::Text,
+};
+
+/// The most bytes that an encoded contact may have.
+pub const MAX_ENCODED_BYTES: usize = 64 * 1024;
+
+/// A stored person.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Contact {
+    /// The id.
+    pub id: Uuid,
+    /// The phone number, unique in the organization.
+    pub phone: PhoneNumber,
+    /// What else is known.
+    pub fields: ContactFields,
+    /// When the contact was created.
+    #[serde(with = "time::serde::timestamp::microseconds")]
+    pub create_time: OffsetDateTime,
+    /// When the contact's fields or properties last changed.
+    #[serde(with = "time::serde::timestamp::microseconds")]
+    pub update_time: OffsetDateTime,
+}
+
+/// The fields of a contact that may be absent.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct ContactFields {
+    /// The id in the caller's own system, unique in the organization.
+    pub external_id: Option<Text>,
+    /// The email address.
+    pub email: Option<Email>,
+    /// The full name.
+    pub name: Option<Text>,
+    /// The preferred language.
+    pub language: Option<Language>,
+    /// The channel that messages are sent from by default.
+    pub default_channel_id: Option<Uuid>,
+    /// The postal address.
+    pub address: Option<Address>,
+    /// The date of birth.
+    pub birth_date: Option<BirthDate>,
+}
+
+/// A postal address with at least one part.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Address {
+    /// The first line.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub address_line_one: String,
+    /// The second line.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub address_line_two: String,
+    /// The city.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub city: String,
+    /// The state.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub state: String,
+    /// The postal code.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub post_code: String,
+    /// The country.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub country: String,
+}
+
+/// What a caller says about a field: `None` keeps what is stored, `Some(None)` clears it, `Some(Some(_))` sets it.
+pub type Change<T> = Option<Option<T>>;
+
+/// What a caller says about a contact, all of it valid by itself.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ContactChanges {
+    /// The phone number that the contact has or gets.
+    pub phone: PhoneNumber,
+    /// See [`ContactFields::external_id`].
+    #[serde(with = "change")]
+    pub external_id: Change<Text>,
+    /// See [`ContactFields::email`].
+    #[serde(with = "change")]
+    pub email: Change<Email>,
+    /// See [`ContactFields::name`].
+    #[serde(with = "change")]
+    pub name: Change<Text>,
+    /// See [`ContactFields::language`].
+    #[serde(with = "change")]
+    pub language: Change<Language>,
+    /// See [`ContactFields::default_channel_id`].
+    #[serde(with = "change")]
+    pub default_channel_id: Change<Uuid>,
+    /// See [`ContactFields::address`].
+    #[serde(with = "change")]
+    pub address: Change<Address>,
+    /// See [`ContactFields::birth_date`].
+    #[serde(with = "change")]
+    pub birth_date: Change<BirthDate>,
+    /// The record's changes; empty if none were given.
+    pub properties: PropertyChanges,
+}
+
+impl ContactChanges {
+    /// The external_id to look the contact up by, if there is one.
+    pub fn given_external_id(&self) -> Option<&Text> {
+        self.external_id.as_ref()?.as_ref()
+    }
+
+    /// Adds what a later message says about the same contact: it wins field by field, and property by property.
+    pub fn fold(&mut self, later: Self) {
+        self.external_id = later.external_id.or(self.external_id.take());
+        self.email = later.email.or(self.email.take());
+        self.name = later.name.or(self.name.take());
+        self.language = later.language.or(self.language.take());
+        self.default_channel_id = later.default_channel_id.or(self.default_channel_id.take());
+        self.address = later.address.or(self.address.take());
+        self.birth_date = later.birth_date.or(self.birth_date.take());
+        self.properties.extend(later.properties);
+    }
+
+    /// What `fields` become. The record is not a field: see [`super::custom_object::CustomObject::merge`].
+    pub fn apply_to(&self, fields: &mut ContactFields) {
+        fn set<T: Clone>(field: &mut Option<T>, change: &Change<T>) {
+            if let Some(value) = change {
+                field.clone_from(value);
+            }
+        }
+        set(&mut fields.external_id, &self.external_id);
+        set(&mut fields.email, &self.email);
+        set(&mut fields.name, &self.name);
+        set(&mut fields.language, &self.language);
+        set(&mut fields.default_channel_id, &self.default_channel_id);
+        set(&mut fields.address, &self.address);
+        set(&mut fields.birth_date, &self.birth_date);
+    }
+}
+
+/// Tells `None` from `Some(None)`, which JSON alone does not: absent is an empty list.
+mod change {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer, de::DeserializeOwned};
+
+    use super::Change;
+
+    pub fn serialize<S: Serializer, T: Serialize>(
+        change: &Change<T>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        change.as_slice().serialize(serializer)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>, T: DeserializeOwned>(
+        deserializer: D,
+    ) -> Result<Change<T>, D::Error> {
+        Ok(Vec::<Option<T>>::deserialize(deserializer)?.pop())
+    }
+}
+
+/// How a caller names a contact.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum ContactReference {
+    /// By its id.
+    Id(Uuid),
+    /// By its phone number.
+    Phone(PhoneNumber),
+    /// By its external_id.
+    ExternalId(Text),
+}

@@ -1,0 +1,90 @@
+//! Contact lists.
+
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::violation::{Invalid, Reason};
+
+/// A static, named set of contacts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ContactList {
+    /// The id.
+    pub id: Uuid,
+    /// The name, unique among the organization's lists that are not deleted.
+    pub name: String,
+    /// The color to show the list in.
+    pub color: Option<Color>,
+    /// The state.
+    pub state: ListState,
+    /// How many contacts are on the list.
+    pub contact_count: i64,
+    /// When the list was created.
+    #[serde(with = "time::serde::timestamp::microseconds")]
+    pub create_time: OffsetDateTime,
+    /// When the list's name, color or state last changed.
+    #[serde(with = "time::serde::timestamp::microseconds")]
+    pub update_time: OffsetDateTime,
+}
+
+/// The states of a contact list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ListState {
+    /// In use.
+    Active,
+    /// Put away.
+    Archived,
+    /// Gone for good.
+    Deleted,
+}
+
+impl ListState {
+    /// Takes what a state was stored as.
+    pub fn stored(name: &str) -> Option<Self> {
+        [Self::Active, Self::Archived, Self::Deleted]
+            .into_iter()
+            .find(|state| state.name() == name)
+    }
+
+    /// The state's name, as it is stored and told to callers.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Archived => "archived",
+            Self::Deleted => "deleted",
+        }
+    }
+}
+
+/// A color, "#rrggbb".
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Color(String);
+
+impl Color {
+    /// Parses `color`; `None` if it is empty.
+    pub fn parse(color: &str) -> Result<Option<Self>, Invalid> {
+        if color.is_empty() {
+            return Ok(None);
+        }
+        let digits = color.strip_prefix('#').unwrap_or_default();
+        if digits.len() != 6 || !digits.chars().all(|c| c.is_ascii_hexdigit()) {
+            return Err(Invalid::new(
+                Reason::FieldInvalid,
+                "must be \"#rrggbb\" in hexadecimal digits",
+            ));
+        }
+        Ok(Some(Self(color.to_owned())))
+    }
+
+    /// Takes what a parsed color was stored as.
+    pub fn stored(color: String) -> Self {
+        Self(color)
+    }
+
+    /// The color.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}

@@ -1,0 +1,242 @@
+//! Custom objects: an organization's own record types, and the rules for their values.
+
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use time::{Date, OffsetDateTime, macros::format_description};
+use uuid::Uuid;
+
+use super::{
+    name::Name,
+    property_value::{Properties, PropertyChanges, PropertyValue, Scalar, WHOLE_NUMBER_LIMIT},
+    violation::{Invalid, Reason, Violation},
+};
+
+/// The most properties that a custom object may have.
+pub const MAX_PROPERTIES: usize = 200;
+
+/// An organization's own record type for contacts.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CustomObject {
+    /// The id.
+    pub id: Uuid,
+    /// The key, unique in the organization.
+    pub key: String,
+    /// The name that people see.
+    pub label: String,
+    /// The properties, in the order in which they were added.
+    pub properties: Vec<CustomProperty>,
+    /// When the object was created.
+    pub create_time: OffsetDateTime,
+}
+
+/// A typed key of a custom object.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CustomProperty {
+    /// The key, unique in the object.
+    pub key: Key,
+    /// The name that people see.
+    pub label: Name,
+    /// The type of its values.
+    pub property_type: PropertyType,
+    /// Whether every record has a value.
+    pub required: bool,
+    /// What a record gets when it is created without a value.
+    pub default_value: Option<PropertyValue>,
+}
+
+/// A key of an object or a property: 1 to 64 of a to z, 0 to 9 and "_", beginning with a letter.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Key(String);
+
+impl Key {
+    /// Parses `key`.
+    pub fn parse(key: &str) -> Result<Self, Invalid> {
+        if key.is_empty() {
+            return Err(Invalid::new(Reason::FieldRequired, "must not be empty"));
+        }
+        let well_formed = (1..=64).contains(&key.len())
+            && key.starts_with(|c: char| c.is_ascii_lowercase())
+            && key
+                .chars()
+                .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
+        if !well_formed {
+            return Err(Invalid::new(
+                Reason::FieldInvalid,
+                "must be 1 to 64 of a to z, 0 to 9 and \"_\", beginning with a letter",
+            ));
+        }
+        Ok(Self(key.to_owned()))
+    }
+
+    /// The key.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// The types of a property's values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PropertyType {
+    /// A string.
+    Text,
+    /// A whole number of less than 2^53.
+    Number,
+    /// A finite number.
+    Float,
+    /// True or false.
+    Boolean,
+    /// A real date, "YYYY-MM-DD".
+    Date,
+    /// A list of scalars.
+    List,
+    /// A map of scalars.
+    Map,
+}
+
+impl PropertyType {
+    const NAMES: [(Self, &str); 7] = [
+        (Self::Text, "text"),
+        (Self::Number, "number"),
+        (Self::Float, "float"),
+        (Self::Boolean, "boolean"),
+        (Self::Date, "date"),
+        (Self::List, "list"),
+        (Self::Map, "map"),
+    ];
+
+    /// The type's name, as it is stored and told to callers.
+    pub fn name(self) -> &'static str {
+        Self::NAMES
+            .iter()
+            .find(|(property_type, _)| *property_type == self)
+            .map_or("", |(_, name)| name)
+    }
+
+    /// Whether `value` is one of this type.
+    pub fn admits(self, value: &PropertyValue) -> bool {
+        match (self, value) {
+            (Self::Text, PropertyValue::Scalar(Scalar::Text(_)))
+            | (Self::Float, PropertyValue::Scalar(Scalar::Number(_)))
+            | (Self::Boolean, PropertyValue::Scalar(Scalar::Boolean(_)))
+            | (Self::List, PropertyValue::List(_))
+            | (Self::Map, PropertyValue::Map(_)) => true,
+            (Self::Number, PropertyValue::Scalar(Scalar::Number(number))) => {
+                number.fract() == 0.0 && number.abs() < WHOLE_NUMBER_LIMIT
+            }
+            (Self::Date, PropertyValue::Scalar(Scalar::Text(text))) => is_date(text),
+            _ => false,
+        }
+    }
+}
+
+impl FromStr for PropertyType {
+    type Err = ();
+
+    fn from_str(name: &str) -> Result<Self, ()> {
+        Self::NAMES
+            .iter()
+            .find(|(_, known)| *known == name)
+            .map(|(property_type, _)| *property_type)
+            .ok_or(())
+    }
+}
+
+/// The path of a property in a contact. A text that cannot be a key may hold anything, so it is not repeated.
+pub fn property_path(key: &str) -> String {
+    match Key::parse(key) {
+        Ok(_) => format!("properties.{key}"),
+        Err(_) => "properties".to_owned(),
+    }
+}
+
+fn is_date(text: &str) -> bool {
+    text.len() == "YYYY-MM-DD".len()
+        && text.starts_with(|c: char| c.is_ascii_digit())
+        && Date::parse(text, format_description!("[year]-[month]-[day]")).is_ok()
+}
+
+impl CustomObject {
+    /// Checks what a contact says about its record, and adds to `violations` what is wrong.
+    pub fn check(&self, changes: &PropertyChanges, violations: &mut Vec<Violation>) {
+        for (key, value) in changes {
+            let field = || property_path(key);
+            let Some(property) = self.property(key) else {
+                violations.push(Violation::new(
+                    Reason::PropertyUnknown,
+                    field(),
+                    "the custom object has no such property",
+                ));
+                continue;
+            };
+            match value {
+                None if property.required => violations.push(Violation::new(
+                    Reason::PropertyRequired,
+                    field(),
+                    "is required and cannot be cleared",
+                )),
+                Some(value) if !property.property_type.admits(value) => {
+                    violations.push(Violation::new(
+                        Reason::PropertyTypeMismatch,
+                        field(),
+                        format!("must be of type {}", property.property_type.name()),
+                    ));
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// The record that `changes` make of a stored one. A new record takes the defaults of keys that are not given; keys
+    /// that are required and end without a value are violations.
+    pub fn merge(
+        &self,
+        stored: Option<&Properties>,
+        changes: &PropertyChanges,
+    ) -> Result<Properties, Vec<Violation>> {
+        let mut record = match stored {
+            Some(stored) => stored.clone(),
+            None => self.defaults(),
+        };
+        for (key, value) in changes {
+            match value {
+                Some(value) => record.insert(key.clone(), value.clone()),
+                None => record.remove(key),
+            };
+        }
+        let missing: Vec<_> = self
+            .properties
+            .iter()
+            .filter(|property| property.required && !record.contains_key(property.key.as_str()))
+            .map(|property| {
+                Violation::new(
+                    Reason::PropertyRequired,
+                    property_path(property.key.as_str()),
+                    "is required and has no default",
+                )
+            })
+            .collect();
+        if missing.is_empty() {
+            Ok(record)
+        } else {
+            Err(missing)
+        }
+    }
+
+    fn property(&self, key: &str) -> Option<&CustomProperty> {
+        self.properties
+            .iter()
+            .find(|property| property.key.as_str() == key)
+    }
+
+    fn defaults(&self) -> Properties {
+        self.properties
+            .iter()
+            .filter_map(|property| {
+                let value = property.default_value.clone()?;
+                Some((property.key.as_str().to_owned(), value))
+            })
+            .collect()
+    }
+}

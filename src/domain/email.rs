@@ -1,0 +1,41 @@
+//! Email addresses (RFC 5321 and 5322).
+
+use email_address::{EmailAddress, Options};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    text,
+    violation::{Invalid, Reason},
+};
+
+/// An email address of at most 255 characters, kept as given.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Email(String);
+
+impl Email {
+    /// Parses `email`; `None` if it is empty.
+    pub fn parse(email: String) -> Result<Option<Self>, Invalid> {
+        if email.is_empty() {
+            return Ok(None);
+        }
+        text::check(&email)?;
+        let options = Options::default()
+            .with_required_tld()
+            .without_display_text()
+            .without_domain_literal();
+        EmailAddress::parse_with_options(&email, options)
+            .map_err(|_| Invalid::new(Reason::EmailInvalid, "is not a valid email address"))?;
+        Ok(Some(Self(email)))
+    }
+
+    /// Takes what a parsed address was stored as.
+    pub fn stored(email: String) -> Self {
+        Self(email)
+    }
+
+    /// The address.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}

@@ -1,0 +1,37 @@
+//! Languages (BCP 47, RFC 5646).
+
+use oxilangtag::LanguageTag;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    text,
+    violation::{Invalid, Reason},
+};
+
+/// A well-formed language tag, kept as given.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Language(String);
+
+impl Language {
+    /// Parses `language`; `None` if it is empty.
+    pub fn parse(language: String) -> Result<Option<Self>, Invalid> {
+        if language.is_empty() {
+            return Ok(None);
+        }
+        text::check(&language)?;
+        LanguageTag::parse(language.as_str())
+            .map_err(|_| Invalid::new(Reason::LanguageInvalid, "is not a BCP 47 language tag"))?;
+        Ok(Some(Self(language)))
+    }
+
+    /// Takes what a parsed tag was stored as.
+    pub fn stored(language: String) -> Self {
+        Self(language)
+    }
+
+    /// The tag.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}

@@ -1,0 +1,24 @@
+//! Communication preferences.
+
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+/// The channel id under which an opt-out of all channels, present and later, is kept.
+pub const ALL_CHANNELS: Uuid = Uuid::nil();
+
+/// Whether a contact is opted in to or out of a channel, since when, and who said so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Preference {
+    /// The contact's id.
+    pub contact_id: Uuid,
+    /// The channel's id, or [`ALL_CHANNELS`].
+    pub channel_id: Uuid,
+    /// True: opted in. False: opted out.
+    pub opted_in: bool,
+    /// Since when.
+    pub change_time: OffsetDateTime,
+    /// The API key that said so.
+    pub api_key_id: Uuid,
+    /// The update that said so, if it was one.
+    pub update_id: Option<Uuid>,
+}

@@ -1,0 +1,48 @@
+//! Values of custom properties.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize, Serializer};
+
+/// The values of a record, by the properties' keys.
+pub type Properties = BTreeMap<String, PropertyValue>;
+
+/// What a caller says about a record, by the properties' keys: a value sets, `None` clears.
+pub type PropertyChanges = BTreeMap<String, Option<PropertyValue>>;
+
+/// A value of a custom property.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum PropertyValue {
+    /// A text, number, float, boolean or date.
+    Scalar(Scalar),
+    /// A list.
+    List(Vec<Scalar>),
+    /// A map.
+    Map(BTreeMap<String, Scalar>),
+}
+
+/// A value without parts.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Scalar {
+    /// True or false.
+    Boolean(bool),
+    /// A finite number.
+    #[serde(serialize_with = "serialize_number")]
+    Number(f64),
+    /// A string without U+0000.
+    Text(String),
+}
+
+/// 2^53: from here on a 64-bit float no longer tells all whole numbers apart.
+pub const WHOLE_NUMBER_LIMIT: f64 = 9_007_199_254_740_992.0;
+
+/// Writes whole numbers without a fraction, so that what people read in the database is what was sent.
+fn serialize_number<S: Serializer>(number: &f64, serializer: S) -> Result<S::Ok, S::Error> {
+    if number.fract() == 0.0 && number.abs() < WHOLE_NUMBER_LIMIT {
+        serializer.serialize_i64(*number as i64)
+    } else {
+        serializer.serialize_f64(*number)
+    }
+}

@@ -1,0 +1,134 @@
+//! API keys: `cl_<organization's id>_<256 random bits>`, of which only a SHA-256 is stored.
+
+use sea_orm::{
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter,
+    QueryOrder,
+};
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::{Repository, entity::api_key, entity::organization, organizations::Organization};
+use crate::{
+    auth::{Caller, Scope},
+    domain::{OrganizationId, now},
+    error::{Error, Result},
+};
+
+const PREFIX: &str = "cl_";
+
+/// A key, without what opens the door.
+#[derive(Debug, Clone)]
+pub struct ApiKey {
+    /// The id.
+    pub id: Uuid,
+    /// What the key may do.
+    pub scope: Scope,
+    /// Whether it is refused.
+    pub disabled: bool,
+    /// When it was made.
+    pub create_time: OffsetDateTime,
+}
+
+/// Makes a key. The second value is the key itself, which is shown once and never stored.
+pub async fn create(
+    repository: &Repository,
+    organization: OrganizationId,
+    scope: Scope,
+) -> Result<(ApiKey, String)> {
+    organization::Entity::find_by_id(organization.0)
+        .one(repository.db())
+        .await?
+        .ok_or_else(|| Error::not_found("organization", organization))?;
+    let mut secret = [0; 32];
+    getrandom::fill(&mut secret)
+        .map_err(|failure| Error::internal(anyhow::anyhow!("no random bits: {failure}")))?;
+    let secret: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
+    let key = format!("{PREFIX}{}_{secret}", organization.0.simple());
+    let model = api_key::ActiveModel {
+        organization_id: Set(organization.0),
+        id: Set(Uuid::now_v7()),
+        key_hash: Set(hash(&key)),
+        scope: Set(scope.name().to_owned()),
+        disabled: Set(false),
+        create_time: Set(now()),
+    };
+    let model = model.insert(repository.db()).await?;
+    Ok((model.try_into()?, key))
+}
+
+/// The keys of an organization, ordered by id.
+pub async fn all(repository: &Repository, organization: OrganizationId) -> Result<Vec<ApiKey>> {
+    let models = api_key::Entity::find()
+        .filter(api_key::Column::OrganizationId.eq(organization.0))
+        .order_by_asc(api_key::Column::Id)
+        .all(repository.db())
+        .await?;
+    models.into_iter().map(ApiKey::try_from).collect()
+}
+
+/// Disables a key, or enables it again.
+pub async fn set_disabled(
+    repository: &Repository,
+    organization: OrganizationId,
+    id: Uuid,
+    disabled: bool,
+) -> Result<ApiKey> {
+    let model = api_key::Entity::find_by_id((organization.0, id))
+        .one(repository.db())
+        .await?
+        .ok_or_else(|| Error::not_found("api_key", id))?;
+    let mut model = model.into_active_model();
+    model.disabled = Set(disabled);
+    model.update(repository.db()).await?.try_into()
+}
+
+/// Who a key opens the door for. Fails the same way for every key that opens none.
+pub async fn authenticate(repository: &Repository, key: &str) -> Result<Caller> {
+    let organization = organization_of(key).ok_or(Error::ApiKeyInvalid)?;
+    let hash = hash(key);
+    let model = api_key::Entity::find()
+        .filter(api_key::Column::OrganizationId.eq(organization.0))
+        .filter(api_key::Column::KeyHash.eq(hash.as_slice()))
+        .one(repository.db())
+        .await?
+        .filter(|model| model.key_hash.ct_eq(&hash).into())
+        .filter(|model| !model.disabled)
+        .ok_or(Error::ApiKeyInvalid)?;
+    let organization = organization::Entity::find_by_id(organization.0)
+        .one(repository.db())
+        .await?
+        .ok_or(Error::ApiKeyInvalid)?;
+    let api_key = ApiKey::try_from(model)?;
+    Ok(Caller {
+        organization: Organization::from(organization),
+        api_key_id: api_key.id,
+        scope: api_key.scope,
+    })
+}
+
+fn organization_of(key: &str) -> Option<OrganizationId> {
+    let (organization, _) = key.strip_prefix(PREFIX)?.split_once('_')?;
+    Uuid::parse_str(organization).ok().map(OrganizationId)
+}
+
+fn hash(key: &str) -> Vec<u8> {
+    Sha256::digest(key).to_vec()
+}
+
+impl TryFrom<api_key::Model> for ApiKey {
+    type Error = Error;
+
+    fn try_from(model: api_key::Model) -> Result<Self> {
+        Ok(Self {
+            id: model.id,
+            scope: model
+                .scope
+                .parse()
+                .map_err(|()| Error::internal(anyhow::anyhow!("a stored scope is unknown")))?,
+            disabled: model.disabled,
+            create_time: model.create_time,
+        })
+    }
+}

@@ -1,0 +1,220 @@
+//! Contact lists.
+
+use sea_orm::{
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter,
+    QueryOrder, QuerySelect, sea_query::LockType,
+};
+use uuid::Uuid;
+
+use super::{Transaction, entity::contact_list};
+use crate::{
+    domain::{
+        OrganizationId,
+        contact_list::{Color, ContactList, ListState},
+        name::Name,
+        now,
+    },
+    error::{Error, Result},
+};
+
+/// Which lists to list.
+pub struct ListFilter {
+    /// Those in this state; without one, all but the deleted ones.
+    pub state: Option<ListState>,
+    /// Those whose name begins with this, byte by byte.
+    pub name_prefix: String,
+}
+
+/// Creates an empty, active list.
+pub async fn create(
+    transaction: &Transaction,
+    organization: OrganizationId,
+    name: &Name,
+    color: Option<Color>,
+) -> Result<ContactList> {
+    refuse_taken_name(transaction, organization, None, name.as_str()).await?;
+    let now = now();
+    let list = ContactList {
+        id: Uuid::now_v7(),
+        name: name.as_str().to_owned(),
+        color,
+        state: ListState::Active,
+        contact_count: 0,
+        create_time: now,
+        update_time: now,
+    };
+    active_model(organization, &list)
+        .insert(transaction.db())
+        .await?;
+    Ok(list)
+}
+
+/// Finds a list by its id.
+pub async fn find(
+    db: &impl ConnectionTrait,
+    organization: OrganizationId,
+    id: Uuid,
+) -> Result<Option<ContactList>> {
+    contact_list::Entity::find_by_id((organization.0, id))
+        .one(db)
+        .await?
+        .map(ContactList::try_from)
+        .transpose()
+}
+
+/// Finds a list by its id, and locks it until the commit: updates of one list act one after another.
+pub async fn lock(
+    transaction: &Transaction,
+    organization: OrganizationId,
+    id: Uuid,
+) -> Result<Option<ContactList>> {
+    contact_list::Entity::find_by_id((organization.0, id))
+        .lock(LockType::Update)
+        .one(transaction.db())
+        .await?
+        .map(ContactList::try_from)
+        .transpose()
+}
+
+/// At most `limit` lists with an id above `after`, ordered by id.
+pub async fn page(
+    db: &impl ConnectionTrait,
+    organization: OrganizationId,
+    filter: &ListFilter,
+    after: Uuid,
+    limit: u64,
+) -> Result<Vec<ContactList>> {
+    let mut query = contact_list::Entity::find()
+        .filter(contact_list::Column::OrganizationId.eq(organization.0))
+        .filter(contact_list::Column::Id.gt(after));
+    query = match filter.state {
+        Some(state) => query.filter(contact_list::Column::State.eq(state.name())),
+        None => query.filter(contact_list::Column::State.ne(ListState::Deleted.name())),
+    };
+    if !filter.name_prefix.is_empty() {
+        query = query.filter(contact_list::Column::Name.gte(&filter.name_prefix));
+        if let Some(end) = prefix_end(&filter.name_prefix) {
+            query = query.filter(contact_list::Column::Name.lt(end));
+        }
+    }
+    let models = query
+        .order_by_asc(contact_list::Column::Id)
+        .limit(limit)
+        .all(db)
+        .await?;
+    models.into_iter().map(ContactList::try_from).collect()
+}
+
+/// Writes a list's name, color, state and time.
+pub async fn update(
+    transaction: &Transaction,
+    organization: OrganizationId,
+    list: &ContactList,
+) -> Result<()> {
+    if list.state != ListState::Deleted {
+        refuse_taken_name(transaction, organization, Some(list.id), &list.name).await?;
+    }
+    let model = contact_list::ActiveModel {
+        organization_id: Set(organization.0),
+        id: Set(list.id),
+        name: Set(list.name.clone()),
+        color: Set(list.color.as_ref().map(|color| color.as_str().to_owned())),
+        state: Set(list.state.name().to_owned()),
+        update_time: Set(list.update_time),
+        ..Default::default()
+    };
+    model.update(transaction.db()).await?;
+    Ok(())
+}
+
+/// Writes how many contacts a list has.
+pub async fn set_contact_count(
+    transaction: &Transaction,
+    organization: OrganizationId,
+    list: &ContactList,
+) -> Result<()> {
+    let model = contact_list::ActiveModel {
+        organization_id: Set(organization.0),
+        id: Set(list.id),
+        contact_count: Set(list.contact_count),
+        ..Default::default()
+    };
+    model.update(transaction.db()).await?;
+    Ok(())
+}
+
+async fn refuse_taken_name(
+    transaction: &Transaction,
+    organization: OrganizationId,
+    except: Option<Uuid>,
+    name: &str,
+) -> Result<()> {
+    let holder = contact_list::Entity::find()
+        .filter(contact_list::Column::OrganizationId.eq(organization.0))
+        .filter(contact_list::Column::Name.eq(name))
+        .filter(contact_list::Column::State.ne(ListState::Deleted.name()))
+        .one(transaction.db())
+        .await?;
+    match holder {
+        Some(holder) if Some(holder.id) != except => Err(Error::AlreadyExists {
+            resource_type: "contact_list",
+            field: "name",
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// The first text after all that begin with `prefix`, in the order of bytes; none if there is no such text.
+fn prefix_end(prefix: &str) -> Option<String> {
+    let mut end = prefix.to_owned();
+    while let Some(last) = end.pop() {
+        if let Some(next) = (last..=char::MAX).nth(1) {
+            end.push(next);
+            return Some(end);
+        }
+    }
+    None
+}
+
+fn active_model(organization: OrganizationId, list: &ContactList) -> contact_list::ActiveModel {
+    contact_list::ActiveModel {
+        organization_id: Set(organization.0),
+        id: Set(list.id),
+        name: Set(list.name.clone()),
+        color: Set(list.color.as_ref().map(|color| color.as_str().to_owned())),
+        state: Set(list.state.name().to_owned()),
+        contact_count: Set(list.contact_count),
+        create_time: Set(list.create_time),
+        update_time: Set(list.update_time),
+    }
+}
+
+impl TryFrom<contact_list::Model> for ContactList {
+    type Error = Error;
+
+    fn try_from(model: contact_list::Model) -> Result<Self> {
+        Ok(Self {
+            id: model.id,
+            name: model.name,
+            color: model.color.map(Color::stored),
+            state: ListState::stored(&model.state)
+                .ok_or_else(|| Error::internal(anyhow::anyhow!("a stored state is unknown")))?,
+            contact_count: model.contact_count,
+            create_time: model.create_time,
+            update_time: model.update_time,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_prefix_ends_before_the_next_text() {
+        assert_eq!(prefix_end("ab"), Some("ac".to_owned()));
+        assert_eq!(prefix_end("a\u{10ffff}"), Some("b".to_owned()));
+        assert_eq!(prefix_end("a\u{d7ff}"), Some("a\u{e000}".to_owned()));
+        assert_eq!(prefix_end("\u{10ffff}"), None);
+    }
+}

@@ -1,0 +1,15 @@
+//! SeaORM's entities, a file per table. The columns are explained in the migrations.
+#![allow(missing_docs)]
+
+pub mod api_key;
+pub mod channel;
+pub mod communication_preference;
+pub mod contact;
+pub mod contact_list;
+pub mod contact_list_contact;
+pub mod contact_list_update;
+pub mod custom_object;
+pub mod custom_object_record;
+pub mod custom_property;
+pub mod opted_out_number;
+pub mod organization;

@@ -1,0 +1,235 @@
+//! Where everything is kept: SQLite or PostgreSQL, through SeaORM. Every function takes the organization first.
+
+pub mod api_keys;
+pub mod bulk;
+pub mod channels;
+pub mod contact_lists;
+pub mod contacts;
+pub mod custom_objects;
+pub mod entity;
+mod failure;
+pub mod migration;
+pub mod opted_out_numbers;
+pub mod organizations;
+pub mod preferences;
+pub mod rows;
+pub mod updates;
+
+use std::{sync::Arc, time::Duration};
+
+use futures_util::future::BoxFuture;
+use sea_orm::{
+    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend,
+    SqliteTransactionMode, TransactionOptions, TransactionTrait,
+};
+use sea_orm_migration::MigratorTrait;
+use sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+use crate::error::{Error, Result};
+
+/// How often a transaction that lost a race is run again.
+const MAX_ATTEMPTS: u32 = 8;
+
+/// The longest wait for a connection of the pool.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long SQLite waits for another process that writes.
+const SQLITE_BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A database, its connection pool, and on SQLite the queue of its writers. Cheap to clone.
+#[derive(Clone)]
+pub struct Repository {
+    db: DatabaseConnection,
+    /// SQLite has one writer at a time: ours wait here in the order in which they came.
+    sqlite_writer: Option<Arc<Semaphore>>,
+}
+
+/// What a transaction is done with: its connection, and whether its caller is still there.
+pub struct Transaction {
+    db: DatabaseTransaction,
+    caller_left: CancellationToken,
+}
+
+impl Transaction {
+    /// The connection.
+    pub fn db(&self) -> &DatabaseTransaction {
+        &self.db
+    }
+
+    /// Which database this is.
+    pub fn backend(&self) -> DbBackend {
+        self.db.get_database_backend()
+    }
+
+    /// Fails if the caller has left, so that long work ends early.
+    pub fn check_caller(&self) -> Result<()> {
+        if self.caller_left.is_cancelled() {
+            return Err(Error::StreamBroken("the caller left".to_owned()));
+        }
+        Ok(())
+    }
+}
+
+/// What becomes of a transaction's changes.
+pub enum Outcome<T> {
+    /// They are committed.
+    Commit(T),
+    /// They are undone.
+    RollBack(T),
+}
+
+impl Repository {
+    /// Connects to `database_url`: `sqlite://FILE` (made if it does not exist) or `postgres://…`.
+    pub async fn connect(database_url: &str, max_connections: u32) -> Result<Self> {
+        let mut options = ConnectOptions::new(database_url);
+        options
+            .max_connections(max_connections)
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+            .sqlx_logging(false)
+            .map_sqlx_sqlite_opts(|options| {
+                options
+                    .create_if_missing(true)
+                    .foreign_keys(true)
+                    .journal_mode(SqliteJournalMode::Wal)
+                    .synchronous(SqliteSynchronous::Full)
+                    .busy_timeout(SQLITE_BUSY_TIMEOUT)
+            });
+        let db = Database::connect(options).await?;
+        let sqlite_writer =
+            (db.get_database_backend() == DbBackend::Sqlite).then(|| Arc::new(Semaphore::new(1)));
+        Ok(Self { db, sqlite_writer })
+    }
+
+    /// The connection, for reads of a single statement. Whatever writes goes through [`Self::write`].
+    pub fn db(&self) -> &DatabaseConnection {
+        &self.db
+    }
+
+    /// Brings the schema up to date, under a lock that keeps other servers from doing so at the same time.
+    pub async fn migrate(&self) -> Result<()> {
+        let transaction = self.begin().await?;
+        if transaction.get_database_backend() == DbBackend::Postgres {
+            // A number of our own; held until the commit.
+            transaction
+                .execute_unprepared("SELECT pg_advisory_xact_lock(7295317431582)")
+                .await?;
+        }
+        migration::Migrator::up(&transaction, None).await?;
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    /// Whether the database answers.
+    pub async fn ping(&self) -> Result<()> {
+        self.db.execute_unprepared("SELECT 1").await?;
+        Ok(())
+    }
+
+    /// Runs `work` on `input` in a transaction, again if it lost a race.
+    ///
+    /// A task of its own holds the transaction and ends it: a caller that leaves can neither cut it off half way nor hand
+    /// an open one back to the pool.
+    pub async fn write<I, T, W>(&self, input: I, work: W) -> Result<T>
+    where
+        I: Send + Sync + 'static,
+        T: Send + 'static,
+        W: for<'a> Fn(&'a I, &'a Transaction) -> BoxFuture<'a, Result<Outcome<T>>>
+            + Send
+            + Sync
+            + 'static,
+    {
+        let caller_left = CancellationToken::new();
+        let guard = caller_left.clone().drop_guard();
+        let repository = self.clone();
+        let task =
+            tokio::spawn(
+                async move { repository.write_until_won(&input, work, caller_left).await },
+            );
+        let result = task.await.map_err(Error::internal)?;
+        guard.disarm();
+        result
+    }
+
+    async fn write_until_won<I, T, W>(
+        &self,
+        input: &I,
+        work: W,
+        caller_left: CancellationToken,
+    ) -> Result<T>
+    where
+        W: for<'a> Fn(&'a I, &'a Transaction) -> BoxFuture<'a, Result<Outcome<T>>>,
+    {
+        let mut attempt = 1;
+        loop {
+            match self.write_once(input, &work, &caller_left).await {
+                Err(Error::ConcurrentChange)
+                    if attempt < MAX_ATTEMPTS && !caller_left.is_cancelled() =>
+                {
+                    tracing::debug!(attempt, "transaction.retried");
+                    tokio::time::sleep(back_off(attempt)).await;
+                    attempt += 1;
+                }
+                result => return result,
+            }
+        }
+    }
+
+    async fn write_once<I, T, W>(
+        &self,
+        input: &I,
+        work: &W,
+        caller_left: &CancellationToken,
+    ) -> Result<T>
+    where
+        W: for<'a> Fn(&'a I, &'a Transaction) -> BoxFuture<'a, Result<Outcome<T>>>,
+    {
+        let _turn = match &self.sqlite_writer {
+            None => None,
+            Some(writer) => tokio::select! {
+                turn = writer.acquire() => Some(turn.map_err(Error::internal)?),
+                () = caller_left.cancelled() => {
+                    return Err(Error::StreamBroken("the caller left".to_owned()));
+                }
+            },
+        };
+        let transaction = Transaction {
+            db: self.begin().await?,
+            caller_left: caller_left.clone(),
+        };
+        match work(input, &transaction).await {
+            Ok(Outcome::Commit(value)) => {
+                transaction.check_caller()?;
+                transaction.db.commit().await?;
+                Ok(value)
+            }
+            Ok(Outcome::RollBack(value)) => {
+                transaction.db.rollback().await?;
+                Ok(value)
+            }
+            Err(error) => {
+                if let Err(failure) = transaction.db.rollback().await {
+                    tracing::debug!(%failure, "transaction.rollback_failed");
+                }
+                Err(error)
+            }
+        }
+    }
+
+    async fn begin(&self) -> Result<DatabaseTransaction> {
+        let options = TransactionOptions {
+            // A transaction that reads and then writes fails under a second writer unless it starts as one.
+            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+            ..Default::default()
+        };
+        Ok(self.db.begin_with_options(options).await?)
+    }
+}
+
+/// A wait that grows with the attempts, of random length so that two that collided don't collide again.
+fn back_off(attempt: u32) -> Duration {
+    let most_ms = 5 * 2_u64.pow(attempt.min(8));
+    let random = uuid::Uuid::new_v4().as_u64_pair().0;
+    Duration::from_millis(most_ms / 2 + random % most_ms)
+}

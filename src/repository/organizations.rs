@@ -1,0 +1,124 @@
+//! Organizations: the tenants.
+
+use sea_orm::{
+    ActiveModelTrait, ActiveValue::Set, EntityTrait, IntoActiveModel, QueryOrder, QuerySelect,
+    sea_query::LockType,
+};
+use uuid::Uuid;
+
+use super::{Repository, Transaction, entity::organization};
+use crate::{
+    domain::{OrganizationId, now, phone_number::DefaultRegion},
+    error::{Error, Result},
+};
+
+/// A tenant.
+#[derive(Debug, Clone)]
+pub struct Organization {
+    /// The id.
+    pub id: OrganizationId,
+    /// The name.
+    pub name: String,
+    /// The region of national phone formats.
+    pub default_region: Option<DefaultRegion>,
+    /// The region's code, as stored.
+    pub default_region_code: Option<String>,
+    /// The key of the hashes of opted-out numbers.
+    pub(crate) opt_out_key: OptOutKey,
+}
+
+/// 256 random bits that never show in a log.
+#[derive(Clone)]
+pub(crate) struct OptOutKey(Vec<u8>);
+
+impl std::fmt::Debug for OptOutKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("OptOutKey(..)")
+    }
+}
+
+impl AsRef<[u8]> for OptOutKey {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+/// Creates an organization.
+pub async fn create(
+    repository: &Repository,
+    name: &str,
+    default_region: Option<&str>,
+) -> Result<Organization> {
+    let mut opt_out_key = vec![0; 32];
+    getrandom::fill(&mut opt_out_key)
+        .map_err(|failure| Error::internal(anyhow::anyhow!("no random bits: {failure}")))?;
+    let model = organization::ActiveModel {
+        id: Set(Uuid::now_v7()),
+        name: Set(name.to_owned()),
+        default_region: Set(default_region.map(str::to_owned)),
+        opt_out_key: Set(opt_out_key),
+        create_time: Set(now()),
+    };
+    Ok(model.insert(repository.db()).await?.into())
+}
+
+/// Changes an organization's default region.
+pub async fn set_default_region(
+    repository: &Repository,
+    organization: OrganizationId,
+    default_region: Option<&str>,
+) -> Result<Organization> {
+    let model = organization::Entity::find_by_id(organization.0)
+        .one(repository.db())
+        .await?
+        .ok_or_else(|| Error::not_found("organization", organization))?;
+    let mut model = model.into_active_model();
+    model.default_region = Set(default_region.map(str::to_owned));
+    Ok(model.update(repository.db()).await?.into())
+}
+
+/// All organizations, ordered by id.
+pub async fn all(repository: &Repository) -> Result<Vec<Organization>> {
+    let models = organization::Entity::find()
+        .order_by_asc(organization::Column::Id)
+        .all(repository.db())
+        .await?;
+    Ok(models.into_iter().map(Organization::from).collect())
+}
+
+/// Shares the organization's row: whoever locks it waits until the commit, and who shares it does not.
+pub async fn share(transaction: &Transaction, organization: OrganizationId) -> Result<()> {
+    lock_as(transaction, organization, LockType::Share).await
+}
+
+/// Locks the organization's row against updates.
+pub async fn lock(transaction: &Transaction, organization: OrganizationId) -> Result<()> {
+    lock_as(transaction, organization, LockType::NoKeyUpdate).await
+}
+
+async fn lock_as(
+    transaction: &Transaction,
+    organization: OrganizationId,
+    lock: LockType,
+) -> Result<()> {
+    organization::Entity::find_by_id(organization.0)
+        .lock(lock)
+        .one(transaction.db())
+        .await?;
+    Ok(())
+}
+
+impl From<organization::Model> for Organization {
+    fn from(model: organization::Model) -> Self {
+        Self {
+            id: OrganizationId(model.id),
+            name: model.name,
+            default_region: model
+                .default_region
+                .as_deref()
+                .and_then(DefaultRegion::parse),
+            default_region_code: model.default_region,
+            opt_out_key: OptOutKey(model.opt_out_key),
+        }
+    }
+}

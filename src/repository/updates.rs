@@ -1,0 +1,146 @@
+//! Recorded updates: audit and idempotency in one.
+
+use sea_orm::{
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter,
+};
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::{Transaction, entity::contact_list_update};
+use crate::{
+    domain::{OrganizationId, contact_list::ContactList},
+    error::{Error, Result},
+    update::{
+        Fingerprint,
+        header::Action,
+        outcome::{Counts, RejectedContact, UpdateOutcome},
+    },
+};
+
+/// An applied update, as it is recorded.
+#[derive(Debug, Clone)]
+pub struct RecordedUpdate {
+    /// What happened to the list.
+    pub action: Action,
+    /// Who called.
+    pub api_key_id: Uuid,
+    /// When it was applied.
+    pub create_time: OffsetDateTime,
+    /// The call's `request_id`.
+    pub request_id: Option<Uuid>,
+    /// SHA-256 over what was sent, where there is a `request_id`.
+    pub fingerprint: Option<Vec<u8>>,
+    /// The answer.
+    pub outcome: UpdateOutcome,
+}
+
+/// What the column `outcome` holds.
+#[derive(Serialize, Deserialize)]
+struct StoredOutcome {
+    contact_list: ContactList,
+    counts: Counts,
+}
+
+impl RecordedUpdate {
+    /// The answer to a repetition. Fails if what was sent differs.
+    pub fn replay(self, fingerprint: Option<&Fingerprint>) -> Result<UpdateOutcome> {
+        let sent = fingerprint.map(|fingerprint| fingerprint.as_slice());
+        if self.fingerprint.as_deref() != sent {
+            return Err(Error::RequestIdReused {
+                request_id: self.request_id.unwrap_or_default(),
+            });
+        }
+        Ok(UpdateOutcome {
+            replayed: true,
+            ..self.outcome
+        })
+    }
+}
+
+/// Records an update.
+pub async fn insert(
+    transaction: &Transaction,
+    organization: OrganizationId,
+    update: &RecordedUpdate,
+) -> Result<()> {
+    let outcome = StoredOutcome {
+        contact_list: update.outcome.contact_list.clone(),
+        counts: update.outcome.counts,
+    };
+    let rejected = &update.outcome.rejected_contacts;
+    let rejected_contacts = match rejected.as_slice() {
+        [] => None,
+        rejected => Some(serde_json::to_value(rejected).map_err(Error::internal)?),
+    };
+    let model = contact_list_update::ActiveModel {
+        organization_id: Set(organization.0),
+        id: Set(update.outcome.update_id.unwrap_or_default()),
+        contact_list_id: Set(update.outcome.contact_list.id),
+        action: Set(update.action.name().to_owned()),
+        api_key_id: Set(update.api_key_id),
+        create_time: Set(update.create_time),
+        request_id: Set(update.request_id),
+        fingerprint: Set(update.fingerprint.clone()),
+        outcome: Set(serde_json::to_value(outcome).map_err(Error::internal)?),
+        rejected_contacts: Set(rejected_contacts),
+    };
+    model.insert(transaction.db()).await?;
+    Ok(())
+}
+
+/// Finds an update by its id.
+pub async fn find(
+    db: &impl ConnectionTrait,
+    organization: OrganizationId,
+    id: Uuid,
+) -> Result<Option<RecordedUpdate>> {
+    contact_list_update::Entity::find_by_id((organization.0, id))
+        .one(db)
+        .await?
+        .map(RecordedUpdate::try_from)
+        .transpose()
+}
+
+/// Finds an update by its `request_id`.
+pub async fn find_by_request_id(
+    db: &impl ConnectionTrait,
+    organization: OrganizationId,
+    request_id: Uuid,
+) -> Result<Option<RecordedUpdate>> {
+    contact_list_update::Entity::find()
+        .filter(contact_list_update::Column::OrganizationId.eq(organization.0))
+        .filter(contact_list_update::Column::RequestId.eq(request_id))
+        .one(db)
+        .await?
+        .map(RecordedUpdate::try_from)
+        .transpose()
+}
+
+impl TryFrom<contact_list_update::Model> for RecordedUpdate {
+    type Error = Error;
+
+    fn try_from(model: contact_list_update::Model) -> Result<Self> {
+        let action = serde_json::Value::String(model.action);
+        let stored: StoredOutcome =
+            serde_json::from_value(model.outcome).map_err(Error::internal)?;
+        let rejected_contacts: Vec<RejectedContact> = match model.rejected_contacts {
+            None => Vec::new(),
+            Some(rejected) => serde_json::from_value(rejected).map_err(Error::internal)?,
+        };
+        Ok(Self {
+            action: serde_json::from_value(action).map_err(Error::internal)?,
+            api_key_id: model.api_key_id,
+            create_time: model.create_time,
+            request_id: model.request_id,
+            fingerprint: model.fingerprint,
+            outcome: UpdateOutcome {
+                update_id: Some(model.id),
+                contact_list: stored.contact_list,
+                counts: stored.counts,
+                rejected_contacts,
+                replayed: false,
+            },
+        })
+    }
+}

@@ -1,0 +1,155 @@
+//! `CommunicationPreferenceService`.
+
+use tonic::{Request, Response, Status};
+
+use super::{Api, convert, fields::Fields, page::Page};
+use crate::{
+    auth::{Caller, Scope},
+    domain::{contact::ContactReference, violation::Reason},
+    error::{Error, Result},
+    preferences::{self, ChangedPairs, Channels, PreferenceChange},
+    proto::{
+        ChannelReference, ContactReference as WireContactReference,
+        ListCommunicationPreferencesRequest, ListCommunicationPreferencesResponse, OptInRequest,
+        OptInResponse, OptOutRequest, OptOutResponse,
+        communication_preference_service_server::CommunicationPreferenceService,
+    },
+    repository::{self, contacts},
+};
+
+/// The most contacts, and the most channels, of one call.
+const MAX_ITEMS: usize = 1000;
+
+#[tonic::async_trait]
+impl CommunicationPreferenceService for Api {
+    async fn opt_in(
+        &self,
+        request: Request<OptInRequest>,
+    ) -> Result<Response<OptInResponse>, Status> {
+        let caller = Caller::with_scope(&request, Scope::Write)?;
+        let request = request.into_inner();
+        let (contacts, channels) = (request.contacts, request.channels);
+        let pairs = self
+            .change_preferences(caller, contacts, channels, request.all_channels, true)
+            .await?;
+        Ok(Response::new(OptInResponse {
+            opted_in_count: convert::count(pairs.changed),
+            unchanged_count: convert::count(pairs.unchanged),
+        }))
+    }
+
+    async fn opt_out(
+        &self,
+        request: Request<OptOutRequest>,
+    ) -> Result<Response<OptOutResponse>, Status> {
+        let caller = Caller::with_scope(&request, Scope::Write)?;
+        let request = request.into_inner();
+        let (contacts, channels) = (request.contacts, request.channels);
+        let pairs = self
+            .change_preferences(caller, contacts, channels, request.all_channels, false)
+            .await?;
+        Ok(Response::new(OptOutResponse {
+            opted_out_count: convert::count(pairs.changed),
+            unchanged_count: convert::count(pairs.unchanged),
+        }))
+    }
+
+    async fn list_communication_preferences(
+        &self,
+        request: Request<ListCommunicationPreferencesRequest>,
+    ) -> Result<Response<ListCommunicationPreferencesResponse>, Status> {
+        let caller = Caller::with_scope(&request, Scope::Read)?;
+        let request = request.into_inner();
+        let (db, organization) = (self.repository.db(), caller.organization.id);
+        let mut fields = Fields::default();
+        let region = caller.organization.default_region;
+        let reference = fields
+            .required("contact", request.contact)
+            .and_then(|wire| convert::contact_reference(&mut fields, "contact", wire, region));
+        let reference = fields.finish(reference)?;
+        let contact = contacts::find(db, organization, &reference)
+            .await?
+            .ok_or_else(|| Error::not_found("contact", name(&reference)))?;
+        let binding = ["ListCommunicationPreferences", &contact.id.to_string()];
+        let page = Page::parse(&caller, request.page_size, &request.page_token, &binding)?;
+        let mut preferences =
+            repository::preferences::page(db, organization, contact.id, page.after(), page.limit())
+                .await?;
+        let next_page_token = page.cut(&mut preferences, |preference| preference.channel_id);
+        Ok(Response::new(ListCommunicationPreferencesResponse {
+            communication_preferences: preferences
+                .into_iter()
+                .map(convert::wire_preference)
+                .collect(),
+            next_page_token,
+        }))
+    }
+}
+
+impl Api {
+    async fn change_preferences(
+        &self,
+        caller: Caller,
+        contacts: Vec<WireContactReference>,
+        channels: Vec<ChannelReference>,
+        all_channels: bool,
+        opt_in: bool,
+    ) -> Result<ChangedPairs> {
+        let mut fields = Fields::default();
+        let region = caller.organization.default_region;
+        let contacts = items(&mut fields, "contacts", contacts, |fields, path, wire| {
+            convert::contact_reference(fields, path, wire, region)
+        });
+        let channels = if all_channels && channels.is_empty() {
+            Some(Channels::All)
+        } else if all_channels {
+            let message = "must be empty where all_channels is true";
+            fields.refuse("channels", Reason::FieldInvalid, message);
+            None
+        } else {
+            items(&mut fields, "channels", channels, |fields, path, wire| {
+                convert::channel_reference(fields, path, wire, region)
+            })
+            .map(Channels::Named)
+        };
+        let (contacts, channels) = fields.finish(contacts.zip(channels))?;
+        let change = PreferenceChange {
+            caller,
+            contacts,
+            channels,
+            opt_in,
+        };
+        preferences::change(&self.repository, change).await
+    }
+}
+
+/// Parses 1 to 1000 items.
+fn items<W, T>(
+    fields: &mut Fields,
+    path: &str,
+    wire: Vec<W>,
+    parse: impl Fn(&mut Fields, &str, W) -> Option<T>,
+) -> Option<Vec<T>> {
+    if wire.is_empty() {
+        return fields.required(path, None);
+    }
+    if wire.len() > MAX_ITEMS {
+        let message = format!("must have at most {MAX_ITEMS} items");
+        fields.refuse(path, Reason::FieldTooLong, message);
+        return None;
+    }
+    Some(
+        wire.into_iter()
+            .enumerate()
+            .filter_map(|(index, item)| parse(fields, &format!("{path}[{index}]"), item))
+            .collect(),
+    )
+}
+
+fn name(reference: &ContactReference) -> String {
+    match reference {
+        ContactReference::Id(id) => id.to_string(),
+        ContactReference::Phone(phone) => phone.as_str().to_owned(),
+        ContactReference::ExternalId(id) => id.as_str().to_owned(),
+    }
+}

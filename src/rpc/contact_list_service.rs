@@ -1,0 +1,407 @@
+//! `ContactListService`.
+
+use tonic::{Request, Response, Status, Streaming};
+use uuid::Uuid;
+
+use super::{
+    Api, convert,
+    fields::{Fields, required_id},
+    page::Page,
+    update_call,
+};
+use crate::{
+    auth::{Caller, Scope},
+    domain::{
+        OrganizationId,
+        contact_list::{Color, ContactList, ListState},
+        name::Name,
+        now, text,
+        violation::Reason,
+    },
+    error::{Error, Result},
+    proto::{
+        self, CreateContactListRequest, CreateContactListResponse, DeleteContactListRequest,
+        DeleteContactListResponse, GetContactListRequest, GetContactListResponse,
+        GetContactListUpdateRequest, GetContactListUpdateResponse, ListContactListContactsRequest,
+        ListContactListContactsResponse, ListContactListsRequest, ListContactListsResponse,
+        UpdateContactListContactsRequest, UpdateContactListContactsResponse,
+        UpdateContactListRequest, UpdateContactListResponse, contact_list::State,
+        contact_list_service_server::ContactListService,
+    },
+    repository::{
+        Outcome, Repository, contact_lists, contact_lists::ListFilter, contacts, custom_objects,
+        updates, updates::RecordedUpdate,
+    },
+    update::header::Action,
+};
+
+#[tonic::async_trait]
+impl ContactListService for Api {
+    #[tracing::instrument(
+        skip_all,
+        fields(organization, contact_list_id, action, received, rejected)
+    )]
+    async fn update_contact_list_contacts(
+        &self,
+        request: Request<Streaming<UpdateContactListContactsRequest>>,
+    ) -> Result<Response<UpdateContactListContactsResponse>, Status> {
+        let caller = Caller::with_scope(&request, Scope::Write)?;
+        let span = tracing::Span::current();
+        span.record("organization", caller.organization.id.to_string());
+        let outcome = update_call::update(self, caller, request.into_inner()).await?;
+        span.record("received", outcome.counts.received)
+            .record("rejected", outcome.counts.rejected);
+        tracing::info!(counts = ?outcome.counts, replayed = outcome.replayed, "update.answered");
+        Ok(Response::new(update_call::response(outcome)))
+    }
+
+    async fn create_contact_list(
+        &self,
+        request: Request<CreateContactListRequest>,
+    ) -> Result<Response<CreateContactListResponse>, Status> {
+        let caller = Caller::with_scope(&request, Scope::Write)?;
+        let request = request.into_inner();
+        let mut fields = Fields::default();
+        let name = fields.read("name", Name::parse(&request.name));
+        let color = fields.read("color", Color::parse(request.color()));
+        let (name, color) = fields.finish(name.zip(color))?;
+        let organization = caller.organization.id;
+        let list = self
+            .repository
+            .write(
+                (organization, name, color),
+                |(organization, name, color), transaction| {
+                    Box::pin(async move {
+                        contact_lists::create(transaction, *organization, name, color.clone())
+                            .await
+                            .map(Outcome::Commit)
+                    })
+                },
+            )
+            .await?;
+        Ok(Response::new(CreateContactListResponse {
+            contact_list: Some(convert::wire_contact_list(list)),
+        }))
+    }
+
+    async fn get_contact_list(
+        &self,
+        request: Request<GetContactListRequest>,
+    ) -> Result<Response<GetContactListResponse>, Status> {
+        let caller = Caller::with_scope(&request, Scope::Read)?;
+        let id = required_id("id", &request.into_inner().id)?;
+        let list = find_list(&self.repository, caller.organization.id, id).await?;
+        Ok(Response::new(GetContactListResponse {
+            contact_list: Some(convert::wire_contact_list(list)),
+        }))
+    }
+
+    async fn list_contact_lists(
+        &self,
+        request: Request<ListContactListsRequest>,
+    ) -> Result<Response<ListContactListsResponse>, Status> {
+        let caller = Caller::with_scope(&request, Scope::Read)?;
+        let request = request.into_inner();
+        let mut fields = Fields::default();
+        let state = match request.state() {
+            State::Unspecified if request.state != 0 => {
+                fields.refuse("state", Reason::FieldInvalid, "is not a known value");
+                None
+            }
+            state => list_state(state),
+        };
+        let name_prefix = request.name_prefix().to_owned();
+        let checked = fields.read("name_prefix", text::check(&name_prefix));
+        fields.finish(checked)?;
+        let filter = ListFilter { state, name_prefix };
+        let binding = [
+            "ListContactLists",
+            state.map_or("", ListState::name),
+            &filter.name_prefix,
+        ];
+        let page = Page::parse(&caller, request.page_size, &request.page_token, &binding)?;
+        let mut lists = contact_lists::page(
+            self.repository.db(),
+            caller.organization.id,
+            &filter,
+            page.after().unwrap_or_default(),
+            page.limit(),
+        )
+        .await?;
+        let next_page_token = page.cut(&mut lists, |list| list.id);
+        Ok(Response::new(ListContactListsResponse {
+            contact_lists: lists.into_iter().map(convert::wire_contact_list).collect(),
+            next_page_token,
+        }))
+    }
+
+    async fn update_contact_list(
+        &self,
+        request: Request<UpdateContactListRequest>,
+    ) -> Result<Response<UpdateContactListResponse>, Status> {
+        let caller = Caller::with_scope(&request, Scope::Write)?;
+        let change = ListChange::parse(caller.organization.id, request.into_inner())?;
+        let list = self
+            .repository
+            .write(change, |change, transaction| {
+                Box::pin(async move {
+                    let list =
+                        contact_lists::lock(transaction, change.organization, change.id).await?;
+                    let list = list.ok_or_else(|| Error::not_found("contact_list", change.id))?;
+                    let changed = change.apply_to(&list)?;
+                    if changed != list {
+                        contact_lists::update(transaction, change.organization, &changed).await?;
+                    }
+                    Ok(Outcome::Commit(changed))
+                })
+            })
+            .await?;
+        Ok(Response::new(UpdateContactListResponse {
+            contact_list: Some(convert::wire_contact_list(list)),
+        }))
+    }
+
+    async fn delete_contact_list(
+        &self,
+        request: Request<DeleteContactListRequest>,
+    ) -> Result<Response<DeleteContactListResponse>, Status> {
+        let caller = Caller::with_scope(&request, Scope::Write)?;
+        let id = required_id("id", &request.into_inner().id)?;
+        let list = self
+            .repository
+            .write(
+                (caller.organization.id, id),
+                |(organization, id), transaction| {
+                    Box::pin(async move {
+                        let list = contact_lists::lock(transaction, *organization, *id).await?;
+                        let mut list = list.ok_or_else(|| Error::not_found("contact_list", id))?;
+                        if list.state != ListState::Deleted {
+                            list.state = ListState::Deleted;
+                            list.update_time = now();
+                            contact_lists::update(transaction, *organization, &list).await?;
+                        }
+                        Ok(Outcome::Commit(list))
+                    })
+                },
+            )
+            .await?;
+        Ok(Response::new(DeleteContactListResponse {
+            contact_list: Some(convert::wire_contact_list(list)),
+        }))
+    }
+
+    async fn list_contact_list_contacts(
+        &self,
+        request: Request<ListContactListContactsRequest>,
+    ) -> Result<Response<ListContactListContactsResponse>, Status> {
+        let caller = Caller::with_scope(&request, Scope::Read)?;
+        let request = request.into_inner();
+        let list_id = required_id("contact_list_id", &request.contact_list_id)?;
+        let custom_object_id = match &request.custom_object_id {
+            None => None,
+            Some(id) => Some(required_id("custom_object_id", id)?),
+        };
+        let binding = [
+            "ListContactListContacts",
+            &request.contact_list_id,
+            request.custom_object_id(),
+        ];
+        let page = Page::parse(&caller, request.page_size, &request.page_token, &binding)?;
+        let (db, organization) = (self.repository.db(), caller.organization.id);
+        find_list(&self.repository, organization, list_id).await?;
+        let custom_object = match custom_object_id {
+            Some(id) => Some(
+                custom_objects::find(db, organization, id)
+                    .await?
+                    .ok_or_else(|| Error::not_found("custom_object", id))?,
+            ),
+            None => custom_objects::only(db, organization).await?.ok(),
+        };
+        let after = page.after().unwrap_or_default();
+        let mut members = contacts::members(db, organization, list_id, after, page.limit()).await?;
+        let next_page_token = page.cut(&mut members, |(contact, _)| contact.id);
+        let mut records = match custom_object {
+            None => Default::default(),
+            Some(object) => {
+                let ids = members.iter().map(|(contact, _)| contact.id);
+                contacts::records(db, organization, object.id, ids).await?
+            }
+        };
+        let contact_list_contacts = members
+            .into_iter()
+            .map(|(contact, join_time)| {
+                let record = records.remove(&contact.id);
+                proto::ContactListContact {
+                    contact: Some(convert::wire_contact(contact, record)),
+                    join_time: Some(convert::timestamp(join_time)),
+                }
+            })
+            .collect();
+        Ok(Response::new(ListContactListContactsResponse {
+            contact_list_contacts,
+            next_page_token,
+        }))
+    }
+
+    async fn get_contact_list_update(
+        &self,
+        request: Request<GetContactListUpdateRequest>,
+    ) -> Result<Response<GetContactListUpdateResponse>, Status> {
+        use proto::get_contact_list_update_request::Reference;
+        let caller = Caller::with_scope(&request, Scope::Read)?;
+        let (db, organization) = (self.repository.db(), caller.organization.id);
+        let mut fields = Fields::default();
+        let reference = fields.required("reference", request.into_inner().reference);
+        let (name, update) = match fields.finish(reference)? {
+            Reference::UpdateId(text) => {
+                let id = required_id("update_id", &text)?;
+                (text, updates::find(db, organization, id).await?)
+            }
+            Reference::RequestId(text) => {
+                let id = required_id("request_id", &text)?;
+                (
+                    text,
+                    updates::find_by_request_id(db, organization, id).await?,
+                )
+            }
+        };
+        let update = update.ok_or_else(|| Error::not_found("contact_list_update", name))?;
+        Ok(Response::new(GetContactListUpdateResponse {
+            contact_list_update: Some(wire_update(update)),
+        }))
+    }
+}
+
+async fn find_list(
+    repository: &Repository,
+    organization: OrganizationId,
+    id: Uuid,
+) -> Result<ContactList> {
+    contact_lists::find(repository.db(), organization, id)
+        .await?
+        .ok_or_else(|| Error::not_found("contact_list", id))
+}
+
+fn list_state(state: State) -> Option<ListState> {
+    match state {
+        State::Unspecified => None,
+        State::Active => Some(ListState::Active),
+        State::Archived => Some(ListState::Archived),
+        State::Deleted => Some(ListState::Deleted),
+    }
+}
+
+/// What `UpdateContactList` is to change: `None` keeps.
+struct ListChange {
+    organization: OrganizationId,
+    id: Uuid,
+    name: Option<Name>,
+    color: Option<Option<Color>>,
+    state: Option<ListState>,
+}
+
+impl ListChange {
+    fn parse(organization: OrganizationId, request: UpdateContactListRequest) -> Result<Self> {
+        let mut fields = Fields::default();
+        let list = fields.required("contact_list", request.contact_list);
+        let list = fields.finish(list)?;
+        let id = required_id("contact_list.id", &list.id)?;
+        let mut masked = [
+            ("name", list.name.is_some()),
+            ("color", list.color.is_some()),
+            ("state", list.state != 0),
+        ];
+        if let Some(mask) = request.update_mask {
+            for (_, changed) in &mut masked {
+                *changed = false;
+            }
+            for path in mask.paths {
+                let mut matches = masked
+                    .iter_mut()
+                    .filter(|(name, _)| path == "*" || path == *name)
+                    .peekable();
+                if matches.peek().is_none() {
+                    return Err(Error::FieldMaskInvalid { path });
+                }
+                matches.for_each(|(_, changed)| *changed = true);
+            }
+        }
+        let [(_, name_changes), (_, color_changes), (_, state_changes)] = masked;
+
+        let mut fields = Fields::default();
+        let mut change = Self {
+            organization,
+            id,
+            name: None,
+            color: None,
+            state: None,
+        };
+        if name_changes {
+            change.name = fields.read("contact_list.name", Name::parse(list.name()));
+        }
+        if color_changes {
+            change.color = fields.read("contact_list.color", Color::parse(list.color()));
+        }
+        if state_changes {
+            change.state = match list.state() {
+                State::Active => Some(ListState::Active),
+                State::Archived => Some(ListState::Archived),
+                State::Unspecified if list.state == 0 => {
+                    fields.required("contact_list.state", None)
+                }
+                State::Deleted | State::Unspecified => {
+                    let message = "must be active or archived";
+                    fields.refuse("contact_list.state", Reason::FieldInvalid, message);
+                    None
+                }
+            };
+        }
+        fields.finish(Some(change))
+    }
+
+    /// The list as it becomes. Fails if it is deleted.
+    fn apply_to(&self, list: &ContactList) -> Result<ContactList> {
+        if list.state == ListState::Deleted {
+            return Err(Error::ContactListNotActive {
+                contact_list_id: list.id,
+                state: list.state,
+            });
+        }
+        let mut changed = list.clone();
+        if let Some(name) = &self.name {
+            changed.name = name.as_str().to_owned();
+        }
+        if let Some(color) = &self.color {
+            changed.color = color.clone();
+        }
+        if let Some(state) = self.state {
+            changed.state = state;
+        }
+        if changed != *list {
+            changed.update_time = now();
+        }
+        Ok(changed)
+    }
+}
+
+fn wire_update(update: RecordedUpdate) -> proto::ContactListUpdate {
+    use proto::update_contact_list_contacts_header::Action as WireAction;
+    let action = match update.action {
+        Action::Add => WireAction::Add,
+        Action::Remove => WireAction::Remove,
+        Action::Overwrite => WireAction::Overwrite,
+    };
+    let outcome = update_call::response(update.outcome);
+    proto::ContactListUpdate {
+        id: outcome.update_id.clone(),
+        contact_list_id: outcome
+            .contact_list
+            .as_ref()
+            .map_or_else(String::new, |list| list.id.clone()),
+        action: action.into(),
+        request_id: update.request_id.map(|id| id.to_string()),
+        api_key_id: update.api_key_id.to_string(),
+        create_time: Some(convert::timestamp(update.create_time)),
+        outcome: Some(outcome),
+    }
+}

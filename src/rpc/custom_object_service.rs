@@ -1,0 +1,154 @@
+//! `CustomObjectService`.
+
+use std::collections::HashSet;
+
+use tonic::{Request, Response, Status};
+
+use super::{Api, convert, fields::Fields};
+use crate::{
+    auth::{Caller, Scope},
+    domain::{
+        custom_object::{CustomObject, CustomProperty, Key, MAX_PROPERTIES, PropertyType},
+        name::Name,
+        violation::Reason,
+    },
+    error::Result,
+    proto::{
+        self, CreateCustomObjectRequest, CreateCustomObjectResponse,
+        custom_object_service_server::CustomObjectService, custom_property::Type,
+    },
+    repository::{Outcome, custom_objects},
+};
+
+#[tonic::async_trait]
+impl CustomObjectService for Api {
+    async fn create_custom_object(
+        &self,
+        request: Request<CreateCustomObjectRequest>,
+    ) -> Result<Response<CreateCustomObjectResponse>, Status> {
+        let caller = Caller::with_scope(&request, Scope::Admin)?;
+        let request = request.into_inner();
+        let mut fields = Fields::default();
+        let key = fields.read("key", Key::parse(&request.key));
+        let label = fields.read("label", Name::parse(&request.label));
+        let properties = properties(&mut fields, request.properties);
+        let (key, label) = fields.finish(key.zip(label))?;
+        let input = (caller.organization.id, key, label, properties);
+        let object = self
+            .repository
+            .write(
+                input,
+                |(organization, key, label, properties), transaction| {
+                    Box::pin(async move {
+                        custom_objects::create(transaction, *organization, key, label, properties)
+                            .await
+                            .map(Outcome::Commit)
+                    })
+                },
+            )
+            .await?;
+        Ok(Response::new(CreateCustomObjectResponse {
+            custom_object: Some(wire_custom_object(object)),
+        }))
+    }
+}
+
+fn properties(fields: &mut Fields, wire: Vec<proto::CustomProperty>) -> Vec<CustomProperty> {
+    if wire.len() > MAX_PROPERTIES {
+        let message = format!("must have at most {MAX_PROPERTIES} items");
+        fields.refuse("properties", Reason::FieldTooLong, message);
+        return Vec::new();
+    }
+    let mut keys = HashSet::new();
+    let mut properties = Vec::with_capacity(wire.len());
+    for (index, wire) in wire.into_iter().enumerate() {
+        let path = format!("properties[{index}]");
+        let key = wire.key.clone();
+        properties.extend(property(fields, &path, wire));
+        if !keys.insert(key) {
+            let message = "is the key of an earlier property too";
+            fields.refuse(format!("{path}.key"), Reason::FieldInvalid, message);
+        }
+    }
+    properties
+}
+
+fn property(
+    fields: &mut Fields,
+    path: &str,
+    wire: proto::CustomProperty,
+) -> Option<CustomProperty> {
+    let key = fields.read(format!("{path}.key"), Key::parse(&wire.key));
+    let label = fields.read(format!("{path}.label"), Name::parse(&wire.label));
+    let property_type = property_type(fields, &format!("{path}.type"), &wire);
+    let default_path = format!("{path}.default_value");
+    let default_value = wire.default_value.and_then(|value| {
+        fields
+            .read(&default_path, convert::property_value(value))
+            .flatten()
+    });
+    if let Some(property_type) = property_type
+        && let Some(value) = &default_value
+        && !property_type.admits(value)
+    {
+        let message = format!("must be of type {}", property_type.name());
+        fields.refuse(default_path, Reason::PropertyTypeMismatch, message);
+    }
+    Some(CustomProperty {
+        key: key?,
+        label: label?,
+        property_type: property_type?,
+        required: wire.required,
+        default_value,
+    })
+}
+
+fn property_type(
+    fields: &mut Fields,
+    path: &str,
+    wire: &proto::CustomProperty,
+) -> Option<PropertyType> {
+    match wire.r#type() {
+        Type::Text => Some(PropertyType::Text),
+        Type::Number => Some(PropertyType::Number),
+        Type::Float => Some(PropertyType::Float),
+        Type::Boolean => Some(PropertyType::Boolean),
+        Type::Date => Some(PropertyType::Date),
+        Type::List => Some(PropertyType::List),
+        Type::Map => Some(PropertyType::Map),
+        Type::Unspecified if wire.r#type == 0 => fields.required(path, None),
+        Type::Unspecified => {
+            fields.refuse(path, Reason::FieldInvalid, "is not a known value");
+            None
+        }
+    }
+}
+
+fn wire_custom_object(object: CustomObject) -> proto::CustomObject {
+    proto::CustomObject {
+        id: object.id.to_string(),
+        key: object.key,
+        label: object.label,
+        properties: object.properties.into_iter().map(wire_property).collect(),
+        create_time: Some(convert::timestamp(object.create_time)),
+    }
+}
+
+fn wire_property(property: CustomProperty) -> proto::CustomProperty {
+    let property_type = match property.property_type {
+        PropertyType::Text => Type::Text,
+        PropertyType::Number => Type::Number,
+        PropertyType::Float => Type::Float,
+        PropertyType::Boolean => Type::Boolean,
+        PropertyType::Date => Type::Date,
+        PropertyType::List => Type::List,
+        PropertyType::Map => Type::Map,
+    };
+    proto::CustomProperty {
+        key: property.key.as_str().to_owned(),
+        label: property.label.into(),
+        r#type: property_type.into(),
+        required: property.required,
+        default_value: property.default_value.map(convert::value_of),
+    }
+}

@@ -1,0 +1,67 @@
+//! Reads the fields of a request, and gathers all that is wrong with them.
+
+use uuid::Uuid;
+
+use crate::{
+    domain::violation::{Invalid, Reason, Violation},
+    error::{Error, Result},
+};
+
+/// What is wrong with the fields read so far.
+#[derive(Default)]
+pub struct Fields {
+    violations: Vec<Violation>,
+}
+
+impl Fields {
+    /// The value of the field `path`, if it was parsed.
+    pub fn read<T>(&mut self, path: impl Into<String>, parsed: Result<T, Invalid>) -> Option<T> {
+        match parsed {
+            Ok(value) => Some(value),
+            Err(invalid) => {
+                self.violations.push(invalid.at(path));
+                None
+            }
+        }
+    }
+
+    /// The value of the field `path`, if it is there.
+    pub fn required<T>(&mut self, path: impl Into<String>, value: Option<T>) -> Option<T> {
+        if value.is_none() {
+            self.refuse(path, Reason::FieldRequired, "is required");
+        }
+        value
+    }
+
+    /// Refuses the field `path`.
+    pub fn refuse(&mut self, path: impl Into<String>, reason: Reason, message: impl Into<String>) {
+        self.violations.push(Violation::new(reason, path, message));
+    }
+
+    /// All that is wrong.
+    pub fn into_violations(self) -> Vec<Violation> {
+        self.violations
+    }
+
+    /// What was to be gathered, if nothing is wrong with it.
+    pub fn finish<T>(self, value: Option<T>) -> Result<T> {
+        match value {
+            Some(value) if self.violations.is_empty() => Ok(value),
+            _ => Err(Error::RequestInvalid(self.violations)),
+        }
+    }
+}
+
+/// Parses an id: a UUID with its hyphens.
+pub fn id(text: &str) -> Result<Uuid, Invalid> {
+    match Uuid::try_parse(text) {
+        Ok(id) if text.len() == 36 => Ok(id),
+        _ if text.is_empty() => Err(Invalid::new(Reason::FieldRequired, "is required")),
+        _ => Err(Invalid::new(Reason::FieldInvalid, "must be a UUID")),
+    }
+}
+
+/// The id in a request's field `path`.
+pub fn required_id(path: &str, text: &str) -> Result<Uuid> {
+    id(text).map_err(|invalid| Error::field(invalid.at(path)))
+}

@@ -1,0 +1,46 @@
+//! How the service is asked: a file per service of `proto/`. Each call reads the request, calls, and answers.
+
+mod channel_service;
+mod communication_preference_service;
+mod contact_list_service;
+mod contact_service;
+mod convert;
+mod custom_object_service;
+mod fields;
+mod page;
+mod update_call;
+
+use std::time::Duration;
+
+use crate::{repository::Repository, settings::ServeSettings, update::spool::SpoolQuota};
+
+/// What the calls work with. Cheap to clone.
+#[derive(Clone)]
+pub struct Api {
+    repository: Repository,
+    limits: Limits,
+    quota: SpoolQuota,
+}
+
+/// The limits of a call that the operator sets.
+#[derive(Debug, Clone, Copy)]
+struct Limits {
+    max_contacts: u64,
+    max_message_bytes: usize,
+    stream_idle: Duration,
+}
+
+impl Api {
+    /// The calls over `repository`, within the limits of `settings`.
+    pub fn new(repository: Repository, settings: &ServeSettings) -> Self {
+        Self {
+            repository,
+            limits: Limits {
+                max_contacts: settings.max_contacts.into(),
+                max_message_bytes: settings.max_message_bytes,
+                stream_idle: settings.stream_idle(),
+            },
+            quota: SpoolQuota::new(settings.max_spool_bytes),
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! Pages: by key, never by offset, with a token that holds for the same call and filter only.
+
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use crate::{
+    auth::Caller,
+    domain::violation::{Reason, Violation},
+    error::{Error, Result},
+};
+
+const DEFAULT_SIZE: u64 = 50;
+const MAX_SIZE: u64 = 500;
+
+/// Which page is asked for.
+pub struct Page {
+    size: u64,
+    after: Option<Uuid>,
+    binding: String,
+}
+
+impl Page {
+    /// Parses a request's `page_size` and `page_token`. `filter` is the call's name and whatever else the token is bound to.
+    pub fn parse(caller: &Caller, size: i32, token: &str, filter: &[&str]) -> Result<Self> {
+        let size = match u64::try_from(size) {
+            Ok(0) => DEFAULT_SIZE,
+            Ok(size) => size.min(MAX_SIZE),
+            Err(_) => {
+                return Err(Error::field(Violation::new(
+                    Reason::FieldInvalid,
+                    "page_size",
+                    "must not be negative",
+                )));
+            }
+        };
+        let binding = binding(caller, filter);
+        let after = match token {
+            "" => None,
+            token => Some(parse_token(token, &binding).ok_or(Error::PageTokenInvalid)?),
+        };
+        Ok(Self {
+            size,
+            after,
+            binding,
+        })
+    }
+
+    /// The last key of the page before.
+    pub fn after(&self) -> Option<Uuid> {
+        self.after
+    }
+
+    /// How many rows to read: one more than the page has, to see whether there is a next one.
+    pub fn limit(&self) -> u64 {
+        self.size + 1
+    }
+
+    /// Cuts `rows` to the page, and answers the next page's token; empty if this is the last one.
+    pub fn cut<T>(&self, rows: &mut Vec<T>, key: impl Fn(&T) -> Uuid) -> String {
+        let size = usize::try_from(self.size).unwrap_or(usize::MAX);
+        if rows.len() <= size {
+            return String::new();
+        }
+        rows.truncate(size);
+        rows.last().map_or_else(String::new, |last| {
+            format!("{}{}", key(last).simple(), self.binding)
+        })
+    }
+}
+
+fn parse_token(token: &str, binding: &str) -> Option<Uuid> {
+    Uuid::try_parse(token.strip_suffix(binding)?).ok()
+}
+
+/// A digest of what a token is bound to.
+fn binding(caller: &Caller, filter: &[&str]) -> String {
+    let mut digest = Sha256::new();
+    digest.update(caller.organization.id.0);
+    for part in filter {
+        digest.update((part.len() as u64).to_be_bytes());
+        digest.update(part);
+    }
+    digest.finalize()[..8]
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}

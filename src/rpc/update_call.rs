@@ -1,0 +1,265 @@
+//! `UpdateContactListContacts`: the framing of its stream, its header and its answer.
+
+use std::time::Duration;
+
+use prost::Message;
+use sha2::{Digest, Sha256};
+use tonic::{Code, Status, Streaming};
+use uuid::Uuid;
+
+use super::{
+    Api, convert,
+    fields::{Fields, id},
+};
+use crate::{
+    auth::Caller,
+    domain::{
+        now,
+        phone_number::DefaultRegion,
+        violation::{Reason, Violation},
+    },
+    error::{Error, Result},
+    proto::{
+        self, UpdateContactListContactsHeader, UpdateContactListContactsRequest,
+        UpdateContactListContactsResponse, update_contact_list_contacts_header as header,
+    },
+    update::{
+        header::{Action, OptIns, RejectionPolicy, UpdateHeader},
+        intake::{Finished, Intake},
+        outcome::UpdateOutcome,
+    },
+};
+
+/// The most channels that `opt_in_to` may name.
+const MAX_OPT_IN_TO: usize = 1000;
+
+/// Takes the stream in and applies it.
+pub async fn update(
+    api: &Api,
+    caller: Caller,
+    stream: Streaming<UpdateContactListContactsRequest>,
+) -> Result<UpdateOutcome> {
+    let mut messages = Messages {
+        stream,
+        idle_limit: api.limits.stream_idle,
+        max_message_bytes: api.limits.max_message_bytes,
+    };
+    let mut first = messages.next().await?.ok_or(Error::HeaderMissing)?;
+    let wire_header = first.header.take().ok_or(Error::HeaderMissing)?;
+    // What was sent is only compared where a `request_id` can bring it back.
+    let mut sent = wire_header.request_id.as_ref().map(|_| Sha256::new());
+    hash(&mut sent, &wire_header);
+    let header = parse_header(wire_header, caller.organization.default_region)?;
+    tracing::Span::current()
+        .record("contact_list_id", header.contact_list_id.to_string())
+        .record("action", header.action.name());
+    let limits = api.limits;
+    let mut intake = Intake::begin(
+        &api.repository,
+        caller,
+        header,
+        limits.max_contacts,
+        &api.quota,
+    )
+    .await?;
+
+    let mut footer = take(&mut intake, &mut sent, first)?;
+    let mut message_index = 0;
+    while let Some(message) = messages.next().await? {
+        message_index += 1;
+        if footer.is_some() {
+            return Err(Error::MessageAfterFooter { message_index });
+        }
+        if message.header.is_some() {
+            return Err(Error::HeaderRepeated { message_index });
+        }
+        if message.contacts.is_empty() && message.footer.is_none() {
+            return Err(Error::MessageEmpty { message_index });
+        }
+        footer = take(&mut intake, &mut sent, message)?;
+    }
+    match intake.finish(footer, sent.map(Sha256::finalize))? {
+        Finished::Update(update) => update.apply(&api.repository).await,
+        Finished::Replayed(outcome) => Ok(*outcome),
+    }
+}
+
+/// Takes a message's contacts in, and answers what its footer says.
+fn take(
+    intake: &mut Intake,
+    sent: &mut Option<Sha256>,
+    message: UpdateContactListContactsRequest,
+) -> Result<Option<i64>> {
+    let now = now();
+    for contact in message.contacts {
+        let has_properties = contact
+            .properties
+            .as_ref()
+            .is_some_and(|properties| !properties.fields.is_empty());
+        intake.count_contact(has_properties)?;
+        hash(sent, &contact);
+        if let Some(checks) = intake.checks() {
+            let encoded_bytes = contact.encoded_len();
+            let checked = convert::contact(contact, encoded_bytes, checks, now);
+            intake.keep(checked, encoded_bytes)?;
+        }
+    }
+    Ok(message.footer.map(|footer| footer.contact_count.into()))
+}
+
+/// Adds a part of what was sent to the fingerprint: each with its length, so that no two splits look the same. The keys of
+/// maps come sorted.
+fn hash(sent: &mut Option<Sha256>, part: &impl Message) {
+    if let Some(sent) = sent {
+        sent.update(part.encode_length_delimited_to_vec());
+    }
+}
+
+/// The messages of a stream, none of them too long in coming.
+struct Messages {
+    stream: Streaming<UpdateContactListContactsRequest>,
+    idle_limit: Duration,
+    max_message_bytes: usize,
+}
+
+impl Messages {
+    async fn next(&mut self) -> Result<Option<UpdateContactListContactsRequest>> {
+        match tokio::time::timeout(self.idle_limit, self.stream.message()).await {
+            Err(_) => Err(Error::StreamIdle {
+                limit_seconds: self.idle_limit.as_secs(),
+            }),
+            Ok(Ok(message)) => Ok(message),
+            Ok(Err(status)) => Err(self.failure(status)),
+        }
+    }
+
+    fn failure(&self, status: Status) -> Error {
+        match status.code() {
+            Code::OutOfRange => Error::MessageTooLarge {
+                limit_bytes: self.max_message_bytes,
+            },
+            // What cannot be decoded.
+            Code::Internal => Error::field(Violation::new(
+                Reason::FieldInvalid,
+                "",
+                "a message is malformed",
+            )),
+            _ => Error::StreamBroken(status.message().to_owned()),
+        }
+    }
+}
+
+fn parse_header(
+    wire: UpdateContactListContactsHeader,
+    region: Option<DefaultRegion>,
+) -> Result<UpdateHeader> {
+    let mut fields = Fields::default();
+    let contact_list_id = fields.read("header.contact_list_id", id(&wire.contact_list_id));
+    let action = match wire.action() {
+        header::Action::Add => Some(Action::Add),
+        header::Action::Remove => Some(Action::Remove),
+        header::Action::Overwrite => Some(Action::Overwrite),
+        header::Action::Unspecified if wire.action == 0 => fields.required("header.action", None),
+        header::Action::Unspecified => unknown(&mut fields, "header.action"),
+    };
+    let rejection_policy = match wire.rejection_policy() {
+        header::RejectionPolicy::Skip => Some(RejectionPolicy::Skip),
+        header::RejectionPolicy::Unspecified if wire.rejection_policy != 0 => {
+            unknown(&mut fields, "header.rejection_policy")
+        }
+        _ => Some(RejectionPolicy::RejectAll),
+    };
+    let custom_object_id = optional_id(
+        &mut fields,
+        "header.custom_object_id",
+        wire.custom_object_id,
+    );
+    let request_id = optional_id(&mut fields, "header.request_id", wire.request_id);
+    let all_channels = wire.opt_in_to_all_channels.unwrap_or(true);
+    let opt_ins = opt_ins(&mut fields, all_channels, wire.opt_in_to, region);
+    let header = contact_list_id.zip(action).zip(rejection_policy).map(
+        |((contact_list_id, action), rejection_policy)| UpdateHeader {
+            contact_list_id,
+            action,
+            opt_ins,
+            resubscribe: wire.resubscribe,
+            custom_object_id,
+            rejection_policy,
+            request_id,
+            validate_only: wire.validate_only,
+        },
+    );
+    fields.finish(header)
+}
+
+fn unknown<T>(fields: &mut Fields, path: &str) -> Option<T> {
+    fields.refuse(path, Reason::FieldInvalid, "is not a known value");
+    None
+}
+
+fn optional_id(fields: &mut Fields, path: &str, text: Option<String>) -> Option<Uuid> {
+    text.and_then(|text| fields.read(path, id(&text)))
+}
+
+fn opt_ins(
+    fields: &mut Fields,
+    all_channels: bool,
+    references: Vec<proto::ChannelReference>,
+    region: Option<DefaultRegion>,
+) -> OptIns {
+    if references.len() > MAX_OPT_IN_TO {
+        let message = format!("must have at most {MAX_OPT_IN_TO} items");
+        fields.refuse("header.opt_in_to", Reason::FieldTooLong, message);
+        return OptIns::None;
+    }
+    if references.is_empty() {
+        return if all_channels {
+            OptIns::AllChannels
+        } else {
+            OptIns::None
+        };
+    }
+    let references = references.into_iter().enumerate();
+    OptIns::Channels(
+        references
+            .filter_map(|(index, reference)| {
+                let path = format!("header.opt_in_to[{index}]");
+                convert::channel_reference(fields, &path, reference, region)
+            })
+            .collect(),
+    )
+}
+
+/// The answer as it travels.
+pub fn response(outcome: UpdateOutcome) -> UpdateContactListContactsResponse {
+    let counts = outcome.counts;
+    UpdateContactListContactsResponse {
+        update_id: outcome
+            .update_id
+            .map_or_else(String::new, |id| id.to_string()),
+        contact_list: Some(convert::wire_contact_list(outcome.contact_list)),
+        received_count: convert::count(counts.received),
+        created_count: convert::count(counts.created),
+        updated_count: convert::count(counts.updated),
+        unchanged_count: convert::count(counts.unchanged),
+        duplicate_count: convert::count(counts.duplicate),
+        rejected_count: convert::count(counts.rejected),
+        added_count: convert::count(counts.added),
+        removed_count: convert::count(counts.removed),
+        opted_in_count: convert::count(counts.opted_in),
+        kept_opt_out_count: convert::count(counts.kept_opt_out),
+        rejected_contacts: outcome
+            .rejected_contacts
+            .into_iter()
+            .map(|contact| proto::RejectedContact {
+                index: convert::count(contact.index.into()),
+                violations: contact
+                    .violations
+                    .into_iter()
+                    .map(convert::wire_violation)
+                    .collect(),
+            })
+            .collect(),
+        replayed: outcome.replayed,
+    }
+}

@@ -1,0 +1,179 @@
+//! From settings to a server that is bound to its address: layers, TLS, health, reflection, shutdown.
+
+mod gate;
+mod health;
+
+use std::{future::Future, net::SocketAddr, path::Path, time::Duration};
+
+use anyhow::{Context, bail};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tonic::{
+    codec::CompressionEncoding,
+    service::Routes,
+    transport::{Certificate, Identity, Server as Transport, ServerTlsConfig, server::TcpIncoming},
+};
+
+use self::gate::Gate;
+use crate::{
+    FILE_DESCRIPTOR_SET,
+    proto::{
+        channel_service_server::ChannelServiceServer,
+        communication_preference_service_server::CommunicationPreferenceServiceServer,
+        contact_list_service_server::ContactListServiceServer,
+        contact_service_server::ContactServiceServer,
+        custom_object_service_server::CustomObjectServiceServer,
+    },
+    repository::Repository,
+    rpc::Api,
+    settings::ServeSettings,
+};
+
+/// How often a silent connection is asked whether it is still there, and how long it has to answer.
+const KEEPALIVE: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(20));
+
+/// A server that is bound to its address.
+pub struct Server {
+    settings: ServeSettings,
+    repository: Repository,
+    listener: TcpListener,
+}
+
+impl Server {
+    /// Connects to the database, brings its schema up to date, and binds the address.
+    pub async fn bind(settings: ServeSettings) -> anyhow::Result<Self> {
+        let has_tls = settings.tls_certificate.is_some();
+        if !settings.listen.ip().is_loopback() && !has_tls && !settings.plaintext {
+            bail!(
+                "{} is not a loopback address: give --tls-certificate and --tls-key, or --plaintext",
+                settings.listen
+            );
+        }
+        let database = &settings.database;
+        let repository = Repository::connect(&database.database_url, database.max_connections)
+            .await
+            .context("cannot open the database")?;
+        if settings.migrate {
+            repository
+                .migrate()
+                .await
+                .context("cannot bring the schema up to date")?;
+        }
+        let listener = TcpListener::bind(settings.listen)
+            .await
+            .with_context(|| format!("cannot listen on {}", settings.listen))?;
+        Ok(Self {
+            settings,
+            repository,
+            listener,
+        })
+    }
+
+    /// The address that it is bound to.
+    pub fn local_addr(&self) -> std::io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+
+    /// Its database.
+    pub fn repository(&self) -> &Repository {
+        &self.repository
+    }
+
+    /// Serves until `shutdown`, then lets running calls end within the grace period.
+    pub async fn serve(self, shutdown: impl Future<Output = ()> + Send) -> anyhow::Result<()> {
+        let closing = CancellationToken::new();
+        let force = CancellationToken::new();
+        let (health_reporter, health_service) = tonic_health::server::health_reporter();
+        let watch = tokio::spawn(health::watch(
+            health_reporter,
+            self.repository.clone(),
+            closing.clone(),
+        ));
+
+        let gate = Gate::new(
+            self.repository.clone(),
+            &self.settings,
+            closing.clone(),
+            force.clone(),
+        );
+        let mut transport = Transport::builder()
+            .tcp_nodelay(true)
+            .http2_keepalive_interval(Some(KEEPALIVE.0))
+            .http2_keepalive_timeout(Some(KEEPALIVE.1))
+            .http2_adaptive_window(Some(true));
+        if let Some(tls) = tls(&self.settings)? {
+            transport = transport.tls_config(tls).context("bad TLS settings")?;
+        }
+        let reflection = || {
+            tonic_reflection::server::Builder::configure()
+                .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
+                .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+                .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)
+        };
+        let routes = self
+            .api_routes()
+            .add_service(health_service)
+            .add_service(reflection().build_v1()?)
+            .add_service(reflection().build_v1alpha()?);
+        let incoming = TcpIncoming::from(self.listener).with_nodelay(Some(true));
+        let serving = transport
+            .layer(gate)
+            .add_routes(routes)
+            .serve_with_incoming_shutdown(incoming, closing.clone().cancelled_owned());
+        tokio::pin!(serving);
+        tokio::select! {
+            ended = &mut serving => return ended.context("the server failed"),
+            () = shutdown => {}
+        }
+
+        tracing::info!("server.closing");
+        closing.cancel();
+        if tokio::time::timeout(self.settings.grace(), &mut serving)
+            .await
+            .is_err()
+        {
+            tracing::warn!(
+                grace_seconds = self.settings.grace_seconds,
+                "server.closed_by_force"
+            );
+            force.cancel();
+            // The calls that were cut off still tell their callers why.
+            let _ = tokio::time::timeout(Duration::from_secs(1), &mut serving).await;
+        }
+        watch.await?;
+        Ok(())
+    }
+
+    fn api_routes(&self) -> Routes {
+        let api = Api::new(self.repository.clone(), &self.settings);
+        macro_rules! service {
+            ($server:ident) => {
+                $server::new(api.clone())
+                    .max_decoding_message_size(self.settings.max_message_bytes)
+                    .accept_compressed(CompressionEncoding::Gzip)
+                    .send_compressed(CompressionEncoding::Gzip)
+            };
+        }
+        Routes::new(service!(ContactListServiceServer))
+            .add_service(service!(ContactServiceServer))
+            .add_service(service!(ChannelServiceServer))
+            .add_service(service!(CommunicationPreferenceServiceServer))
+            .add_service(service!(CustomObjectServiceServer))
+    }
+}
+
+fn tls(settings: &ServeSettings) -> anyhow::Result<Option<ServerTlsConfig>> {
+    let (Some(certificate), Some(key)) = (&settings.tls_certificate, &settings.tls_key) else {
+        return Ok(None);
+    };
+    let identity = Identity::from_pem(read(certificate)?, read(key)?);
+    let mut tls = ServerTlsConfig::new().identity(identity);
+    if let Some(client_ca) = &settings.tls_client_ca {
+        tls = tls.client_ca_root(Certificate::from_pem(read(client_ca)?));
+    }
+    Ok(Some(tls))
+}
+
+fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
+    std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))
+}

@@ -1,0 +1,246 @@
+//! Every flag, its environment variable, its default and its limit.
+
+use std::{ffi::OsString, net::SocketAddr, path::PathBuf, time::Duration};
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use uuid::Uuid;
+
+use crate::auth::Scope;
+
+/// The command line.
+#[derive(Debug, Parser)]
+#[command(
+    name = "contact-lists",
+    version,
+    about,
+    args_conflicts_with_subcommands = true
+)]
+pub struct CommandLine {
+    /// What to do; without it, serve.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// The settings of `serve`.
+    #[command(flatten)]
+    pub serve: ServeSettings,
+}
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Serve the API (the default)
+    Serve(Box<ServeSettings>),
+    /// Bring the database's schema up to date
+    Migrate(DatabaseSettings),
+    /// Create, change and list organizations
+    Organization {
+        /// What to do.
+        #[command(subcommand)]
+        command: OrganizationCommand,
+    },
+    /// Create, list, disable and enable API keys
+    ApiKey {
+        /// What to do.
+        #[command(subcommand)]
+        command: ApiKeyCommand,
+    },
+}
+
+/// What can be done with organizations.
+#[derive(Debug, Subcommand)]
+pub enum OrganizationCommand {
+    /// Create an organization, and print its id
+    Create {
+        /// Its name
+        name: String,
+        /// The region (ISO 3166 alpha-2) whose national phone formats are taken, such as US; without it, only
+        /// international ones are
+        #[arg(long)]
+        default_region: Option<String>,
+        /// Which database.
+        #[command(flatten)]
+        database: DatabaseSettings,
+    },
+    /// Change an organization's default region
+    Update {
+        /// Its id
+        id: Uuid,
+        /// The region (ISO 3166 alpha-2) whose national phone formats are taken; empty for none
+        #[arg(long)]
+        default_region: String,
+        /// Which database.
+        #[command(flatten)]
+        database: DatabaseSettings,
+    },
+    /// List the organizations: id, default region, name
+    List {
+        /// Which database.
+        #[command(flatten)]
+        database: DatabaseSettings,
+    },
+}
+
+/// What can be done with API keys.
+#[derive(Debug, Subcommand)]
+pub enum ApiKeyCommand {
+    /// Create an API key, and print it alone: it is shown only now
+    Create {
+        /// The organization's id
+        #[arg(long)]
+        organization: Uuid,
+        /// What the key may do; each scope includes the ones before it
+        #[arg(long, value_enum, default_value = "write")]
+        scope: Scope,
+        /// Which database.
+        #[command(flatten)]
+        database: DatabaseSettings,
+    },
+    /// List an organization's API keys: id, scope, state, time of creation
+    List {
+        /// The organization's id
+        #[arg(long)]
+        organization: Uuid,
+        /// Which database.
+        #[command(flatten)]
+        database: DatabaseSettings,
+    },
+    /// Disable an API key: from now on it is refused
+    Disable {
+        /// The key's id
+        id: Uuid,
+        /// The organization's id
+        #[arg(long)]
+        organization: Uuid,
+        /// Which database.
+        #[command(flatten)]
+        database: DatabaseSettings,
+    },
+    /// Enable an API key again
+    Enable {
+        /// The key's id
+        id: Uuid,
+        /// The organization's id
+        #[arg(long)]
+        organization: Uuid,
+        /// Which database.
+        #[command(flatten)]
+        database: DatabaseSettings,
+    },
+}
+
+/// Which database.
+#[derive(Debug, Clone, Args)]
+pub struct DatabaseSettings {
+    /// The database: sqlite://FILE (made if it does not exist) or postgres://USER:PASSWORD@HOST/NAME
+    #[arg(
+        long,
+        env = "CONTACT_LISTS_DATABASE_URL",
+        default_value = "sqlite://contact-lists.db",
+        hide_env_values = true
+    )]
+    pub database_url: String,
+    /// The most connections to the database
+    #[arg(long, env = "CONTACT_LISTS_MAX_CONNECTIONS", default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..))]
+    pub max_connections: u32,
+}
+
+/// How to serve.
+#[derive(Debug, Clone, Args)]
+pub struct ServeSettings {
+    /// The address to listen on; port 0 takes a free one
+    #[arg(long, env = "CONTACT_LISTS_LISTEN", default_value = "127.0.0.1:50051")]
+    pub listen: SocketAddr,
+    /// Which database.
+    #[command(flatten)]
+    pub database: DatabaseSettings,
+    /// Whether to bring the schema up to date at the start
+    #[arg(long, env = "CONTACT_LISTS_MIGRATE", default_value_t = true, action = clap::ArgAction::Set)]
+    pub migrate: bool,
+    /// The TLS certificate chain, a PEM file
+    #[arg(long, env = "CONTACT_LISTS_TLS_CERTIFICATE", requires = "tls_key")]
+    pub tls_certificate: Option<PathBuf>,
+    /// The TLS certificate's private key, a PEM file
+    #[arg(long, env = "CONTACT_LISTS_TLS_KEY", requires = "tls_certificate")]
+    pub tls_key: Option<PathBuf>,
+    /// The certificate authority that clients' certificates must be signed by (mutual TLS), a PEM file
+    #[arg(
+        long,
+        env = "CONTACT_LISTS_TLS_CLIENT_CA",
+        requires = "tls_certificate"
+    )]
+    pub tls_client_ca: Option<PathBuf>,
+    /// Serve without TLS on an address that is not loopback, as behind a mesh's sidecar
+    #[arg(long, env = "CONTACT_LISTS_PLAINTEXT")]
+    pub plaintext: bool,
+    /// The most contacts in one call
+    #[arg(long, env = "CONTACT_LISTS_MAX_CONTACTS", default_value_t = 4000, value_parser = clap::value_parser!(u32).range(1..=100_000_000))]
+    pub max_contacts: u32,
+    /// The most bytes in one message
+    #[arg(long, env = "CONTACT_LISTS_MAX_MESSAGE_BYTES", default_value_t = 4 * 1024 * 1024)]
+    pub max_message_bytes: usize,
+    /// The most bytes that all calls together may keep of streamed contacts, in memory and in temporary files
+    #[arg(long, env = "CONTACT_LISTS_MAX_SPOOL_BYTES", default_value_t = 4 * 1024 * 1024 * 1024)]
+    pub max_spool_bytes: u64,
+    /// The most calls at once
+    #[arg(long, env = "CONTACT_LISTS_MAX_CALLS", default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..))]
+    pub max_calls: u32,
+    /// The most calls at once with one API key
+    #[arg(long, env = "CONTACT_LISTS_MAX_CALLS_PER_KEY", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..))]
+    pub max_calls_per_key: u32,
+    /// How many seconds a stream may be without a message
+    #[arg(long, env = "CONTACT_LISTS_STREAM_IDLE_SECONDS", default_value_t = 30)]
+    pub stream_idle_seconds: u64,
+    /// How many seconds running calls have to end after the signal to stop
+    #[arg(long, env = "CONTACT_LISTS_GRACE_SECONDS", default_value_t = 20)]
+    pub grace_seconds: u64,
+    /// How to write the log to standard error
+    #[arg(
+        long,
+        env = "CONTACT_LISTS_LOG_FORMAT",
+        value_enum,
+        default_value = "human"
+    )]
+    pub log_format: LogFormat,
+    /// What to log, such as "info" or "contact_lists=debug,info"
+    #[arg(
+        long,
+        env = "CONTACT_LISTS_LOG",
+        default_value = "info,sea_orm_migration=warn"
+    )]
+    pub log: String,
+}
+
+/// How the log is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    Human,
+    /// For machines, an object a line.
+    Json,
+}
+
+impl ServeSettings {
+    /// The settings that the flags `args` make, as `contact-lists serve` would take them.
+    pub fn from_args<I, S>(args: I) -> Result<Self, clap::Error>
+    where
+        I: IntoIterator<Item = S>,
+        S: Into<OsString> + Clone,
+    {
+        #[derive(Parser)]
+        #[command(name = "contact-lists serve", no_binary_name = true)]
+        struct Serve {
+            #[command(flatten)]
+            settings: ServeSettings,
+        }
+        Ok(Serve::try_parse_from(args)?.settings)
+    }
+
+    /// How long a stream may be without a message.
+    pub fn stream_idle(&self) -> Duration {
+        Duration::from_secs(self.stream_idle_seconds)
+    }
+
+    /// How long running calls have to end.
+    pub fn grace(&self) -> Duration {
+        Duration::from_secs(self.grace_seconds)
+    }
+}

@@ -1,0 +1,351 @@
+//! Writes a plan: a constant number of statements per chunk.
+
+use std::collections::HashSet;
+
+use uuid::Uuid;
+
+use super::{
+    Update,
+    header::{Action, OptIns},
+    outcome::Counts,
+    plan::{Plan, Planned, PlannedChange},
+    spool::Spool,
+};
+use crate::{
+    domain::{contact::Contact, phone_number::PhoneNumber, property_value::Properties},
+    error::Result,
+    preferences::numbers,
+    repository::{
+        Transaction,
+        bulk::{self, Said},
+    },
+};
+
+/// How many ids of members one statement of an overwrite takes.
+const KEPT_IDS_CHUNK: usize = 10_000;
+
+/// Writes `plan`, and counts what it did.
+pub async fn apply(
+    update: &Update,
+    transaction: &Transaction,
+    plan: &Plan,
+    channels: &[Uuid],
+    said: Said,
+) -> Result<Counts> {
+    let mut applier = Applier {
+        update,
+        transaction,
+        channels,
+        targets: targets(update, channels),
+        said,
+        counts: Counts::default(),
+    };
+    if update.header.action == Action::Overwrite {
+        applier.remove_others(plan).await?;
+    }
+    let mut groups = plan.groups.iter();
+    let size = bulk::chunk_size(transaction.backend());
+    loop {
+        transaction.check_caller()?;
+        let mut chunk = Chunk::default();
+        for group in groups.by_ref().take(size) {
+            chunk.add(group?.into_owned(), &mut applier.counts);
+        }
+        if chunk.ids.is_empty() {
+            break;
+        }
+        applier.apply_chunk(&chunk).await?;
+    }
+    Ok(applier.counts)
+}
+
+/// The channels that the contacts are to be opted in to.
+fn targets(update: &Update, channels: &[Uuid]) -> Vec<Uuid> {
+    match (&update.header.opt_ins, update.header.action) {
+        (_, Action::Remove) | (OptIns::None, _) => Vec::new(),
+        (OptIns::AllChannels, _) => channels.to_vec(),
+        (OptIns::Channels(_), _) => update.opt_in_channels.clone(),
+    }
+}
+
+struct Applier<'a> {
+    update: &'a Update,
+    transaction: &'a Transaction,
+    /// Every channel of the organization.
+    channels: &'a [Uuid],
+    targets: Vec<Uuid>,
+    said: Said,
+    counts: Counts,
+}
+
+/// A chunk of a plan, by what is to be written.
+#[derive(Default)]
+struct Chunk {
+    /// All contacts of the chunk.
+    ids: Vec<Uuid>,
+    created: Vec<Contact>,
+    updated: Vec<Contact>,
+    records: Vec<(Uuid, Properties)>,
+    /// Who changes number, with the old one.
+    moved: Vec<(Uuid, PhoneNumber)>,
+    /// Who gets a number, with that.
+    arrived: Vec<(Uuid, PhoneNumber)>,
+}
+
+impl Chunk {
+    fn add(&mut self, group: Planned, counts: &mut Counts) {
+        counts.duplicate += group.duplicate_count();
+        let (contact_id, record) = match group.change {
+            PlannedChange::Create { contact, record } => {
+                counts.created += 1;
+                self.arrived.push((contact.id, contact.phone));
+                let id = contact.id;
+                self.created.push(contact);
+                (id, record)
+            }
+            PlannedChange::Update {
+                contact,
+                record,
+                old_phone,
+            } => {
+                counts.updated += 1;
+                if let Some(old_phone) = old_phone {
+                    self.moved.push((contact.id, old_phone));
+                    self.arrived.push((contact.id, contact.phone));
+                }
+                let id = contact.id;
+                self.updated.push(contact);
+                (id, record)
+            }
+            PlannedChange::Keep(id) => {
+                counts.unchanged += 1;
+                (id, None)
+            }
+            // A plan's groups are those that are applied.
+            PlannedChange::Reject(_) => return,
+        };
+        self.ids.push(contact_id);
+        self.records
+            .extend(record.map(|record| (contact_id, record)));
+    }
+}
+
+impl Applier<'_> {
+    async fn apply_chunk(&mut self, chunk: &Chunk) -> Result<()> {
+        let organization = self.update.organization();
+        let created: Vec<_> = chunk.created.iter().collect();
+        if !created.is_empty() {
+            bulk::insert_contacts(self.transaction, organization, &created).await?;
+        }
+        let updated: Vec<_> = chunk.updated.iter().collect();
+        if !updated.is_empty() {
+            bulk::update_contacts(self.transaction, organization, &updated).await?;
+        }
+        if let Some(object) = self.update.custom_object()
+            && !chunk.records.is_empty()
+        {
+            let records: Vec<_> = chunk
+                .records
+                .iter()
+                .map(|(id, record)| (*id, record))
+                .collect();
+            bulk::upsert_records(self.transaction, organization, object.id, &records).await?;
+        }
+        let opted_out = self.hand_over_numbers(chunk).await?;
+        self.opt_in(chunk, &opted_out).await?;
+        self.change_members(chunk).await
+    }
+
+    /// Leaves the opt-outs of numbers that are given up behind, and hands those of the new ones over. Answers who got some.
+    async fn hand_over_numbers(&self, chunk: &Chunk) -> Result<HashSet<Uuid>> {
+        let organization = &self.update.caller.organization;
+        numbers::leave(self.transaction, organization, &chunk.moved).await?;
+        numbers::take_over(
+            self.transaction,
+            organization,
+            &chunk.arrived,
+            self.channels,
+        )
+        .await
+    }
+
+    async fn opt_in(&mut self, chunk: &Chunk, opted_out: &HashSet<Uuid>) -> Result<()> {
+        if self.targets.is_empty() {
+            return Ok(());
+        }
+        let organization = self.update.organization();
+        // Nobody else can see these yet, and they have no preferences: they need no look at what is stored.
+        let new: HashSet<Uuid> = chunk
+            .created
+            .iter()
+            .map(|contact| contact.id)
+            .filter(|id| !opted_out.contains(id))
+            .collect();
+        if !new.is_empty() {
+            let ids = chunk.created.iter().map(|contact| contact.id);
+            let ids = ids.filter(|id| new.contains(id));
+            self.counts.opted_in += bulk::opt_in_new_contacts(
+                self.transaction,
+                organization,
+                ids,
+                &self.targets,
+                self.said,
+            )
+            .await?;
+        }
+        let stored: Vec<Uuid> = chunk
+            .ids
+            .iter()
+            .copied()
+            .filter(|id| !new.contains(id))
+            .collect();
+        if !stored.is_empty() {
+            self.opt_in_stored(&stored).await?;
+        }
+        Ok(())
+    }
+
+    async fn opt_in_stored(&mut self, contacts: &[Uuid]) -> Result<()> {
+        let (transaction, organization) = (self.transaction, self.update.organization());
+        if self.update.header.resubscribe && self.update.header.opt_ins == OptIns::AllChannels {
+            bulk::lift_opt_outs_of_all_channels(transaction, organization, contacts).await?;
+        }
+        let incomplete = bulk::incomplete_opt_ins(
+            transaction,
+            organization,
+            contacts.iter().copied(),
+            &self.targets,
+        )
+        .await?;
+        if incomplete.is_empty() {
+            return Ok(());
+        }
+        let missing_pairs: u64 = incomplete
+            .iter()
+            .map(|(_, count)| self.targets.len() as u64 - count)
+            .sum();
+        let contacts: Vec<Uuid> = incomplete.into_iter().map(|(contact, _)| contact).collect();
+        let opted_in = if self.update.header.resubscribe {
+            bulk::resubscribe(
+                transaction,
+                organization,
+                &contacts,
+                &self.targets,
+                self.said,
+            )
+            .await?
+        } else {
+            bulk::opt_in(
+                transaction,
+                organization,
+                &contacts,
+                &self.targets,
+                self.said,
+            )
+            .await?
+        };
+        self.counts.opted_in += opted_in;
+        self.counts.kept_opt_out += missing_pairs - opted_in;
+        Ok(())
+    }
+
+    async fn change_members(&mut self, chunk: &Chunk) -> Result<()> {
+        let (organization, list) = (
+            self.update.organization(),
+            self.update.header.contact_list_id,
+        );
+        let contacts = chunk.ids.iter().copied();
+        match self.update.header.action {
+            Action::Add | Action::Overwrite => {
+                let join_time = self.said.change_time;
+                self.counts.added +=
+                    bulk::add_members(self.transaction, organization, list, contacts, join_time)
+                        .await?;
+            }
+            Action::Remove => {
+                self.counts.removed +=
+                    bulk::remove_members(self.transaction, organization, list, contacts).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes everybody out of the list who is neither in the plan nor named by a rejected contact: in ranges of ids, so
+    /// that a statement never has more than so many.
+    async fn remove_others(&mut self, plan: &Plan) -> Result<()> {
+        let mut named_ids = self.named_ids(plan).await?;
+        named_ids.sort();
+        let mut kept = merged(&plan.stored_ids, &named_ids);
+        let mut after = Uuid::nil();
+        loop {
+            self.transaction.check_caller()?;
+            let ids: Vec<Uuid> = kept.by_ref().take(KEPT_IDS_CHUNK).collect::<Result<_>>()?;
+            let is_last = ids.len() < KEPT_IDS_CHUNK;
+            let up_to = match ids.last() {
+                Some(last) if !is_last => *last,
+                _ => Uuid::max(),
+            };
+            self.counts.removed += bulk::remove_other_members(
+                self.transaction,
+                self.update.organization(),
+                self.update.header.contact_list_id,
+                (after, up_to),
+                &ids,
+            )
+            .await?;
+            if is_last {
+                return Ok(());
+            }
+            after = up_to;
+        }
+    }
+
+    /// Who is named by a rejected contact, of the stream's or of the plan's.
+    async fn named_ids(&self, plan: &Plan) -> Result<Spool<Uuid>> {
+        let mut ids = Spool::new(&self.update.quota);
+        let mut named = self
+            .update
+            .rejected
+            .named
+            .iter()
+            .chain(plan.rejected.named.iter());
+        let size = bulk::chunk_size(self.transaction.backend());
+        loop {
+            let chunk: Vec<_> = named.by_ref().take(size).collect::<Result<_>>()?;
+            if chunk.is_empty() {
+                return Ok(ids);
+            }
+            let found = bulk::ids_named_by(
+                self.transaction,
+                self.update.organization(),
+                chunk.iter().filter_map(|named| named.phone),
+                chunk.iter().filter_map(|named| named.external_id.clone()),
+            )
+            .await?;
+            for id in found {
+                ids.push(id)?;
+            }
+        }
+    }
+}
+
+/// The ids of two spools in their order. An id that is in both comes twice, which harms nobody.
+fn merged<'a>(
+    first: &'a Spool<Uuid>,
+    second: &'a Spool<Uuid>,
+) -> impl Iterator<Item = Result<Uuid>> + 'a {
+    let (mut first, mut second) = (first.iter().peekable(), second.iter().peekable());
+    std::iter::from_fn(move || {
+        let from_first = match (first.peek(), second.peek()) {
+            (Some(Ok(a)), Some(Ok(b))) => a <= b,
+            (Some(_), _) => true,
+            (None, _) => false,
+        };
+        let next = if from_first {
+            first.next()
+        } else {
+            second.next()
+        };
+        next.map(|id| id.map(|id| *id))
+    })
+}

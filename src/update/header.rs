@@ -1,0 +1,70 @@
+//! What an update is to do.
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::domain::channel::ChannelReference;
+
+/// What an update is to do: the header, parsed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UpdateHeader {
+    /// The list to update.
+    pub contact_list_id: Uuid,
+    /// What happens to the list.
+    pub action: Action,
+    /// What the contacts are opted in to.
+    pub opt_ins: OptIns,
+    /// Whether to opt back in those who have opted out.
+    pub resubscribe: bool,
+    /// The custom object that the contacts' properties belong to.
+    pub custom_object_id: Option<Uuid>,
+    /// What a rejected contact does to the others.
+    pub rejection_policy: RejectionPolicy,
+    /// Makes the call idempotent.
+    pub request_id: Option<Uuid>,
+    /// Do everything but commit.
+    pub validate_only: bool,
+}
+
+/// What happens to the list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Action {
+    /// The contacts become members.
+    Add,
+    /// The contacts stop being members.
+    Remove,
+    /// The contacts become the only members.
+    Overwrite,
+}
+
+impl Action {
+    /// The action's name, as it is stored and logged.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Add => "add",
+            Self::Remove => "remove",
+            Self::Overwrite => "overwrite",
+        }
+    }
+}
+
+/// What the contacts of an add or overwrite are opted in to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum OptIns {
+    /// Nothing.
+    None,
+    /// Every channel that the organization has at the commit.
+    AllChannels,
+    /// These channels.
+    Channels(Vec<ChannelReference>),
+}
+
+/// What a rejected contact does to the others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RejectionPolicy {
+    /// Nothing is applied.
+    RejectAll,
+    /// The others are applied.
+    Skip,
+}

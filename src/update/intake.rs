@@ -1,0 +1,243 @@
+//! Takes a stream in: what the contacts are checked against, the limits, and the end that makes an [`Update`] of it.
+
+use std::collections::HashSet;
+
+use uuid::Uuid;
+
+use super::{
+    Fingerprint, Update, active,
+    groups::{Named, Received, Rejected, fold},
+    header::{Action, OptIns, UpdateHeader},
+    outcome::UpdateOutcome,
+    spool::{Spool, SpoolQuota},
+};
+use crate::{
+    auth::Caller,
+    domain::{
+        contact::ContactChanges, custom_object::CustomObject, phone_number::DefaultRegion,
+        violation::Violation,
+    },
+    error::{Error, Result},
+    repository::{
+        Repository, channels, contact_lists, custom_objects, updates, updates::RecordedUpdate,
+    },
+};
+
+/// What the contacts of a call are checked against.
+#[derive(Debug)]
+pub struct Checks {
+    /// The region of national phone formats.
+    pub default_region: Option<DefaultRegion>,
+    /// The organization's channels.
+    pub channels: HashSet<Uuid>,
+    /// The custom object that properties belong to; without one, how many the organization has.
+    pub custom_object: Result<CustomObject, usize>,
+}
+
+/// A contact that is not valid by itself.
+pub struct InvalidContact {
+    /// All that is wrong with it.
+    pub violations: Vec<Violation>,
+    /// What it names.
+    pub named: Named,
+}
+
+/// A stream while it arrives.
+pub struct Intake {
+    caller: Caller,
+    header: UpdateHeader,
+    mode: Mode,
+    received_count: u64,
+    max_contacts: u64,
+    quota: SpoolQuota,
+}
+
+enum Mode {
+    /// The `request_id` is recorded: the stream is only compared.
+    Replay(Box<RecordedUpdate>),
+    /// The contacts are checked and kept.
+    Collect(Box<Collected>),
+}
+
+struct Collected {
+    checks: Checks,
+    opt_in_channels: Vec<Uuid>,
+    contacts: Spool<Received>,
+    rejected: Rejected,
+}
+
+impl Intake {
+    /// Begins with the header: refuses what can be refused before any contact is read.
+    pub async fn begin(
+        repository: &Repository,
+        caller: Caller,
+        header: UpdateHeader,
+        max_contacts: u64,
+        quota: &SpoolQuota,
+    ) -> Result<Self> {
+        let mode = match recorded(repository, &caller, &header).await? {
+            Some(recorded) => Mode::Replay(Box::new(recorded)),
+            None => {
+                let collected = Collected::begin(repository, &caller, &header, quota).await?;
+                Mode::Collect(Box::new(collected))
+            }
+        };
+        Ok(Self {
+            caller,
+            header,
+            mode,
+            received_count: 0,
+            max_contacts,
+            quota: quota.clone(),
+        })
+    }
+
+    /// What the contacts are to be checked against; none where the stream is only compared.
+    pub fn checks(&self) -> Option<&Checks> {
+        match &self.mode {
+            Mode::Replay(_) => None,
+            Mode::Collect(collected) => Some(&collected.checks),
+        }
+    }
+
+    /// Counts a contact that arrived. Fails if it is one too many, or has properties that belong to no custom object.
+    pub fn count_contact(&mut self, has_properties: bool) -> Result<()> {
+        self.received_count += 1;
+        if self.received_count > self.max_contacts {
+            return Err(Error::ContactLimitExceeded {
+                limit: self.max_contacts,
+                value: self.received_count,
+            });
+        }
+        if let Mode::Collect(collected) = &self.mode
+            && let Err(custom_object_count) = collected.checks.custom_object
+            && has_properties
+        {
+            return Err(Error::CustomObjectRequired {
+                custom_object_count,
+            });
+        }
+        Ok(())
+    }
+
+    /// Keeps the contact that was counted last.
+    pub fn keep(
+        &mut self,
+        checked: Result<ContactChanges, InvalidContact>,
+        encoded_bytes: usize,
+    ) -> Result<()> {
+        let Mode::Collect(collected) = &mut self.mode else {
+            return Ok(());
+        };
+        let index = u32::try_from(self.received_count - 1).map_err(Error::internal)?;
+        match checked {
+            Ok(changes) => collected.contacts.push(Received {
+                index,
+                changes,
+                encoded_bytes: u32::try_from(encoded_bytes).unwrap_or(u32::MAX),
+            }),
+            Err(invalid) => {
+                collected
+                    .rejected
+                    .rejections
+                    .reject(index, invalid.violations);
+                collected.rejected.named.push(invalid.named)
+            }
+        }
+    }
+
+    /// Ends the stream. Answers the update that it makes, or the recorded answer of an earlier one.
+    pub fn finish(
+        self,
+        footer_contact_count: Option<i64>,
+        fingerprint: Option<Fingerprint>,
+    ) -> Result<Finished> {
+        let complete = match footer_contact_count {
+            Some(count) => u64::try_from(count) == Ok(self.received_count),
+            None => self.header.action != Action::Overwrite,
+        };
+        if !complete {
+            return Err(Error::StreamIncomplete {
+                received_count: self.received_count,
+                contact_count: footer_contact_count,
+            });
+        }
+        if self.received_count == 0 {
+            return Err(Error::NoContacts);
+        }
+        let mut collected = match self.mode {
+            Mode::Replay(recorded) => {
+                let outcome = recorded.replay(fingerprint.as_ref())?;
+                return Ok(Finished::Replayed(Box::new(outcome)));
+            }
+            Mode::Collect(collected) => collected,
+        };
+        let groups = fold(collected.contacts, &mut collected.rejected, &self.quota)?;
+        Ok(Finished::Update(Box::new(Update {
+            caller: self.caller,
+            header: self.header,
+            checks: collected.checks,
+            opt_in_channels: collected.opt_in_channels,
+            received_count: self.received_count,
+            groups,
+            rejected: collected.rejected,
+            fingerprint,
+            quota: self.quota,
+        })))
+    }
+}
+
+/// What a stream makes.
+pub enum Finished {
+    /// An update to apply.
+    Update(Box<Update>),
+    /// The recorded answer of an earlier call.
+    Replayed(Box<UpdateOutcome>),
+}
+
+async fn recorded(
+    repository: &Repository,
+    caller: &Caller,
+    header: &UpdateHeader,
+) -> Result<Option<RecordedUpdate>> {
+    match header.request_id {
+        Some(request_id) if !header.validate_only => {
+            updates::find_by_request_id(repository.db(), caller.organization.id, request_id).await
+        }
+        _ => Ok(None),
+    }
+}
+
+impl Collected {
+    async fn begin(
+        repository: &Repository,
+        caller: &Caller,
+        header: &UpdateHeader,
+        quota: &SpoolQuota,
+    ) -> Result<Self> {
+        let (db, organization) = (repository.db(), caller.organization.id);
+        let list = contact_lists::find(db, organization, header.contact_list_id).await?;
+        active(list, header.contact_list_id)?;
+        let channels = channels::all(db, organization).await?;
+        let opt_in_channels = match &header.opt_ins {
+            OptIns::Channels(references) => channels::resolve(&channels, references)?,
+            OptIns::None | OptIns::AllChannels => Vec::new(),
+        };
+        let custom_object = match header.custom_object_id {
+            Some(id) => Ok(custom_objects::find(db, organization, id)
+                .await?
+                .ok_or_else(|| Error::not_found("custom_object", id))?),
+            None => custom_objects::only(db, organization).await?,
+        };
+        Ok(Self {
+            checks: Checks {
+                default_region: caller.organization.default_region,
+                channels: channels.iter().map(|channel| channel.id).collect(),
+                custom_object,
+            },
+            opt_in_channels,
+            contacts: Spool::new(quota),
+            rejected: Rejected::new(quota),
+        })
+    }
+}

@@ -1,0 +1,227 @@
+//! An update from start to end: the contacts of a stream are taken in and folded into groups, and then, in one
+//! transaction, resolved against what is stored, applied, counted and recorded.
+
+mod apply;
+mod claims;
+pub mod groups;
+pub mod header;
+pub mod intake;
+pub mod outcome;
+mod plan;
+mod resolve;
+pub mod spool;
+
+use std::time::Instant;
+
+use sha2::digest::Output;
+use uuid::Uuid;
+
+use self::{
+    groups::{Group, Rejected},
+    header::{RejectionPolicy, UpdateHeader},
+    intake::Checks,
+    outcome::{Counts, UpdateOutcome},
+    plan::Plan,
+    spool::{Spool, SpoolQuota},
+};
+use crate::{
+    auth::Caller,
+    domain::{
+        OrganizationId,
+        contact_list::{ContactList, ListState},
+        custom_object::CustomObject,
+        now,
+    },
+    error::{Error, Result},
+    repository::{
+        self, Repository, Transaction, bulk::Said, channels, contact_lists, custom_objects,
+        organizations, updates::RecordedUpdate,
+    },
+};
+
+/// SHA-256 over the header and the contacts as sent.
+pub type Fingerprint = Output<sha2::Sha256>;
+
+/// A whole stream, taken in and ready to be applied.
+pub struct Update {
+    caller: Caller,
+    header: UpdateHeader,
+    /// What the contacts were checked against.
+    checks: Checks,
+    /// The channels that `opt_in_to` names.
+    opt_in_channels: Vec<Uuid>,
+    received_count: u64,
+    groups: Spool<Group>,
+    /// The contacts that were rejected before the look at what is stored.
+    rejected: Rejected,
+    fingerprint: Option<Fingerprint>,
+    quota: SpoolQuota,
+}
+
+impl Update {
+    /// Applies the update, and answers what it did.
+    pub async fn apply(self, repository: &Repository) -> Result<UpdateOutcome> {
+        repository
+            .write(self, |update, transaction| {
+                Box::pin(update.apply_in(transaction))
+            })
+            .await
+    }
+
+    async fn apply_in(
+        &self,
+        transaction: &Transaction,
+    ) -> Result<repository::Outcome<UpdateOutcome>> {
+        let start = Instant::now();
+        let list = contact_lists::lock(
+            transaction,
+            self.organization(),
+            self.header.contact_list_id,
+        )
+        .await?;
+        if let Some(recorded) = self.recorded(transaction).await? {
+            let outcome = recorded.replay(self.fingerprint.as_ref())?;
+            return Ok(repository::Outcome::RollBack(outcome));
+        }
+        let list = active(list, self.header.contact_list_id)?;
+        let channels = self.lock_definitions(transaction).await?;
+        let said = Said {
+            change_time: now(),
+            api_key_id: self.caller.api_key_id,
+            update_id: Some(Uuid::now_v7()),
+        };
+        let plan = plan::plan(self, transaction, said.change_time).await?;
+        if self.header.rejection_policy == RejectionPolicy::RejectAll {
+            self.refuse_rejections(&plan)?;
+        }
+        let planned = start.elapsed();
+        let mut counts = if plan.groups.is_empty() {
+            Counts::default()
+        } else {
+            apply::apply(self, transaction, &plan, &channels, said).await?
+        };
+        counts.received = self.received_count;
+        counts.rejected = plan.rejected.rejections.count();
+        let outcome = self.finish(transaction, list, counts, plan, said).await?;
+        tracing::debug!(
+            plan_ms = planned.as_millis(),
+            apply_ms = (start.elapsed() - planned).as_millis(),
+            "update.applied"
+        );
+        Ok(if self.header.validate_only {
+            repository::Outcome::RollBack(outcome)
+        } else {
+            repository::Outcome::Commit(outcome)
+        })
+    }
+
+    /// The update that is recorded under the call's `request_id`, if there is one.
+    async fn recorded(&self, transaction: &Transaction) -> Result<Option<RecordedUpdate>> {
+        match self.header.request_id {
+            Some(request_id) if !self.header.validate_only => {
+                let db = transaction.db();
+                repository::updates::find_by_request_id(db, self.organization(), request_id).await
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// Locks what the contacts were checked against, and answers the organization's channels. Fails if it has changed
+    /// since, so that no contact is applied that a check would refuse.
+    async fn lock_definitions(&self, transaction: &Transaction) -> Result<Vec<Uuid>> {
+        organizations::share(transaction, self.organization()).await?;
+        let channels: Vec<Uuid> = channels::share(transaction, self.organization())
+            .await?
+            .into_iter()
+            .map(|channel| channel.id)
+            .collect();
+        let object = match self.custom_object() {
+            None => None,
+            Some(object) => {
+                custom_objects::find(transaction.db(), self.organization(), object.id).await?
+            }
+        };
+        let known = &self.checks.channels;
+        let gone = known.len() > channels.len()
+            || channels.iter().filter(|id| known.contains(*id)).count() < known.len();
+        if gone || object.as_ref() != self.custom_object() {
+            return Err(Error::DefinitionsChanged);
+        }
+        Ok(channels)
+    }
+
+    fn refuse_rejections(&self, plan: &Plan) -> Result<()> {
+        let rejections = &plan.rejected.rejections;
+        if rejections.count() == 0 {
+            return Ok(());
+        }
+        Err(Error::ContactsRejected {
+            rejected_count: rejections.count(),
+            received_count: self.received_count,
+            contacts: rejections.clone().into_contacts(),
+        })
+    }
+
+    async fn finish(
+        &self,
+        transaction: &Transaction,
+        list: ContactList,
+        counts: Counts,
+        plan: Plan,
+        said: Said,
+    ) -> Result<UpdateOutcome> {
+        let change = counts.added as i64 - counts.removed as i64;
+        let mut outcome = UpdateOutcome {
+            update_id: said.update_id,
+            contact_list: ContactList {
+                contact_count: list.contact_count + change,
+                ..list
+            },
+            counts,
+            rejected_contacts: plan.rejected.rejections.into_contacts(),
+            replayed: false,
+        };
+        if change != 0 {
+            contact_lists::set_contact_count(
+                transaction,
+                self.organization(),
+                &outcome.contact_list,
+            )
+            .await?;
+        }
+        if self.header.validate_only {
+            outcome.update_id = None;
+        } else {
+            let recorded = RecordedUpdate {
+                action: self.header.action,
+                api_key_id: said.api_key_id,
+                create_time: said.change_time,
+                request_id: self.header.request_id,
+                fingerprint: self.fingerprint.map(|fingerprint| fingerprint.to_vec()),
+                outcome: outcome.clone(),
+            };
+            repository::updates::insert(transaction, self.organization(), &recorded).await?;
+        }
+        Ok(outcome)
+    }
+
+    fn organization(&self) -> OrganizationId {
+        self.caller.organization.id
+    }
+
+    fn custom_object(&self) -> Option<&CustomObject> {
+        self.checks.custom_object.as_ref().ok()
+    }
+}
+
+/// The list, if it is there and active.
+fn active(list: Option<ContactList>, id: Uuid) -> Result<ContactList> {
+    let list = list.ok_or_else(|| Error::not_found("contact_list", id))?;
+    if list.state != ListState::Active {
+        return Err(Error::ContactListNotActive {
+            contact_list_id: id,
+            state: list.state,
+        });
+    }
+    Ok(list)
+}

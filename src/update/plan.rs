@@ -1,0 +1,357 @@
+//! The plan of an update: who each group is and what is to be written, for all groups before the first write.
+
+use std::{borrow::Cow, cmp::Ordering, collections::HashMap};
+
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::{
+    Update,
+    claims::{Claims, Contested},
+    groups::{Group, Rejected},
+    header::Action,
+    resolve::{Identity, resolve},
+    spool::{Item, Spool},
+};
+use crate::{
+    domain::{
+        contact::{Contact, ContactFields},
+        phone_number::PhoneNumber,
+        property_value::Properties,
+        text::Text,
+        violation::{Reason, Violation},
+    },
+    error::Result,
+    repository::{Transaction, bulk},
+};
+
+/// What an update is to write.
+pub struct Plan {
+    /// The groups that are applied, in the order of their phones.
+    pub groups: Spool<Planned>,
+    /// The contacts that are not, and what they name.
+    pub rejected: Rejected,
+    /// On overwrite: the stored contacts that groups resolve to, by id.
+    pub stored_ids: Spool<Uuid>,
+}
+
+/// What a group is to become.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Planned {
+    phone: PhoneNumber,
+    indexes: Vec<u32>,
+    external_ids: Vec<Text>,
+    /// What is to be written of it.
+    pub change: PlannedChange,
+    encoded_bytes: u32,
+}
+
+/// What is to be written of a group.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub enum PlannedChange {
+    /// A new contact.
+    Create {
+        /// The contact.
+        contact: Contact,
+        /// Its record, if it gets one.
+        record: Option<Properties>,
+    },
+    /// A stored contact changes.
+    Update {
+        /// The contact as it becomes.
+        contact: Contact,
+        /// Its record, if that changes.
+        record: Option<Properties>,
+        /// The number that it gives up.
+        old_phone: Option<PhoneNumber>,
+    },
+    /// A stored contact is as given.
+    Keep(Uuid),
+    /// The group is rejected.
+    Reject(Vec<Violation>),
+}
+
+impl Item for Planned {
+    fn order(&self, other: &Self) -> Ordering {
+        self.phone.cmp(&other.phone)
+    }
+
+    fn size_bytes(&self) -> usize {
+        size_of::<Self>() + self.encoded_bytes as usize
+    }
+}
+
+impl Item for Uuid {
+    fn order(&self, other: &Self) -> Ordering {
+        self.cmp(other)
+    }
+
+    fn size_bytes(&self) -> usize {
+        size_of::<Self>()
+    }
+}
+
+impl Planned {
+    /// How many contacts of the call were folded into this group's first one.
+    pub fn duplicate_count(&self) -> u64 {
+        self.indexes.len() as u64 - 1
+    }
+}
+
+/// Makes the plan: finds and locks who is stored, and decides.
+pub async fn plan(update: &Update, transaction: &Transaction, now: OffsetDateTime) -> Result<Plan> {
+    let mut planner = Planner {
+        update,
+        transaction,
+        now,
+        groups: Spool::new(&update.quota),
+        stored_ids: Spool::new(&update.quota),
+        claims: Claims::new(&update.quota),
+        rejected_count: 0,
+    };
+    let mut groups = update.groups.iter();
+    let size = bulk::chunk_size(transaction.backend());
+    loop {
+        transaction.check_caller()?;
+        let chunk: Vec<_> = groups.by_ref().take(size).collect::<Result<_>>()?;
+        if chunk.is_empty() {
+            break;
+        }
+        planner.plan_chunk(&chunk).await?;
+    }
+    planner.finish()
+}
+
+struct Planner<'a> {
+    update: &'a Update,
+    transaction: &'a Transaction,
+    now: OffsetDateTime,
+    groups: Spool<Planned>,
+    stored_ids: Spool<Uuid>,
+    /// The stored contacts that two groups could resolve to.
+    claims: Claims,
+    rejected_count: u64,
+}
+
+/// What is stored of a chunk's contacts.
+struct Stored {
+    by_phone: HashMap<PhoneNumber, Contact>,
+    by_external_id: HashMap<Text, Contact>,
+}
+
+impl Stored {
+    fn identity<'a>(&'a self, group: &Group) -> Identity<'a> {
+        let external_id = group.changes.given_external_id();
+        let by_phone = self.by_phone.get(&group.changes.phone);
+        // Most often the contact with the number is the one with the external_id.
+        let by_external_id = match (external_id, by_phone) {
+            (None, _) => None,
+            (Some(id), Some(contact)) if contact.fields.external_id.as_ref() == Some(id) => {
+                Some(contact)
+            }
+            (Some(id), _) => self.by_external_id.get(id),
+        };
+        resolve(external_id, by_external_id, by_phone)
+    }
+}
+
+impl Planner<'_> {
+    async fn plan_chunk(&mut self, chunk: &[Cow<'_, Group>]) -> Result<()> {
+        let stored = self.stored(chunk).await?;
+        let records = self.stored_records(chunk, &stored).await?;
+        for group in chunk {
+            let identity = stored.identity(group);
+            if let Some(contact) = identity.contestable(group.changes.phone) {
+                self.claims
+                    .claim(contact.to_string(), group.changes.phone)?;
+            }
+            let record = identity
+                .contact()
+                .and_then(|contact| records.get(&contact.id));
+            let change = self.change(group, identity, record);
+            match &change {
+                PlannedChange::Reject(_) => self.rejected_count += group.indexes.len() as u64,
+                PlannedChange::Update {
+                    contact: Contact { id, .. },
+                    ..
+                }
+                | PlannedChange::Keep(id)
+                    if self.update.header.action == Action::Overwrite =>
+                {
+                    self.stored_ids.push(*id)?;
+                }
+                _ => {}
+            }
+            self.groups.push(Planned {
+                phone: group.changes.phone,
+                indexes: group.indexes.clone(),
+                external_ids: group.external_ids.clone(),
+                change,
+                encoded_bytes: group.encoded_bytes,
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Finds the contacts under the chunk's numbers, then those under the external_ids that they don't have.
+    async fn stored(&self, chunk: &[Cow<'_, Group>]) -> Result<Stored> {
+        let organization = self.update.organization();
+        let phones = chunk.iter().map(|group| group.changes.phone);
+        let by_phone: HashMap<_, _> =
+            bulk::contacts_by_phone(self.transaction, organization, phones)
+                .await?
+                .into_iter()
+                .map(|contact| (contact.phone, contact))
+                .collect();
+        let elsewhere: Vec<Text> = chunk
+            .iter()
+            .filter_map(|group| {
+                let external_id = group.changes.given_external_id()?;
+                let here = by_phone.get(&group.changes.phone);
+                let found =
+                    here.is_some_and(|it| it.fields.external_id.as_ref() == Some(external_id));
+                (!found).then(|| external_id.clone())
+            })
+            .collect();
+        let mut by_external_id = HashMap::new();
+        if !elsewhere.is_empty() {
+            let external_ids = elsewhere.into_iter();
+            let contacts =
+                bulk::contacts_by_external_id(self.transaction, organization, external_ids).await?;
+            for contact in contacts {
+                if let Some(external_id) = contact.fields.external_id.clone() {
+                    by_external_id.insert(external_id, contact);
+                }
+            }
+        }
+        Ok(Stored {
+            by_phone,
+            by_external_id,
+        })
+    }
+
+    async fn stored_records(
+        &self,
+        chunk: &[Cow<'_, Group>],
+        stored: &Stored,
+    ) -> Result<HashMap<Uuid, Properties>> {
+        let Some(object) = self.update.custom_object() else {
+            return Ok(HashMap::new());
+        };
+        let with_properties: Vec<Uuid> = chunk
+            .iter()
+            .filter(|group| !group.changes.properties.is_empty())
+            .filter_map(|group| Some(stored.identity(group).contact()?.id))
+            .collect();
+        if with_properties.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let organization = self.update.organization();
+        let contacts = with_properties.into_iter();
+        bulk::records(self.transaction, organization, object.id, contacts).await
+    }
+
+    fn change(
+        &self,
+        group: &Group,
+        identity: Identity<'_>,
+        stored_record: Option<&Properties>,
+    ) -> PlannedChange {
+        let mut violations: Vec<_> = identity.violation().into_iter().collect();
+        let record = match self.update.custom_object() {
+            Some(object) if !group.changes.properties.is_empty() => object
+                .merge(stored_record, &group.changes.properties)
+                .map_or_else(
+                    |missing| {
+                        violations.extend(missing);
+                        None
+                    },
+                    Some,
+                ),
+            _ => None,
+        };
+        if !violations.is_empty() {
+            return PlannedChange::Reject(violations);
+        }
+        let record = record.filter(|record| Some(record) != stored_record);
+        let Some(stored) = identity.contact() else {
+            let mut fields = ContactFields::default();
+            group.changes.apply_to(&mut fields);
+            let contact = Contact {
+                // Ids in the order of the phones: those that arrive in order are the fastest to index.
+                id: Uuid::now_v7(),
+                phone: group.changes.phone,
+                fields,
+                create_time: self.now,
+                update_time: self.now,
+            };
+            return PlannedChange::Create { contact, record };
+        };
+        let mut contact = stored.clone();
+        contact.phone = group.changes.phone;
+        group.changes.apply_to(&mut contact.fields);
+        if contact == *stored && record.is_none() {
+            return PlannedChange::Keep(stored.id);
+        }
+        contact.update_time = self.now;
+        let old_phone = (stored.phone != contact.phone).then_some(stored.phone);
+        PlannedChange::Update {
+            contact,
+            record,
+            old_phone,
+        }
+    }
+
+    fn finish(mut self) -> Result<Plan> {
+        let mut rejected = Rejected::new(&self.update.quota);
+        rejected.rejections = self.update.rejected.rejections.clone();
+        self.groups.sort();
+        self.stored_ids.sort();
+        let contested = self.claims.contested()?;
+        let groups = if contested.is_empty() && self.rejected_count == 0 {
+            self.groups
+        } else {
+            let mut groups = Spool::new(&self.update.quota);
+            sift(self.groups, &contested, &mut groups, &mut rejected)?;
+            groups
+        };
+        Ok(Plan {
+            groups,
+            rejected,
+            stored_ids: self.stored_ids,
+        })
+    }
+}
+
+/// Parts the groups that are applied from those that are not.
+fn sift(
+    mut groups: Spool<Planned>,
+    contested: &Contested,
+    applied: &mut Spool<Planned>,
+    rejected: &mut Rejected,
+) -> Result<()> {
+    let mut contested = contested.lookup();
+    for group in groups.drain() {
+        let group = group?.into_owned();
+        let mut violations = match &group.change {
+            PlannedChange::Reject(violations) => violations.clone(),
+            _ => Vec::new(),
+        };
+        if contested.contains(group.phone)? {
+            violations.push(Violation::new(
+                Reason::ConflictingDuplicate,
+                "",
+                "another contact of the call resolves to the same stored contact",
+            ));
+        }
+        if violations.is_empty() {
+            applied.push(group)?;
+        } else {
+            let (phone, ids) = (group.phone, &group.external_ids);
+            rejected.reject_group(phone, &group.indexes, ids, &violations)?;
+        }
+    }
+    applied.sort();
+    Ok(())
+}

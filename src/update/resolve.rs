@@ -1,0 +1,143 @@
+//! Who is the same contact: decided by what is stored before the update.
+
+use uuid::Uuid;
+
+use crate::domain::{
+    contact::Contact,
+    phone_number::PhoneNumber,
+    text::Text,
+    violation::{Reason, Violation},
+};
+
+/// Who a group of the call is.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Identity<'a> {
+    /// Nobody who is stored.
+    New,
+    /// A stored contact with the same external_id; its number may change.
+    ByExternalId(&'a Contact),
+    /// A stored contact with the same phone; its external_id may be set.
+    ByPhone(&'a Contact),
+    /// A stored contact with the same external_id, but the phone is another stored contact's: rejected.
+    PhoneTaken(&'a Contact),
+    /// The phone is that of a stored contact with another external_id: rejected.
+    ExternalIdMismatch,
+}
+
+/// Decides who a group is, given the external_id that it has, and who is stored under it and under its phone.
+pub fn resolve<'a>(
+    external_id: Option<&Text>,
+    by_external_id: Option<&'a Contact>,
+    by_phone: Option<&'a Contact>,
+) -> Identity<'a> {
+    match (by_external_id, by_phone) {
+        (Some(contact), Some(other)) if contact.id != other.id => Identity::PhoneTaken(contact),
+        (Some(contact), _) => Identity::ByExternalId(contact),
+        (None, Some(contact)) => {
+            if contact.fields.external_id.is_none() || external_id.is_none() {
+                Identity::ByPhone(contact)
+            } else {
+                Identity::ExternalIdMismatch
+            }
+        }
+        (None, None) => Identity::New,
+    }
+}
+
+impl<'a> Identity<'a> {
+    /// The stored contact that the group resolves to.
+    pub fn contact(self) -> Option<&'a Contact> {
+        match self {
+            Self::ByExternalId(contact) | Self::ByPhone(contact) | Self::PhoneTaken(contact) => {
+                Some(contact)
+            }
+            Self::New | Self::ExternalIdMismatch => None,
+        }
+    }
+
+    /// The stored contact that another group of the call could resolve to as well: one by its external_id, the other by
+    /// its phone.
+    pub fn contestable(self, phone: PhoneNumber) -> Option<Uuid> {
+        match self {
+            Self::ByExternalId(contact) | Self::PhoneTaken(contact) => {
+                (contact.phone != phone).then_some(contact.id)
+            }
+            Self::ByPhone(contact) => contact.fields.external_id.as_ref().map(|_| contact.id),
+            Self::New | Self::ExternalIdMismatch => None,
+        }
+    }
+
+    /// Why the group cannot be applied, if it cannot.
+    pub fn violation(self) -> Option<Violation> {
+        match self {
+            Self::PhoneTaken(_) => Some(Violation::new(
+                Reason::PhoneTaken,
+                "phone",
+                "belongs to another contact than the external_id",
+            )),
+            Self::ExternalIdMismatch => Some(Violation::new(
+                Reason::ExternalIdMismatch,
+                "external_id",
+                "differs from that of the contact with this phone",
+            )),
+            Self::New | Self::ByExternalId(_) | Self::ByPhone(_) => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{contact::ContactFields, now};
+
+    fn stored(phone: &str, external_id: Option<&str>) -> Contact {
+        Contact {
+            id: Uuid::new_v4(),
+            phone: PhoneNumber::stored(phone).unwrap(),
+            fields: ContactFields {
+                external_id: external_id.map(|id| Text::stored(id.to_owned())),
+                ..ContactFields::default()
+            },
+            create_time: now(),
+            update_time: now(),
+        }
+    }
+
+    #[test]
+    fn every_case_of_the_rules() {
+        let given = Text::stored("a".to_owned());
+        let given = Some(&given);
+        let with_a = stored("+1", Some("a"));
+        let with_b = stored("+2", Some("b"));
+        let without = stored("+3", None);
+        for (external_id, by_external_id, by_phone, expected) in [
+            (None, None, None, Identity::New),
+            (given, None, None, Identity::New),
+            (given, Some(&with_a), None, Identity::ByExternalId(&with_a)),
+            (
+                given,
+                Some(&with_a),
+                Some(&with_a),
+                Identity::ByExternalId(&with_a),
+            ),
+            (
+                given,
+                Some(&with_a),
+                Some(&without),
+                Identity::PhoneTaken(&with_a),
+            ),
+            (
+                given,
+                Some(&with_a),
+                Some(&with_b),
+                Identity::PhoneTaken(&with_a),
+            ),
+            (given, None, Some(&without), Identity::ByPhone(&without)),
+            (given, None, Some(&with_b), Identity::ExternalIdMismatch),
+            (None, None, Some(&with_b), Identity::ByPhone(&with_b)),
+            (None, None, Some(&without), Identity::ByPhone(&without)),
+        ] {
+            assert_eq!(resolve(external_id, by_external_id, by_phone), expected);
+        }
+    }
+}

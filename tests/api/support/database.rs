@@ -1,0 +1,93 @@
+//! A database for one test: a SQLite file of its own, or a database of its own in the tests' PostgreSQL.
+
+use std::{path::PathBuf, sync::Arc};
+
+use sea_orm::{ConnectOptions, ConnectionTrait, DatabaseConnection, Statement, Value};
+use tempfile::TempDir;
+
+use super::postgres;
+
+/// A fresh database. Clones are the same database; it goes when the last of them does.
+#[derive(Clone)]
+pub struct Database {
+    url: String,
+    place: Arc<Place>,
+}
+
+enum Place {
+    Folder(TempDir),
+    Cluster(postgres::TestDatabase),
+}
+
+impl Database {
+    /// A new SQLite file, in a folder of its own.
+    pub fn sqlite() -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let file = folder.path().join("contact-lists.db");
+        Self {
+            url: format!("sqlite://{}", file.display()),
+            place: Arc::new(Place::Folder(folder)),
+        }
+    }
+
+    /// A new database in the tests' PostgreSQL, which the first call starts. None where PostgreSQL is not installed.
+    pub async fn postgres() -> Option<Self> {
+        let database = postgres::create_database().await?;
+        Some(Self {
+            url: database.url(),
+            place: Arc::new(Place::Cluster(database)),
+        })
+    }
+
+    /// What to give as `--database-url`.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// True: PostgreSQL. False: SQLite.
+    pub fn is_postgres(&self) -> bool {
+        matches!(*self.place, Place::Cluster(_))
+    }
+
+    /// PostgreSQL's socket and the database's name; None on SQLite.
+    pub fn postgres_socket(&self) -> Option<(PathBuf, &str)> {
+        match &*self.place {
+            Place::Folder(_) => None,
+            Place::Cluster(database) => Some((database.socket(), database.name())),
+        }
+    }
+
+    /// The number that a query answers, past the service: `SELECT count(*) FROM contacts`.
+    pub async fn rows(&self, sql: &str) -> i64 {
+        self.rows_with(sql, []).await
+    }
+
+    /// The same, with values for `$1`, `$2`, … - the only way to name an id, which SQLite keeps as bytes.
+    pub async fn rows_with(&self, sql: &str, values: impl IntoIterator<Item = Value>) -> i64 {
+        let connection = self.connect().await;
+        let backend = connection.get_database_backend();
+        let statement = Statement::from_sql_and_values(backend, sql, values);
+        let row = connection.query_one_raw(statement).await.expect("a query");
+        let count = row.expect("one row").try_get_by_index(0).expect("a number");
+        connection.close().await.expect("a closed connection");
+        count
+    }
+
+    /// Runs a statement past the service.
+    pub async fn execute(&self, sql: &str) {
+        let connection = self.connect().await;
+        connection
+            .execute_unprepared(sql)
+            .await
+            .expect("a statement");
+        connection.close().await.expect("a closed connection");
+    }
+
+    async fn connect(&self) -> DatabaseConnection {
+        let mut options = ConnectOptions::new(&self.url);
+        options.max_connections(1).sqlx_logging(false);
+        sea_orm::Database::connect(options)
+            .await
+            .expect("a connection to the test's database")
+    }
+}

@@ -1,0 +1,40 @@
+//! What the tests stand on: databases, the service under test, its callers, and words to say what a test is about.
+
+#![allow(
+    dead_code,
+    unused_imports,
+    reason = "one set of words for all tests, whether or not one of them uses each"
+)]
+
+mod callers;
+mod client;
+mod contacts;
+mod database;
+mod errors;
+mod json;
+mod objects;
+mod on_both;
+mod postgres;
+mod relay;
+mod service;
+mod steps;
+mod tenants;
+mod update;
+
+pub use callers::Organization;
+pub use client::Client;
+pub use contacts::{ContactExt, contact, number};
+pub use database::Database;
+pub use errors::{assert_invalid, assert_refused, metadata, reason, rejections, violations};
+pub use json::{json_of, struct_of, value_of};
+pub use objects::{CustomPropertyExt, property};
+pub(crate) use on_both::on_both;
+pub use on_both::{Fixture, notice, run};
+pub use relay::Relay;
+pub use service::Service;
+pub use steps::phones;
+pub use update::{HeaderExt, header, messages};
+
+pub use contact_lists::auth::Scope;
+pub use serde_json::json;
+pub use tonic::Code;

@@ -1,0 +1,147 @@
+//! The service under test: the server that production runs, in this process, on a free port.
+
+use std::{net::SocketAddr, time::Duration};
+
+use contact_lists::{repository::Repository, server::Server, settings::ServeSettings};
+use tokio::{sync::oneshot, task::JoinHandle, time::timeout};
+
+use super::{Database, Organization, Relay, tenants};
+
+const SHUTDOWN_LIMIT: Duration = Duration::from_secs(30);
+
+/// A running service with one organization, which has an admin key.
+pub struct Service {
+    running: Option<Running>,
+    /// The server's way to the database: direct, or through a relay.
+    server_url: String,
+    /// The settings beyond those that every test has.
+    args: Vec<String>,
+    pub(super) repository: Repository,
+    pub(super) organization: Organization,
+    /// Last, so that it is dropped after all that is connected to it.
+    database: Database,
+}
+
+struct Running {
+    address: SocketAddr,
+    shutdown: oneshot::Sender<()>,
+    server: JoinHandle<anyhow::Result<()>>,
+}
+
+impl Service {
+    /// Starts the service with the default settings.
+    pub async fn start(database: Database) -> Self {
+        Self::start_with(database, &[]).await
+    }
+
+    /// Starts the service with further settings: `&["--max-contacts", "10"]`.
+    pub async fn start_with(database: Database, args: &[&str]) -> Self {
+        let url = database.url().to_owned();
+        Self::launch(database, url, args).await
+    }
+
+    /// Starts the service with a relay between it and PostgreSQL. The test's own connections don't go through the relay.
+    pub async fn start_behind(database: Database, relay: &Relay, args: &[&str]) -> Self {
+        Self::launch(database, relay.database_url(), args).await
+    }
+
+    async fn launch(database: Database, server_url: String, args: &[&str]) -> Self {
+        // Before the server starts: on an empty database it would make an organization of its own.
+        let repository = tenants::migrate(database.url()).await;
+        let organization = Organization::create(&repository, "Acme", None).await;
+        let mut service = Self {
+            running: None,
+            server_url,
+            args: args.iter().map(|&arg| arg.to_owned()).collect(),
+            repository,
+            organization,
+            database,
+        };
+        service.run().await;
+        service
+    }
+
+    async fn run(&mut self) {
+        let fixed = [
+            "--listen",
+            "127.0.0.1:0",
+            "--database-url",
+            &self.server_url,
+        ];
+        let args = fixed
+            .into_iter()
+            .chain(self.args.iter().map(String::as_str));
+        let settings = ServeSettings::from_args(args).expect("settings");
+        let server = Server::bind(settings).await.expect("a bound server");
+        let address = server.local_addr().expect("a bound address");
+        let (shutdown, asked_to_stop) = oneshot::channel::<()>();
+        let server = tokio::spawn(async move {
+            let stop = async {
+                // A test that just ends asks for a shutdown too.
+                let _ = asked_to_stop.await;
+            };
+            server.serve(stop).await
+        });
+        self.running = Some(Running {
+            address,
+            shutdown,
+            server,
+        });
+    }
+
+    /// Asks the server to stop, and waits until it has.
+    pub async fn shutdown(&mut self) {
+        let Some(Running {
+            shutdown, server, ..
+        }) = self.running.take()
+        else {
+            return;
+        };
+        let _ = shutdown.send(());
+        let served = timeout(SHUTDOWN_LIMIT, server)
+            .await
+            .expect("a shutdown in time");
+        served
+            .expect("a server that does not panic")
+            .expect("a clean end");
+    }
+
+    /// Stops the server and starts it again on the same database, at another address: earlier clients stay without one.
+    pub async fn restart(&mut self) {
+        self.shutdown().await;
+        self.run().await;
+    }
+
+    /// Where the server listens.
+    pub fn address(&self) -> SocketAddr {
+        self.running.as_ref().expect("a running server").address
+    }
+
+    /// What the server was given as `--database-url`.
+    pub fn database_url(&self) -> &str {
+        &self.server_url
+    }
+
+    /// The database, to look into it past the service.
+    pub fn database(&self) -> &Database {
+        &self.database
+    }
+
+    /// A connection of the test's own to the same database.
+    pub fn repository(&self) -> &Repository {
+        &self.repository
+    }
+
+    /// The number that a query answers: `SELECT count(*) FROM contacts`.
+    pub async fn rows(&self, sql: &str) -> i64 {
+        self.database.rows(sql).await
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        if let Some(running) = &self.running {
+            running.server.abort();
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! Organizations and keys, made as the command line makes them: past the service, through the repository. The one place of
+//! the tests that knows the repository's own functions.
+
+use contact_lists::{
+    auth::Scope,
+    domain::OrganizationId,
+    repository::{Repository, api_keys, organizations},
+};
+use uuid::Uuid;
+
+/// A test's own connections: few, as many tests run at once.
+const CONNECTION_COUNT: u32 = 2;
+
+/// Connects to a database.
+pub async fn connect(database_url: &str) -> Repository {
+    Repository::connect(database_url, CONNECTION_COUNT)
+        .await
+        .expect("a connection to the test's database")
+}
+
+/// Brings a database's schema up to date.
+pub async fn migrate(database_url: &str) -> Repository {
+    let repository = connect(database_url).await;
+    repository.migrate().await.expect("a migrated database");
+    repository
+}
+
+/// Makes an organization and gives back its id.
+pub async fn organization(
+    repository: &Repository,
+    name: &str,
+    default_region: Option<&str>,
+) -> Uuid {
+    organizations::create(repository, name, default_region)
+        .await
+        .expect("an organization")
+        .id
+        .0
+}
+
+/// Makes a key and gives back what its holder sends.
+pub async fn key(repository: &Repository, organization_id: Uuid, scope: Scope) -> String {
+    let (_, key) = api_keys::create(repository, OrganizationId(organization_id), scope)
+        .await
+        .expect("a key");
+    key
+}
