@@ -88,6 +88,12 @@ pub enum Error {
         resource_type: &'static str,
         limit: usize,
     },
+    #[error("{resource_type} {resource_name} is still in use by {used_by}")]
+    ResourceInUse {
+        resource_type: &'static str,
+        resource_name: String,
+        used_by: &'static str,
+    },
     #[error("the call lost a race with other calls; nothing was changed; try again")]
     ConcurrentChange,
     #[error(
@@ -240,6 +246,18 @@ impl Error {
                 ];
                 (C::FailedPrecondition, R::ResourceLimitReached, metadata)
             }
+            Self::ResourceInUse {
+                resource_type,
+                resource_name,
+                used_by,
+            } => {
+                let metadata = vec![
+                    ("resource_type", (*resource_type).to_owned()),
+                    ("resource_name", resource_name.clone()),
+                    ("used_by", (*used_by).to_owned()),
+                ];
+                (C::FailedPrecondition, R::ResourceInUse, metadata)
+            }
             Self::ConcurrentChange | Self::DefinitionsChanged => {
                 (C::Aborted, R::ConcurrentChange, vec![])
             }
@@ -334,6 +352,17 @@ impl From<Error> for Status {
                 details.add_precondition_failure_violation(
                     name,
                     format!("contact_list/{contact_list_id}"),
+                    error.to_string(),
+                );
+            }
+            Error::ResourceInUse {
+                resource_type,
+                resource_name,
+                ..
+            } => {
+                details.add_precondition_failure_violation(
+                    name,
+                    format!("{resource_type}/{resource_name}"),
                     error.to_string(),
                 );
             }

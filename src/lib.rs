@@ -1,6 +1,6 @@
 //! contact-lists: a gRPC service that keeps an organization's contact lists.
 //!
-//! A call is asked in [`rpc`], means something in [`domain`], [`update`] and [`preferences`], and is kept in
+//! A call is asked in [`rpc`], means something in [`domain`], [`update`], [`contacts`] and [`preferences`], and is kept in
 //! [`repository`]. Only `rpc`, [`server`] and [`error`] know tonic; only `repository` knows SeaORM; `domain` knows neither.
 
 #![forbid(unsafe_code)]
@@ -9,6 +9,7 @@
 
 pub mod auth;
 pub mod cli;
+pub mod contacts;
 pub mod domain;
 pub mod error;
 pub mod preferences;
@@ -16,6 +17,7 @@ pub mod repository;
 pub mod rpc;
 pub mod server;
 pub mod settings;
+pub mod spool;
 pub mod telemetry;
 pub mod update;
 

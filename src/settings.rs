@@ -192,6 +192,12 @@ pub struct ServeSettings {
     /// How many seconds running calls have to end after the signal to stop
     #[arg(long, env = "CONTACT_LISTS_GRACE_SECONDS", default_value_t = 20)]
     pub grace_seconds: u64,
+    /// How many hours a recorded update keeps its request_id and its rejected contacts; its counts stay for good
+    #[arg(long, env = "CONTACT_LISTS_RETENTION_HOURS", default_value_t = 168, value_parser = clap::value_parser!(u64).range(24..=876_000))]
+    pub retention_hours: u64,
+    /// How many seconds lie between two looks for updates that are older
+    #[arg(long, env = "CONTACT_LISTS_PURGE_INTERVAL_SECONDS", default_value_t = 600, value_parser = clap::value_parser!(u64).range(1..))]
+    pub purge_interval_seconds: u64,
     /// How to write the log to standard error
     #[arg(
         long,
@@ -237,6 +243,11 @@ impl ServeSettings {
     /// How long a stream may be without a message.
     pub fn stream_idle(&self) -> Duration {
         Duration::from_secs(self.stream_idle_seconds)
+    }
+
+    /// How long a recorded update keeps its `request_id`.
+    pub fn retention(&self) -> Duration {
+        Duration::from_secs(self.retention_hours * 3600)
     }
 
     /// How long running calls have to end.

@@ -46,12 +46,15 @@ pub fn chunk_size(backend: DbBackend) -> usize {
     }
 }
 
+/// The columns of a contact `c`, as [`contact`] reads them.
 macro_rules! contact_columns {
     () => {
         "c.id, c.phone, c.external_id, c.email, c.name, c.language, c.default_channel_id, \
          c.address{as_text} AS address, c.birth_date, c.create_time, c.update_time"
     };
 }
+
+pub(super) use contact_columns;
 
 /// Finds and locks the contacts with these numbers, in the order of the numbers.
 pub async fn contacts_by_phone(
@@ -112,7 +115,7 @@ async fn contacts(
 }
 
 /// Reads a row of [`contact_columns`].
-fn contact(row: &QueryResult) -> Result<Contact> {
+pub(super) fn contact(row: &QueryResult) -> Result<Contact> {
     let phone: String = row.try_get_by_index(1)?;
     let address: Option<String> = row.try_get_by_index(7)?;
     let birth_date: Option<String> = row.try_get_by_index(8)?;
@@ -291,6 +294,29 @@ pub async fn upsert_records(
         [new],
     )
     .await?;
+    Ok(())
+}
+
+/// Adds values to every record of a custom object.
+pub async fn add_to_records(
+    transaction: &Transaction,
+    organization: OrganizationId,
+    custom_object: Uuid,
+    values: &Properties,
+) -> Result<()> {
+    let sql = match transaction.backend() {
+        DbBackend::Postgres => {
+            "UPDATE custom_object_records SET properties = properties || $3::jsonb \
+            WHERE organization_id = $1 AND custom_object_id = $2"
+        }
+        _ => {
+            "UPDATE custom_object_records SET properties = json_patch(properties, $3) \
+            WHERE organization_id = $1 AND custom_object_id = $2"
+        }
+    };
+    let values = serde_json::to_string(values).map_err(Error::internal)?;
+    let scalars = [organization.0.into(), custom_object.into(), values.into()];
+    execute(transaction, sql, scalars, []).await?;
     Ok(())
 }
 

@@ -8,7 +8,11 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use super::{Transaction, entity::channel, organizations};
+use super::{
+    Transaction,
+    entity::{channel, communication_preference, contact, opted_out_number},
+    organizations,
+};
 use crate::{
     domain::{
         OrganizationId,
@@ -76,6 +80,104 @@ pub async fn page(
         .all(db)
         .await?;
     models.into_iter().map(Channel::try_from).collect()
+}
+
+/// Finds a channel by its id. Fails if there is none.
+pub async fn get(
+    db: &impl ConnectionTrait,
+    organization: OrganizationId,
+    id: Uuid,
+) -> Result<Channel> {
+    channel::Entity::find_by_id((organization.0, id))
+        .one(db)
+        .await?
+        .ok_or_else(|| Error::not_found("channel", id))?
+        .try_into()
+}
+
+/// Writes a channel's name, type, phone number and time.
+pub async fn update(
+    transaction: &Transaction,
+    organization: OrganizationId,
+    channel: &Channel,
+) -> Result<()> {
+    let others = all(transaction.db(), organization).await?;
+    let mut others = others.iter().filter(|other| other.id != channel.id);
+    if channel.phone.is_some() && others.any(|other| other.phone == channel.phone) {
+        return Err(Error::AlreadyExists {
+            resource_type: "channel",
+            field: "phone",
+        });
+    }
+    let model = channel::ActiveModel {
+        organization_id: Set(organization.0),
+        id: Set(channel.id),
+        name: Set(channel.name.clone()),
+        channel_type: Set(channel.channel_type.name().to_owned()),
+        phone: Set(channel.phone.map(|phone| phone.as_str().to_owned())),
+        update_time: Set(channel.update_time),
+        ..Default::default()
+    };
+    model.update(transaction.db()).await?;
+    Ok(())
+}
+
+/// Deletes a channel and the opt-outs of it. Fails while a contact is opted in to it or has it as default.
+pub async fn delete(
+    transaction: &Transaction,
+    organization: OrganizationId,
+    id: Uuid,
+) -> Result<()> {
+    // Whoever writes preferences or defaults shares the channels' rows: none of them is at it now.
+    channel::Entity::find_by_id((organization.0, id))
+        .lock(LockType::Update)
+        .one(transaction.db())
+        .await?
+        .ok_or_else(|| Error::not_found("channel", id))?;
+    if let Some(used_by) = user(transaction, organization, id).await? {
+        return Err(Error::ResourceInUse {
+            resource_type: "channel",
+            resource_name: id.to_string(),
+            used_by,
+        });
+    }
+    communication_preference::Entity::delete_many()
+        .filter(communication_preference::Column::OrganizationId.eq(organization.0))
+        .filter(communication_preference::Column::ChannelId.eq(id))
+        .exec(transaction.db())
+        .await?;
+    opted_out_number::Entity::delete_many()
+        .filter(opted_out_number::Column::OrganizationId.eq(organization.0))
+        .filter(opted_out_number::Column::ChannelId.eq(id))
+        .exec(transaction.db())
+        .await?;
+    channel::Entity::delete_by_id((organization.0, id))
+        .exec(transaction.db())
+        .await?;
+    Ok(())
+}
+
+/// Who still uses a channel, if anybody does.
+async fn user(
+    transaction: &Transaction,
+    organization: OrganizationId,
+    id: Uuid,
+) -> Result<Option<&'static str>> {
+    let opted_in = communication_preference::Entity::find()
+        .filter(communication_preference::Column::OrganizationId.eq(organization.0))
+        .filter(communication_preference::Column::ChannelId.eq(id))
+        .filter(communication_preference::Column::OptedIn.eq(true))
+        .one(transaction.db())
+        .await?;
+    if opted_in.is_some() {
+        return Ok(Some("contacts that are opted in to it"));
+    }
+    let default = contact::Entity::find()
+        .filter(contact::Column::OrganizationId.eq(organization.0))
+        .filter(contact::Column::DefaultChannelId.eq(id))
+        .one(transaction.db())
+        .await?;
+    Ok(default.map(|_| "contacts that have it as default"))
 }
 
 /// The organization's channels, kept from being deleted until the commit.

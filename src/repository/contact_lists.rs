@@ -6,7 +6,11 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use super::{Transaction, entity::contact_list};
+use super::{
+    Transaction,
+    entity::{contact_list, contact_list_contact},
+    prefix::begins_with,
+};
 use crate::{
     domain::{
         OrganizationId,
@@ -92,10 +96,7 @@ pub async fn page(
         None => query.filter(contact_list::Column::State.ne(ListState::Deleted.name())),
     };
     if !filter.name_prefix.is_empty() {
-        query = query.filter(contact_list::Column::Name.gte(&filter.name_prefix));
-        if let Some(end) = prefix_end(&filter.name_prefix) {
-            query = query.filter(contact_list::Column::Name.lt(end));
-        }
+        query = query.filter(begins_with(contact_list::Column::Name, &filter.name_prefix));
     }
     let models = query
         .order_by_asc(contact_list::Column::Id)
@@ -143,6 +144,26 @@ pub async fn set_contact_count(
     Ok(())
 }
 
+/// Takes a contact out of lists, and counts them down.
+pub async fn remove_from(
+    transaction: &Transaction,
+    organization: OrganizationId,
+    lists: &[ContactList],
+    contact: Uuid,
+) -> Result<()> {
+    for list in lists {
+        contact_list_contact::Entity::delete_by_id((organization.0, list.id, contact))
+            .exec(transaction.db())
+            .await?;
+        let list = ContactList {
+            contact_count: list.contact_count - 1,
+            ..list.clone()
+        };
+        set_contact_count(transaction, organization, &list).await?;
+    }
+    Ok(())
+}
+
 async fn refuse_taken_name(
     transaction: &Transaction,
     organization: OrganizationId,
@@ -162,18 +183,6 @@ async fn refuse_taken_name(
         }),
         _ => Ok(()),
     }
-}
-
-/// The first text after all that begin with `prefix`, in the order of bytes; none if there is no such text.
-fn prefix_end(prefix: &str) -> Option<String> {
-    let mut end = prefix.to_owned();
-    while let Some(last) = end.pop() {
-        if let Some(next) = (last..=char::MAX).nth(1) {
-            end.push(next);
-            return Some(end);
-        }
-    }
-    None
 }
 
 fn active_model(organization: OrganizationId, list: &ContactList) -> contact_list::ActiveModel {
@@ -203,18 +212,5 @@ impl TryFrom<contact_list::Model> for ContactList {
             create_time: model.create_time,
             update_time: model.update_time,
         })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_prefix_ends_before_the_next_text() {
-        assert_eq!(prefix_end("ab"), Some("ac".to_owned()));
-        assert_eq!(prefix_end("a\u{10ffff}"), Some("b".to_owned()));
-        assert_eq!(prefix_end("a\u{d7ff}"), Some("a\u{e000}".to_owned()));
-        assert_eq!(prefix_end("\u{10ffff}"), None);
     }
 }

@@ -4,20 +4,28 @@ use std::collections::HashMap;
 
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
-    sea_query::{Expr, ExprTrait, IntoColumnRef},
+    sea_query::{Expr, ExprTrait, Func, IntoColumnRef, LockType},
 };
+use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::entity::{
-    contact, contact_list, contact_list_contact, custom_object, custom_object_record,
+use super::{
+    Transaction, bulk,
+    bulk::contact_columns,
+    entity::{
+        communication_preference, contact, contact_list, contact_list_contact, custom_object,
+        custom_object_record,
+    },
+    prefix::begins_with,
+    rows::statement,
 };
 use crate::{
     domain::{
         OrganizationId,
         birth_date::BirthDate,
         contact::{Contact, ContactFields, ContactReference},
-        contact_list::{ContactList, ListState},
+        contact_list::ContactList,
         email::Email,
         language::Language,
         phone_number::PhoneNumber,
@@ -44,36 +52,118 @@ pub async fn find(
     query.one(db).await?.map(Contact::try_from).transpose()
 }
 
-/// At most `limit` members of a list with an id above `after`, ordered by id, with the time at which each joined.
+/// Which members of a list to read.
+#[derive(Debug, Clone, Copy)]
+pub struct MemberFilter {
+    /// The list.
+    pub contact_list: Uuid,
+    /// The custom object whose records to read along.
+    pub custom_object: Option<Uuid>,
+    /// Only those who are opted in to this channel.
+    pub opted_in_to: Option<Uuid>,
+}
+
+/// A member of a list.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Member {
+    /// The contact.
+    pub contact: Contact,
+    /// When it joined.
+    #[serde(with = "time::serde::timestamp::microseconds")]
+    pub join_time: OffsetDateTime,
+    /// Its record of the custom object that was asked for.
+    pub record: Option<Properties>,
+}
+
+/// At most `limit` members of a list with an id above `after`, ordered by id.
 pub async fn members(
     db: &impl ConnectionTrait,
     organization: OrganizationId,
-    contact_list: Uuid,
+    filter: MemberFilter,
     after: Uuid,
     limit: u64,
-) -> Result<Vec<(Contact, OffsetDateTime)>> {
-    let members = contact_list_contact::Entity::find()
-        .filter(contact_list_contact::Column::OrganizationId.eq(organization.0))
-        .filter(contact_list_contact::Column::ContactListId.eq(contact_list))
-        .filter(contact_list_contact::Column::ContactId.gt(after))
-        .order_by_asc(contact_list_contact::Column::ContactId)
+) -> Result<Vec<Member>> {
+    let sql = concat!(
+        "SELECT ",
+        contact_columns!(),
+        ", m.join_time, r.properties{as_text} AS properties FROM contact_list_contacts m \
+         JOIN contacts c ON c.organization_id = $1 AND c.id = m.contact_id \
+         LEFT JOIN custom_object_records r ON r.organization_id = $1 AND r.custom_object_id = $4 \
+         AND r.contact_id = m.contact_id \
+         WHERE m.organization_id = $1 AND m.contact_list_id = $2 AND m.contact_id > $3 \
+         AND ($5 = {nil} OR EXISTS (SELECT 1 FROM communication_preferences p WHERE p.organization_id = $1 \
+         AND p.contact_id = m.contact_id AND p.channel_id = $5 AND p.opted_in)) \
+         ORDER BY m.contact_id LIMIT $6"
+    );
+    let scalars = [
+        organization.0.into(),
+        filter.contact_list.into(),
+        after.into(),
+        filter.custom_object.unwrap_or_default().into(),
+        filter.opted_in_to.unwrap_or_default().into(),
+        i64::try_from(limit).unwrap_or(i64::MAX).into(),
+    ];
+    let statement = statement(db.get_database_backend(), sql, scalars, []);
+    db.query_all_raw(statement)
+        .await?
+        .iter()
+        .map(|row| {
+            let record: Option<String> = row.try_get_by_index(12)?;
+            Ok(Member {
+                contact: bulk::contact(row)?,
+                join_time: row.try_get_by_index(11)?,
+                record: match record {
+                    None => None,
+                    Some(json) => Some(serde_json::from_str(&json).map_err(Error::internal)?),
+                },
+            })
+        })
+        .collect()
+}
+
+/// Which contacts to list: those for whom everything that is given holds.
+#[derive(Debug, Clone, Default)]
+pub struct ContactFilter {
+    /// With this number.
+    pub phone: Option<PhoneNumber>,
+    /// With this email, without regard to the case of A to Z.
+    pub email: Option<String>,
+    /// With this external_id.
+    pub external_id: Option<String>,
+    /// With a name that begins with this, byte by byte.
+    pub name_prefix: Option<String>,
+}
+
+/// At most `limit` contacts with an id above `after`, ordered by id.
+pub async fn page(
+    db: &impl ConnectionTrait,
+    organization: OrganizationId,
+    filter: &ContactFilter,
+    after: Uuid,
+    limit: u64,
+) -> Result<Vec<Contact>> {
+    let mut query = contact::Entity::find()
+        .filter(contact::Column::OrganizationId.eq(organization.0))
+        .filter(contact::Column::Id.gt(after));
+    if let Some(phone) = filter.phone {
+        query = query.filter(contact::Column::Phone.eq(phone.as_str()));
+    }
+    if let Some(email) = &filter.email {
+        let lower = Func::lower(contact::Column::Email.into_expr());
+        query = query.filter(Expr::expr(lower).eq(email.to_ascii_lowercase()));
+    }
+    if let Some(external_id) = &filter.external_id {
+        query = query.filter(contact::Column::ExternalId.eq(external_id));
+    }
+    if let Some(prefix) = &filter.name_prefix {
+        query = query.filter(begins_with(contact::Column::Name, prefix));
+    }
+    let models = query
+        .order_by_asc(contact::Column::Id)
         .limit(limit)
         .all(db)
         .await?;
-    let ids = members.iter().map(|member| member.contact_id);
-    let mut contacts: HashMap<Uuid, contact::Model> = contact::Entity::find()
-        .filter(contact::Column::OrganizationId.eq(organization.0))
-        .filter(contact::Column::Id.is_in(ids))
-        .all(db)
-        .await?
-        .into_iter()
-        .map(|contact| (contact.id, contact))
-        .collect();
-    members
-        .into_iter()
-        .filter_map(|member| Some((contacts.remove(&member.contact_id)?, member.join_time)))
-        .map(|(contact, join_time)| Ok((contact.try_into()?, join_time)))
-        .collect()
+    models.into_iter().map(Contact::try_from).collect()
 }
 
 /// The records that contacts have of a custom object.
@@ -94,7 +184,7 @@ pub async fn records(
         .collect()
 }
 
-/// The lists that a contact is on, but for the deleted ones, ordered by id.
+/// The lists that a contact is on, also the deleted ones, ordered by id.
 pub async fn lists_of(
     db: &impl ConnectionTrait,
     organization: OrganizationId,
@@ -116,7 +206,6 @@ pub async fn lists_of(
         .filter(contact_list_contact::Column::ContactId.eq(contact));
     let lists = contact_list::Entity::find()
         .filter(contact_list::Column::OrganizationId.eq(organization.0))
-        .filter(contact_list::Column::State.ne(ListState::Deleted.name()))
         .filter(Expr::exists(membership.into_query()))
         .order_by_asc(contact_list::Column::Id)
         .all(db)
@@ -147,6 +236,42 @@ pub async fn records_of(
         .into_iter()
         .map(|record| Ok((record.custom_object_id, properties(record.properties)?)))
         .collect()
+}
+
+/// Finds a contact by its id and locks it: nobody else is at it until the commit.
+pub async fn lock(
+    transaction: &Transaction,
+    organization: OrganizationId,
+    id: Uuid,
+) -> Result<Option<Contact>> {
+    contact::Entity::find_by_id((organization.0, id))
+        .lock(LockType::Update)
+        .one(transaction.db())
+        .await?
+        .map(Contact::try_from)
+        .transpose()
+}
+
+/// Deletes a contact, and all that is kept about it but for its memberships.
+pub async fn delete(
+    transaction: &Transaction,
+    organization: OrganizationId,
+    id: Uuid,
+) -> Result<()> {
+    communication_preference::Entity::delete_many()
+        .filter(communication_preference::Column::OrganizationId.eq(organization.0))
+        .filter(communication_preference::Column::ContactId.eq(id))
+        .exec(transaction.db())
+        .await?;
+    for (object, _) in records_of(transaction.db(), organization, id).await? {
+        custom_object_record::Entity::delete_by_id((organization.0, object, id))
+            .exec(transaction.db())
+            .await?;
+    }
+    contact::Entity::delete_by_id((organization.0, id))
+        .exec(transaction.db())
+        .await?;
+    Ok(())
 }
 
 fn properties(json: serde_json::Value) -> Result<Properties> {

@@ -7,16 +7,17 @@ use sea_orm::{
 use uuid::Uuid;
 
 use super::{
-    Transaction,
-    entity::{custom_object, custom_property},
+    Transaction, bulk,
+    entity::{custom_object, custom_object_record, custom_property},
     organizations,
 };
 use crate::{
     domain::{
         OrganizationId,
-        custom_object::{CustomObject, CustomProperty, Key},
+        custom_object::{CustomObject, CustomProperty, Key, MAX_PROPERTIES},
         name::Name,
         now,
+        property_value::Properties,
     },
     error::{Error, Result},
 };
@@ -112,6 +113,116 @@ pub async fn find(
         None => Ok(None),
         Some(model) => Ok(Some(with_properties(db, organization, model).await?)),
     }
+}
+
+/// Finds a custom object by its id. Fails if there is none.
+pub async fn get(
+    db: &impl ConnectionTrait,
+    organization: OrganizationId,
+    id: Uuid,
+) -> Result<CustomObject> {
+    find(db, organization, id)
+        .await?
+        .ok_or_else(|| Error::not_found("custom_object", id))
+}
+
+/// The custom object that a read names, or the only one that the organization has, if it has one.
+pub async fn named_or_only(
+    db: &impl ConnectionTrait,
+    organization: OrganizationId,
+    id: Option<Uuid>,
+) -> Result<Option<CustomObject>> {
+    match id {
+        Some(id) => get(db, organization, id).await.map(Some),
+        None => Ok(only(db, organization).await?.ok()),
+    }
+}
+
+/// At most `limit` custom objects with an id above `after`, ordered by id.
+pub async fn page(
+    db: &impl ConnectionTrait,
+    organization: OrganizationId,
+    after: Uuid,
+    limit: u64,
+) -> Result<Vec<CustomObject>> {
+    let models = custom_object::Entity::find()
+        .filter(custom_object::Column::OrganizationId.eq(organization.0))
+        .filter(custom_object::Column::Id.gt(after))
+        .order_by_asc(custom_object::Column::Id)
+        .limit(limit)
+        .all(db)
+        .await?;
+    // An organization has at most a hundred.
+    let mut objects = Vec::with_capacity(models.len());
+    for model in models {
+        objects.push(with_properties(db, organization, model).await?);
+    }
+    Ok(objects)
+}
+
+/// Adds a property. If it is required, the records that exist get its default.
+pub async fn add_property(
+    transaction: &Transaction,
+    organization: OrganizationId,
+    id: Uuid,
+    property: &CustomProperty,
+) -> Result<CustomObject> {
+    organizations::lock(transaction, organization).await?;
+    let mut object = get(transaction.db(), organization, id).await?;
+    if object.properties.iter().any(|it| it.key == property.key) {
+        return Err(Error::AlreadyExists {
+            resource_type: "custom_property",
+            field: "key",
+        });
+    }
+    if object.properties.len() >= MAX_PROPERTIES {
+        return Err(Error::ResourceLimitReached {
+            resource_type: "custom_property",
+            limit: MAX_PROPERTIES,
+        });
+    }
+    let position = i32::try_from(object.properties.len()).map_err(Error::internal)?;
+    insert_property(transaction, organization, id, position, property).await?;
+    if let Some(value) = &property.default_value
+        && property.required
+    {
+        let key = property.key.as_str().to_owned();
+        let added = Properties::from([(key, value.clone())]);
+        bulk::add_to_records(transaction, organization, id, &added).await?;
+    }
+    object.properties.push(property.clone());
+    Ok(object)
+}
+
+/// Deletes a custom object. Fails while contacts have records of it.
+pub async fn delete(
+    transaction: &Transaction,
+    organization: OrganizationId,
+    id: Uuid,
+) -> Result<()> {
+    organizations::lock(transaction, organization).await?;
+    get(transaction.db(), organization, id).await?;
+    let record = custom_object_record::Entity::find()
+        .filter(custom_object_record::Column::OrganizationId.eq(organization.0))
+        .filter(custom_object_record::Column::CustomObjectId.eq(id))
+        .one(transaction.db())
+        .await?;
+    if record.is_some() {
+        return Err(Error::ResourceInUse {
+            resource_type: "custom_object",
+            resource_name: id.to_string(),
+            used_by: "records of contacts",
+        });
+    }
+    custom_property::Entity::delete_many()
+        .filter(custom_property::Column::OrganizationId.eq(organization.0))
+        .filter(custom_property::Column::CustomObjectId.eq(id))
+        .exec(transaction.db())
+        .await?;
+    custom_object::Entity::delete_by_id((organization.0, id))
+        .exec(transaction.db())
+        .await?;
+    Ok(())
 }
 
 /// The organization's custom object if it has exactly one, else how many it has.

@@ -12,6 +12,7 @@ pub mod migration;
 pub mod opted_out_numbers;
 pub mod organizations;
 pub mod preferences;
+mod prefix;
 pub mod rows;
 pub mod updates;
 
@@ -20,7 +21,7 @@ use std::{sync::Arc, time::Duration};
 use futures_util::future::BoxFuture;
 use sea_orm::{
     ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend,
-    SqliteTransactionMode, TransactionOptions, TransactionTrait,
+    IsolationLevel, SqliteTransactionMode, TransactionOptions, TransactionTrait,
 };
 use sea_orm_migration::MigratorTrait;
 use sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
@@ -215,6 +216,37 @@ impl Repository {
                 Err(error)
             }
         }
+    }
+
+    /// Runs `work` on `input` in a transaction that reads as of one instant. A task of its own holds it, as in
+    /// [`Self::write`].
+    pub async fn snapshot<I, T, W>(&self, input: I, work: W) -> Result<T>
+    where
+        I: Send + Sync + 'static,
+        T: Send + 'static,
+        W: for<'a> Fn(&'a I, &'a Transaction) -> BoxFuture<'a, Result<T>> + Send + Sync + 'static,
+    {
+        let caller_left = CancellationToken::new();
+        let guard = caller_left.clone().drop_guard();
+        let db = self.db.clone();
+        let task = tokio::spawn(async move {
+            let is_postgres = db.get_database_backend() == DbBackend::Postgres;
+            let options = TransactionOptions {
+                // SQLite's transactions read so anyway.
+                isolation_level: is_postgres.then_some(IsolationLevel::RepeatableRead),
+                ..Default::default()
+            };
+            let transaction = Transaction {
+                db: db.begin_with_options(options).await?,
+                caller_left,
+            };
+            let result = work(&input, &transaction).await;
+            transaction.db.rollback().await?;
+            result
+        });
+        let result = task.await.map_err(Error::internal)?;
+        guard.disarm();
+        result
     }
 
     async fn begin(&self) -> Result<DatabaseTransaction> {

@@ -1,7 +1,8 @@
 //! Recorded updates: audit and idempotency in one.
 
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter,
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, EntityTrait,
+    QueryFilter, QueryOrder, QuerySelect,
 };
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
@@ -115,6 +116,53 @@ pub async fn find_by_request_id(
         .await?
         .map(RecordedUpdate::try_from)
         .transpose()
+}
+
+/// At most `limit` updates with an id above `after`, ordered by id: those of one list, or of all.
+pub async fn page(
+    db: &impl ConnectionTrait,
+    organization: OrganizationId,
+    contact_list: Option<Uuid>,
+    after: Uuid,
+    limit: u64,
+) -> Result<Vec<RecordedUpdate>> {
+    let mut query = contact_list_update::Entity::find()
+        .filter(contact_list_update::Column::OrganizationId.eq(organization.0))
+        .filter(contact_list_update::Column::Id.gt(after));
+    if let Some(contact_list) = contact_list {
+        query = query.filter(contact_list_update::Column::ContactListId.eq(contact_list));
+    }
+    let models = query
+        .order_by_asc(contact_list_update::Column::Id)
+        .limit(limit)
+        .all(db)
+        .await?;
+    models.into_iter().map(RecordedUpdate::try_from).collect()
+}
+
+/// Takes what outlives its use out of updates from before `time`: the `request_id`, its fingerprint and the rejected
+/// contacts. Answers of how many.
+pub async fn purge(
+    transaction: &Transaction,
+    organization: OrganizationId,
+    time: OffsetDateTime,
+) -> Result<u64> {
+    let has_something = Condition::any()
+        .add(contact_list_update::Column::RequestId.is_not_null())
+        .add(contact_list_update::Column::RejectedContacts.is_not_null());
+    let purged = contact_list_update::Entity::update_many()
+        .set(contact_list_update::ActiveModel {
+            request_id: Set(None),
+            fingerprint: Set(None),
+            rejected_contacts: Set(None),
+            ..Default::default()
+        })
+        .filter(contact_list_update::Column::OrganizationId.eq(organization.0))
+        .filter(contact_list_update::Column::CreateTime.lt(time))
+        .filter(has_something)
+        .exec(transaction.db())
+        .await?;
+    Ok(purged.rows_affected)
 }
 
 impl TryFrom<contact_list_update::Model> for RecordedUpdate {

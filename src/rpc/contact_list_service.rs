@@ -1,11 +1,12 @@
 //! `ContactListService`.
 
+use sea_orm::DatabaseConnection;
 use tonic::{Request, Response, Status, Streaming};
 use uuid::Uuid;
 
 use super::{
-    Api, convert,
-    fields::{Fields, required_id},
+    Api, convert, export,
+    fields::{Fields, changed, optional_id, required_id},
     page::Page,
     update_call,
 };
@@ -21,16 +22,21 @@ use crate::{
     error::{Error, Result},
     proto::{
         self, CreateContactListRequest, CreateContactListResponse, DeleteContactListRequest,
-        DeleteContactListResponse, GetContactListRequest, GetContactListResponse,
-        GetContactListUpdateRequest, GetContactListUpdateResponse, ListContactListContactsRequest,
-        ListContactListContactsResponse, ListContactListsRequest, ListContactListsResponse,
-        UpdateContactListContactsRequest, UpdateContactListContactsResponse,
-        UpdateContactListRequest, UpdateContactListResponse, contact_list::State,
-        contact_list_service_server::ContactListService,
+        DeleteContactListResponse, ExportContactListContactsRequest, GetContactListRequest,
+        GetContactListResponse, GetContactListUpdateRequest, GetContactListUpdateResponse,
+        ListContactListContactsRequest, ListContactListContactsResponse,
+        ListContactListUpdatesRequest, ListContactListUpdatesResponse, ListContactListsRequest,
+        ListContactListsResponse, UpdateContactListContactsRequest,
+        UpdateContactListContactsResponse, UpdateContactListRequest, UpdateContactListResponse,
+        contact_list::State, contact_list_service_server::ContactListService,
     },
     repository::{
-        Outcome, Repository, contact_lists, contact_lists::ListFilter, contacts, custom_objects,
-        updates, updates::RecordedUpdate,
+        Outcome, channels, contact_lists,
+        contact_lists::ListFilter,
+        contacts,
+        contacts::{Member, MemberFilter},
+        custom_objects, updates,
+        updates::RecordedUpdate,
     },
     update::header::Action,
 };
@@ -90,7 +96,7 @@ impl ContactListService for Api {
     ) -> Result<Response<GetContactListResponse>, Status> {
         let caller = Caller::with_scope(&request, Scope::Read)?;
         let id = required_id("id", &request.into_inner().id)?;
-        let list = find_list(&self.repository, caller.organization.id, id).await?;
+        let list = find_list(self.repository.db(), caller.organization.id, id).await?;
         Ok(Response::new(GetContactListResponse {
             contact_list: Some(convert::wire_contact_list(list)),
         }))
@@ -196,51 +202,46 @@ impl ContactListService for Api {
     ) -> Result<Response<ListContactListContactsResponse>, Status> {
         let caller = Caller::with_scope(&request, Scope::Read)?;
         let request = request.into_inner();
-        let list_id = required_id("contact_list_id", &request.contact_list_id)?;
-        let custom_object_id = match &request.custom_object_id {
-            None => None,
-            Some(id) => Some(required_id("custom_object_id", id)?),
+        let filter = MemberRequest {
+            contact_list_id: &request.contact_list_id,
+            custom_object_id: request.custom_object_id.as_deref(),
+            opted_in_to_channel_id: request.opted_in_to_channel_id.as_deref(),
         };
         let binding = [
             "ListContactListContacts",
             &request.contact_list_id,
             request.custom_object_id(),
+            request.opted_in_to_channel_id(),
         ];
         let page = Page::parse(&caller, request.page_size, &request.page_token, &binding)?;
         let (db, organization) = (self.repository.db(), caller.organization.id);
-        find_list(&self.repository, organization, list_id).await?;
-        let custom_object = match custom_object_id {
-            Some(id) => Some(
-                custom_objects::find(db, organization, id)
-                    .await?
-                    .ok_or_else(|| Error::not_found("custom_object", id))?,
-            ),
-            None => custom_objects::only(db, organization).await?.ok(),
-        };
+        let filter = filter.resolve(db, organization).await?;
         let after = page.after().unwrap_or_default();
-        let mut members = contacts::members(db, organization, list_id, after, page.limit()).await?;
-        let next_page_token = page.cut(&mut members, |(contact, _)| contact.id);
-        let mut records = match custom_object {
-            None => Default::default(),
-            Some(object) => {
-                let ids = members.iter().map(|(contact, _)| contact.id);
-                contacts::records(db, organization, object.id, ids).await?
-            }
-        };
-        let contact_list_contacts = members
-            .into_iter()
-            .map(|(contact, join_time)| {
-                let record = records.remove(&contact.id);
-                proto::ContactListContact {
-                    contact: Some(convert::wire_contact(contact, record)),
-                    join_time: Some(convert::timestamp(join_time)),
-                }
-            })
-            .collect();
+        let mut members = contacts::members(db, organization, filter, after, page.limit()).await?;
+        let next_page_token = page.cut(&mut members, |member| member.contact.id);
         Ok(Response::new(ListContactListContactsResponse {
-            contact_list_contacts,
+            contact_list_contacts: members.into_iter().map(wire_member).collect(),
             next_page_token,
         }))
+    }
+
+    type ExportContactListContactsStream = export::Messages;
+
+    async fn export_contact_list_contacts(
+        &self,
+        request: Request<ExportContactListContactsRequest>,
+    ) -> Result<Response<Self::ExportContactListContactsStream>, Status> {
+        let caller = Caller::with_scope(&request, Scope::Read)?;
+        let request = request.into_inner();
+        let filter = MemberRequest {
+            contact_list_id: &request.contact_list_id,
+            custom_object_id: request.custom_object_id.as_deref(),
+            opted_in_to_channel_id: request.opted_in_to_channel_id.as_deref(),
+        };
+        let organization = caller.organization.id;
+        let filter = filter.resolve(self.repository.db(), organization).await?;
+        let members = export::members(&self.repository, organization, filter, &self.quota).await?;
+        Ok(Response::new(export::send(members)))
     }
 
     async fn get_contact_list_update(
@@ -270,14 +271,77 @@ impl ContactListService for Api {
             contact_list_update: Some(wire_update(update)),
         }))
     }
+
+    async fn list_contact_list_updates(
+        &self,
+        request: Request<ListContactListUpdatesRequest>,
+    ) -> Result<Response<ListContactListUpdatesResponse>, Status> {
+        let caller = Caller::with_scope(&request, Scope::Read)?;
+        let request = request.into_inner();
+        let list = optional_id("contact_list_id", request.contact_list_id.as_deref())?;
+        let binding = ["ListContactListUpdates", request.contact_list_id()];
+        let page = Page::parse(&caller, request.page_size, &request.page_token, &binding)?;
+        let (db, organization) = (self.repository.db(), caller.organization.id);
+        if let Some(id) = list {
+            find_list(db, organization, id).await?;
+        }
+        let after = page.after().unwrap_or_default();
+        let mut updates = updates::page(db, organization, list, after, page.limit()).await?;
+        let next_page_token = page.cut(&mut updates, |update| {
+            update.outcome.update_id.unwrap_or_default()
+        });
+        Ok(Response::new(ListContactListUpdatesResponse {
+            contact_list_updates: updates.into_iter().map(wire_update).collect(),
+            next_page_token,
+        }))
+    }
+}
+
+/// Which members a request asks for, as it says so.
+struct MemberRequest<'a> {
+    contact_list_id: &'a str,
+    custom_object_id: Option<&'a str>,
+    opted_in_to_channel_id: Option<&'a str>,
+}
+
+impl MemberRequest<'_> {
+    /// Parses the ids, and makes sure that there are such things.
+    async fn resolve(
+        &self,
+        db: &DatabaseConnection,
+        organization: OrganizationId,
+    ) -> Result<MemberFilter> {
+        let contact_list = required_id("contact_list_id", self.contact_list_id)?;
+        let custom_object = optional_id("custom_object_id", self.custom_object_id)?;
+        let opted_in_to = optional_id("opted_in_to_channel_id", self.opted_in_to_channel_id)?;
+        find_list(db, organization, contact_list).await?;
+        if let Some(channel) = opted_in_to {
+            channels::get(db, organization, channel).await?;
+        }
+        Ok(MemberFilter {
+            contact_list,
+            custom_object: custom_objects::named_or_only(db, organization, custom_object)
+                .await?
+                .map(|object| object.id),
+            opted_in_to,
+        })
+    }
+}
+
+/// A member of a list as it travels.
+pub(super) fn wire_member(member: Member) -> proto::ContactListContact {
+    proto::ContactListContact {
+        contact: Some(convert::wire_contact(member.contact, member.record)),
+        join_time: Some(convert::timestamp(member.join_time)),
+    }
 }
 
 async fn find_list(
-    repository: &Repository,
+    db: &DatabaseConnection,
     organization: OrganizationId,
     id: Uuid,
 ) -> Result<ContactList> {
-    contact_lists::find(repository.db(), organization, id)
+    contact_lists::find(db, organization, id)
         .await?
         .ok_or_else(|| Error::not_found("contact_list", id))
 }
@@ -306,28 +370,14 @@ impl ListChange {
         let list = fields.required("contact_list", request.contact_list);
         let list = fields.finish(list)?;
         let id = required_id("contact_list.id", &list.id)?;
-        let mut masked = [
-            ("name", list.name.is_some()),
-            ("color", list.color.is_some()),
-            ("state", list.state != 0),
-        ];
-        if let Some(mask) = request.update_mask {
-            for (_, changed) in &mut masked {
-                *changed = false;
-            }
-            for path in mask.paths {
-                let mut matches = masked
-                    .iter_mut()
-                    .filter(|(name, _)| path == "*" || path == *name)
-                    .peekable();
-                if matches.peek().is_none() {
-                    return Err(Error::FieldMaskInvalid { path });
-                }
-                matches.for_each(|(_, changed)| *changed = true);
-            }
-        }
-        let [(_, name_changes), (_, color_changes), (_, state_changes)] = masked;
-
+        let [name_changes, color_changes, state_changes] = changed(
+            request.update_mask,
+            [
+                ("name", list.name.is_some()),
+                ("color", list.color.is_some()),
+                ("state", list.state != 0),
+            ],
+        )?;
         let mut fields = Fields::default();
         let mut change = Self {
             organization,

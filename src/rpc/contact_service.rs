@@ -1,22 +1,35 @@
 //! `ContactService`.
 
+use std::collections::HashMap;
+
+use prost::Message;
+use prost_types::FieldMask;
 use tonic::{Request, Response, Status};
 
 use super::{
     Api, convert,
-    fields::{Fields, id},
+    fields::{Fields, changed, id, optional_id, required_id},
+    page::Page,
 };
 use crate::{
     auth::{Caller, Scope},
+    contacts::ContactUpdate,
     domain::{
-        contact::ContactReference, phone_number::DefaultRegion, text::Text, violation::Reason,
+        contact::ContactReference,
+        contact_list::ListState,
+        now,
+        phone_number::DefaultRegion,
+        text::{self, Text},
+        violation::{Reason, Violation},
     },
     error::{Error, Result},
     proto::{
-        self, GetContactRequest, GetContactResponse, contact_service_server::ContactService,
-        get_contact_request::Reference,
+        self, DeleteContactRequest, DeleteContactResponse, GetContactRequest, GetContactResponse,
+        ListContactsRequest, ListContactsResponse, UpdateContactRequest, UpdateContactResponse,
+        contact_service_server::ContactService, get_contact_request::Reference,
     },
-    repository::{contacts, custom_objects, preferences},
+    repository::{channels, contacts, contacts::ContactFilter, custom_objects, preferences},
+    update::checks::Checks,
 };
 
 #[tonic::async_trait]
@@ -43,7 +56,11 @@ impl ContactService for Api {
         });
         Ok(Response::new(GetContactResponse {
             contact: Some(convert::wire_contact(contact, only)),
-            contact_lists: lists.into_iter().map(convert::wire_contact_list).collect(),
+            contact_lists: lists
+                .into_iter()
+                .filter(|list| list.state != ListState::Deleted)
+                .map(convert::wire_contact_list)
+                .collect(),
             communication_preferences: preferences
                 .into_iter()
                 .map(convert::wire_preference)
@@ -57,6 +74,190 @@ impl ContactService for Api {
                 .collect(),
         }))
     }
+
+    async fn list_contacts(
+        &self,
+        request: Request<ListContactsRequest>,
+    ) -> Result<Response<ListContactsResponse>, Status> {
+        let caller = Caller::with_scope(&request, Scope::Read)?;
+        let request = request.into_inner();
+        let (db, organization) = (self.repository.db(), caller.organization.id);
+        let filter = parse_filter(&request, caller.organization.default_region)?;
+        let object = optional_id("custom_object_id", request.custom_object_id.as_deref())?;
+        let presence = format!(
+            "{:?}",
+            (
+                &request.phone,
+                &request.email,
+                &request.external_id,
+                &request.name_prefix
+            )
+        );
+        let binding = ["ListContacts", &presence, request.custom_object_id()];
+        let page = Page::parse(&caller, request.page_size, &request.page_token, &binding)?;
+        let object = custom_objects::named_or_only(db, organization, object).await?;
+        let after = page.after().unwrap_or_default();
+        let mut contacts = contacts::page(db, organization, &filter, after, page.limit()).await?;
+        let next_page_token = page.cut(&mut contacts, |contact| contact.id);
+        let mut records = match object {
+            None => HashMap::new(),
+            Some(object) => {
+                let ids = contacts.iter().map(|contact| contact.id);
+                contacts::records(db, organization, object.id, ids).await?
+            }
+        };
+        Ok(Response::new(ListContactsResponse {
+            contacts: contacts
+                .into_iter()
+                .map(|contact| {
+                    let record = records.remove(&contact.id);
+                    convert::wire_contact(contact, record)
+                })
+                .collect(),
+            next_page_token,
+        }))
+    }
+
+    async fn update_contact(
+        &self,
+        request: Request<UpdateContactRequest>,
+    ) -> Result<Response<UpdateContactResponse>, Status> {
+        let caller = Caller::with_scope(&request, Scope::Write)?;
+        let update = self.parse_update(caller, request.into_inner()).await?;
+        let (contact, record) = update.apply(&self.repository).await?;
+        Ok(Response::new(UpdateContactResponse {
+            contact: Some(convert::wire_contact(contact, record)),
+        }))
+    }
+
+    async fn delete_contact(
+        &self,
+        request: Request<DeleteContactRequest>,
+    ) -> Result<Response<DeleteContactResponse>, Status> {
+        let caller = Caller::with_scope(&request, Scope::Admin)?;
+        let id = required_id("id", &request.into_inner().id)?;
+        crate::contacts::erase(&self.repository, caller, id).await?;
+        Ok(Response::new(DeleteContactResponse {}))
+    }
+}
+
+impl Api {
+    /// Reads what `UpdateContact` is to change, and checks it as an update checks its contacts.
+    async fn parse_update(
+        &self,
+        caller: Caller,
+        request: UpdateContactRequest,
+    ) -> Result<ContactUpdate> {
+        let (db, organization) = (self.repository.db(), caller.organization.id);
+        let mut fields = Fields::default();
+        let wire = fields.required("contact", request.contact);
+        let mut wire = fields.finish(wire)?;
+        let encoded_bytes = wire.encoded_len();
+        let id = required_id("contact.id", &wire.id)?;
+        mask(&mut wire, request.update_mask)?;
+        let object = optional_id("custom_object_id", request.custom_object_id.as_deref())?;
+        let stored = contacts::find(db, organization, &ContactReference::Id(id))
+            .await?
+            .ok_or_else(|| Error::not_found("contact", id))?;
+        let channels = channels::all(db, organization).await?;
+        let checks = Checks::load(db, &caller.organization, &channels, object).await?;
+        if wire
+            .properties
+            .as_ref()
+            .is_some_and(|it| !it.fields.is_empty())
+        {
+            checks.refuse_unowned_properties()?;
+        }
+        let changes_phone = wire.phone.is_some();
+        wire.phone.get_or_insert(stored.phone.as_str().to_owned());
+        let changes = convert::contact(wire, encoded_bytes, &checks, now()).map_err(|invalid| {
+            let below_contact = |mut violation: Violation| {
+                violation.field = match violation.field.as_str() {
+                    "" => "contact".to_owned(),
+                    field => format!("contact.{field}"),
+                };
+                violation
+            };
+            let violations = invalid.violations.into_iter();
+            Error::RequestInvalid(violations.map(below_contact).collect())
+        })?;
+        Ok(ContactUpdate {
+            caller,
+            id,
+            changes,
+            changes_phone,
+            checks,
+        })
+    }
+}
+
+/// Leaves of a contact what the mask names: as it is where it is present, empty where it is absent.
+fn mask(contact: &mut proto::Contact, mask: Option<FieldMask>) -> Result<()> {
+    fn keep<T: Default>(field: &mut Option<T>, changed: bool) {
+        if changed {
+            field.get_or_insert_default();
+        } else {
+            *field = None;
+        }
+    }
+    let [
+        phone,
+        external_id,
+        email,
+        name,
+        language,
+        default_channel_id,
+        address,
+        birth_date,
+        properties,
+    ] = changed(
+        mask,
+        [
+            ("phone", contact.phone.is_some()),
+            ("external_id", contact.external_id.is_some()),
+            ("email", contact.email.is_some()),
+            ("name", contact.name.is_some()),
+            ("language", contact.language.is_some()),
+            ("default_channel_id", contact.default_channel_id.is_some()),
+            ("address", contact.address.is_some()),
+            ("birth_date", contact.birth_date.is_some()),
+            ("properties", contact.properties.is_some()),
+        ],
+    )?;
+    keep(&mut contact.phone, phone);
+    keep(&mut contact.external_id, external_id);
+    keep(&mut contact.email, email);
+    keep(&mut contact.name, name);
+    keep(&mut contact.language, language);
+    keep(&mut contact.default_channel_id, default_channel_id);
+    keep(&mut contact.address, address);
+    keep(&mut contact.birth_date, birth_date);
+    keep(&mut contact.properties, properties);
+    Ok(())
+}
+
+/// Which contacts `ListContacts` asks for.
+fn parse_filter(
+    request: &ListContactsRequest,
+    region: Option<DefaultRegion>,
+) -> Result<ContactFilter> {
+    let mut fields = Fields::default();
+    let mut filter = ContactFilter::default();
+    if let Some(phone) = request.phone.clone() {
+        filter.phone = convert::phone(&mut fields, "phone", phone, region);
+    }
+    let mut text = |path: &str, text: &Option<String>| {
+        let text = text.clone()?;
+        fields.read(path, text::check(&text))?;
+        if text.is_empty() && path != "name_prefix" {
+            fields.refuse(path, Reason::FieldRequired, "must not be empty");
+        }
+        Some(text)
+    };
+    filter.email = text("email", &request.email);
+    filter.external_id = text("external_id", &request.external_id);
+    filter.name_prefix = text("name_prefix", &request.name_prefix).filter(|it| !it.is_empty());
+    fields.finish(Some(filter))
 }
 
 /// How the request names the contact, parsed and as given.

@@ -23,8 +23,8 @@ use crate::{
     generated::google::r#type::Date,
     proto,
     update::{
+        checks::{Checks, InvalidContact},
         groups::Named,
-        intake::{Checks, InvalidContact},
     },
 };
 
@@ -334,7 +334,7 @@ pub fn wire_channel(channel: Channel) -> proto::Channel {
     };
     proto::Channel {
         id: channel.id.to_string(),
-        name: channel.name,
+        name: Some(channel.name),
         r#type: channel_type.into(),
         phone: channel.phone.map(|phone| phone.as_str().to_owned()),
         create_time: Some(timestamp(channel.create_time)),

@@ -4,7 +4,11 @@ use std::collections::HashSet;
 
 use tonic::{Request, Response, Status};
 
-use super::{Api, convert, fields::Fields};
+use super::{
+    Api, convert,
+    fields::{Fields, required_id},
+    page::Page,
+};
 use crate::{
     auth::{Caller, Scope},
     domain::{
@@ -14,8 +18,11 @@ use crate::{
     },
     error::Result,
     proto::{
-        self, CreateCustomObjectRequest, CreateCustomObjectResponse,
-        custom_object_service_server::CustomObjectService, custom_property::Type,
+        self, AddCustomPropertyRequest, AddCustomPropertyResponse, CreateCustomObjectRequest,
+        CreateCustomObjectResponse, DeleteCustomObjectRequest, DeleteCustomObjectResponse,
+        GetCustomObjectRequest, GetCustomObjectResponse, ListCustomObjectsRequest,
+        ListCustomObjectsResponse, custom_object_service_server::CustomObjectService,
+        custom_property::Type,
     },
     repository::{Outcome, custom_objects},
 };
@@ -50,6 +57,90 @@ impl CustomObjectService for Api {
         Ok(Response::new(CreateCustomObjectResponse {
             custom_object: Some(wire_custom_object(object)),
         }))
+    }
+
+    async fn get_custom_object(
+        &self,
+        request: Request<GetCustomObjectRequest>,
+    ) -> Result<Response<GetCustomObjectResponse>, Status> {
+        let caller = Caller::with_scope(&request, Scope::Read)?;
+        let id = required_id("id", &request.into_inner().id)?;
+        let object = custom_objects::get(self.repository.db(), caller.organization.id, id).await?;
+        Ok(Response::new(GetCustomObjectResponse {
+            custom_object: Some(wire_custom_object(object)),
+        }))
+    }
+
+    async fn list_custom_objects(
+        &self,
+        request: Request<ListCustomObjectsRequest>,
+    ) -> Result<Response<ListCustomObjectsResponse>, Status> {
+        let caller = Caller::with_scope(&request, Scope::Read)?;
+        let request = request.into_inner();
+        let binding = ["ListCustomObjects"];
+        let page = Page::parse(&caller, request.page_size, &request.page_token, &binding)?;
+        let (db, organization) = (self.repository.db(), caller.organization.id);
+        let after = page.after().unwrap_or_default();
+        let mut objects = custom_objects::page(db, organization, after, page.limit()).await?;
+        let next_page_token = page.cut(&mut objects, |object| object.id);
+        Ok(Response::new(ListCustomObjectsResponse {
+            custom_objects: objects.into_iter().map(wire_custom_object).collect(),
+            next_page_token,
+        }))
+    }
+
+    async fn add_custom_property(
+        &self,
+        request: Request<AddCustomPropertyRequest>,
+    ) -> Result<Response<AddCustomPropertyResponse>, Status> {
+        let caller = Caller::with_scope(&request, Scope::Admin)?;
+        let request = request.into_inner();
+        let id = required_id("custom_object_id", &request.custom_object_id)?;
+        let mut fields = Fields::default();
+        let property = fields
+            .required("property", request.property)
+            .and_then(|wire| property(&mut fields, "property", wire));
+        if property
+            .as_ref()
+            .is_some_and(|it| it.required && it.default_value.is_none())
+        {
+            let message = "is required, as the records that exist get it";
+            fields.refuse("property.default_value", Reason::FieldRequired, message);
+        }
+        let property = fields.finish(property)?;
+        let input = (caller.organization.id, id, property);
+        let object = self
+            .repository
+            .write(input, |(organization, id, property), transaction| {
+                Box::pin(async move {
+                    custom_objects::add_property(transaction, *organization, *id, property)
+                        .await
+                        .map(Outcome::Commit)
+                })
+            })
+            .await?;
+        Ok(Response::new(AddCustomPropertyResponse {
+            custom_object: Some(wire_custom_object(object)),
+        }))
+    }
+
+    async fn delete_custom_object(
+        &self,
+        request: Request<DeleteCustomObjectRequest>,
+    ) -> Result<Response<DeleteCustomObjectResponse>, Status> {
+        let caller = Caller::with_scope(&request, Scope::Admin)?;
+        let id = required_id("id", &request.into_inner().id)?;
+        let input = (caller.organization.id, id);
+        self.repository
+            .write(input, |(organization, id), transaction| {
+                Box::pin(async move {
+                    custom_objects::delete(transaction, *organization, *id)
+                        .await
+                        .map(Outcome::Commit)
+                })
+            })
+            .await?;
+        Ok(Response::new(DeleteCustomObjectResponse {}))
     }
 }
 

@@ -1,5 +1,6 @@
 //! Reads the fields of a request, and gathers all that is wrong with them.
 
+use prost_types::FieldMask;
 use uuid::Uuid;
 
 use crate::{
@@ -38,6 +39,13 @@ impl Fields {
         self.violations.push(Violation::new(reason, path, message));
     }
 
+    /// Whether the field `path` was refused already.
+    pub fn has_refused(&self, path: &str) -> bool {
+        self.violations
+            .iter()
+            .any(|violation| violation.field == path)
+    }
+
     /// All that is wrong.
     pub fn into_violations(self) -> Vec<Violation> {
         self.violations
@@ -52,6 +60,31 @@ impl Fields {
     }
 }
 
+/// Which fields a request changes: those that its mask names, `*` being all of them; without a mask, those that are
+/// present.
+pub fn changed<const N: usize>(
+    mask: Option<FieldMask>,
+    mut fields: [(&'static str, bool); N],
+) -> Result<[bool; N]> {
+    if let Some(mask) = mask {
+        for (_, changed) in &mut fields {
+            *changed = false;
+        }
+        for path in mask.paths {
+            let mut known = false;
+            for (name, changed) in &mut fields {
+                if path == "*" || path == *name {
+                    (*changed, known) = (true, true);
+                }
+            }
+            if !known {
+                return Err(Error::FieldMaskInvalid { path });
+            }
+        }
+    }
+    Ok(fields.map(|(_, changed)| changed))
+}
+
 /// Parses an id: a UUID with its hyphens.
 pub fn id(text: &str) -> Result<Uuid, Invalid> {
     match Uuid::try_parse(text) {
@@ -59,6 +92,11 @@ pub fn id(text: &str) -> Result<Uuid, Invalid> {
         _ if text.is_empty() => Err(Invalid::new(Reason::FieldRequired, "is required")),
         _ => Err(Invalid::new(Reason::FieldInvalid, "must be a UUID")),
     }
+}
+
+/// The id in a request's field `path`, if it is given.
+pub fn optional_id(path: &str, text: Option<&str>) -> Result<Option<Uuid>> {
+    text.map(|text| required_id(path, text)).transpose()
 }
 
 /// The id in a request's field `path`.

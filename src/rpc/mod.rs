@@ -6,13 +6,14 @@ mod contact_list_service;
 mod contact_service;
 mod convert;
 mod custom_object_service;
+mod export;
 mod fields;
 mod page;
 mod update_call;
 
 use std::time::Duration;
 
-use crate::{repository::Repository, settings::ServeSettings, update::spool::SpoolQuota};
+use crate::{repository::Repository, settings::ServeSettings, spool::SpoolQuota};
 
 /// What the calls work with. Cheap to clone.
 #[derive(Clone)]

@@ -2,6 +2,7 @@
 
 mod gate;
 mod health;
+mod purge;
 
 use std::{future::Future, net::SocketAddr, path::Path, time::Duration};
 
@@ -90,6 +91,11 @@ impl Server {
             closing.clone(),
         ));
 
+        let purge = tokio::spawn(purge::watch(
+            self.repository.clone(),
+            self.settings.clone(),
+            closing.clone(),
+        ));
         let gate = Gate::new(
             self.repository.clone(),
             &self.settings,
@@ -141,6 +147,7 @@ impl Server {
             let _ = tokio::time::timeout(Duration::from_secs(1), &mut serving).await;
         }
         watch.await?;
+        purge.await?;
         Ok(())
     }
 

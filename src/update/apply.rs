@@ -9,7 +9,6 @@ use super::{
     header::{Action, OptIns},
     outcome::Counts,
     plan::{Plan, Planned, PlannedChange},
-    spool::Spool,
 };
 use crate::{
     domain::{contact::Contact, phone_number::PhoneNumber, property_value::Properties},
@@ -19,6 +18,7 @@ use crate::{
         Transaction,
         bulk::{self, Said},
     },
+    spool::Spool,
 };
 
 /// How many ids of members one statement of an overwrite takes.

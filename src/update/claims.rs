@@ -4,8 +4,11 @@ use std::{cmp::Ordering, iter::Peekable};
 
 use serde::{Deserialize, Serialize};
 
-use super::spool::{Item, Items, Spool, SpoolQuota};
-use crate::{domain::phone_number::PhoneNumber, error::Result};
+use crate::{
+    domain::phone_number::PhoneNumber,
+    error::Result,
+    spool::{Item, Items, Spool, SpoolQuota},
+};
 
 /// Who claims what.
 pub struct Claims {

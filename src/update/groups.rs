@@ -4,11 +4,7 @@ use std::cmp::Ordering;
 
 use serde::{Deserialize, Serialize};
 
-use super::{
-    claims::Claims,
-    outcome::Rejections,
-    spool::{Item, Spool, SpoolQuota},
-};
+use super::{claims::Claims, outcome::Rejections};
 use crate::{
     domain::{
         contact::ContactChanges,
@@ -17,6 +13,7 @@ use crate::{
         violation::{Reason, Violation},
     },
     error::Result,
+    spool::{Item, Spool, SpoolQuota},
 };
 
 /// A field-valid contact of the stream.

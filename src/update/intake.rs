@@ -1,46 +1,21 @@
-//! Takes a stream in: what the contacts are checked against, the limits, and the end that makes an [`Update`] of it.
-
-use std::collections::HashSet;
+//! Takes a stream in: the limits, what is kept of the contacts, and the end that makes an [`Update`] of it.
 
 use uuid::Uuid;
 
 use super::{
     Fingerprint, Update, active,
-    groups::{Named, Received, Rejected, fold},
+    checks::{Checks, InvalidContact},
+    groups::{Received, Rejected, fold},
     header::{Action, OptIns, UpdateHeader},
     outcome::UpdateOutcome,
-    spool::{Spool, SpoolQuota},
 };
 use crate::{
     auth::Caller,
-    domain::{
-        contact::ContactChanges, custom_object::CustomObject, phone_number::DefaultRegion,
-        violation::Violation,
-    },
+    domain::contact::ContactChanges,
     error::{Error, Result},
-    repository::{
-        Repository, channels, contact_lists, custom_objects, updates, updates::RecordedUpdate,
-    },
+    repository::{Repository, channels, contact_lists, updates, updates::RecordedUpdate},
+    spool::{Spool, SpoolQuota},
 };
-
-/// What the contacts of a call are checked against.
-#[derive(Debug)]
-pub struct Checks {
-    /// The region of national phone formats.
-    pub default_region: Option<DefaultRegion>,
-    /// The organization's channels.
-    pub channels: HashSet<Uuid>,
-    /// The custom object that properties belong to; without one, how many the organization has.
-    pub custom_object: Result<CustomObject, usize>,
-}
-
-/// A contact that is not valid by itself.
-pub struct InvalidContact {
-    /// All that is wrong with it.
-    pub violations: Vec<Violation>,
-    /// What it names.
-    pub named: Named,
-}
 
 /// A stream while it arrives.
 pub struct Intake {
@@ -110,12 +85,9 @@ impl Intake {
             });
         }
         if let Mode::Collect(collected) = &self.mode
-            && let Err(custom_object_count) = collected.checks.custom_object
             && has_properties
         {
-            return Err(Error::CustomObjectRequired {
-                custom_object_count,
-            });
+            collected.checks.refuse_unowned_properties()?;
         }
         Ok(())
     }
@@ -223,18 +195,10 @@ impl Collected {
             OptIns::Channels(references) => channels::resolve(&channels, references)?,
             OptIns::None | OptIns::AllChannels => Vec::new(),
         };
-        let custom_object = match header.custom_object_id {
-            Some(id) => Ok(custom_objects::find(db, organization, id)
-                .await?
-                .ok_or_else(|| Error::not_found("custom_object", id))?),
-            None => custom_objects::only(db, organization).await?,
-        };
+        let object = header.custom_object_id;
+        let checks = Checks::load(db, &caller.organization, &channels, object).await?;
         Ok(Self {
-            checks: Checks {
-                default_region: caller.organization.default_region,
-                channels: channels.iter().map(|channel| channel.id).collect(),
-                custom_object,
-            },
+            checks,
             opt_in_channels,
             contacts: Spool::new(quota),
             rejected: Rejected::new(quota),

@@ -2,14 +2,14 @@
 //! transaction, resolved against what is stored, applied, counted and recorded.
 
 mod apply;
+pub mod checks;
 mod claims;
 pub mod groups;
 pub mod header;
 pub mod intake;
 pub mod outcome;
-mod plan;
+pub(crate) mod plan;
 mod resolve;
-pub mod spool;
 
 use std::time::Instant;
 
@@ -17,12 +17,11 @@ use sha2::digest::Output;
 use uuid::Uuid;
 
 use self::{
+    checks::Checks,
     groups::{Group, Rejected},
     header::{RejectionPolicy, UpdateHeader},
-    intake::Checks,
     outcome::{Counts, UpdateOutcome},
     plan::Plan,
-    spool::{Spool, SpoolQuota},
 };
 use crate::{
     auth::Caller,
@@ -34,9 +33,9 @@ use crate::{
     },
     error::{Error, Result},
     repository::{
-        self, Repository, Transaction, bulk::Said, channels, contact_lists, custom_objects,
-        organizations, updates::RecordedUpdate,
+        self, Repository, Transaction, bulk::Said, contact_lists, updates::RecordedUpdate,
     },
+    spool::{Spool, SpoolQuota},
 };
 
 /// SHA-256 over the header and the contacts as sent.
@@ -84,7 +83,7 @@ impl Update {
             return Ok(repository::Outcome::RollBack(outcome));
         }
         let list = active(list, self.header.contact_list_id)?;
-        let channels = self.lock_definitions(transaction).await?;
+        let channels = self.checks.hold(transaction, self.organization()).await?;
         let said = Said {
             change_time: now(),
             api_key_id: self.caller.api_key_id,
@@ -124,30 +123,6 @@ impl Update {
             }
             _ => Ok(None),
         }
-    }
-
-    /// Locks what the contacts were checked against, and answers the organization's channels. Fails if it has changed
-    /// since, so that no contact is applied that a check would refuse.
-    async fn lock_definitions(&self, transaction: &Transaction) -> Result<Vec<Uuid>> {
-        organizations::share(transaction, self.organization()).await?;
-        let channels: Vec<Uuid> = channels::share(transaction, self.organization())
-            .await?
-            .into_iter()
-            .map(|channel| channel.id)
-            .collect();
-        let object = match self.custom_object() {
-            None => None,
-            Some(object) => {
-                custom_objects::find(transaction.db(), self.organization(), object.id).await?
-            }
-        };
-        let known = &self.checks.channels;
-        let gone = known.len() > channels.len()
-            || channels.iter().filter(|id| known.contains(*id)).count() < known.len();
-        if gone || object.as_ref() != self.custom_object() {
-            return Err(Error::DefinitionsChanged);
-        }
-        Ok(channels)
     }
 
     fn refuse_rejections(&self, plan: &Plan) -> Result<()> {

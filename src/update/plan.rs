@@ -12,11 +12,10 @@ use super::{
     groups::{Group, Rejected},
     header::Action,
     resolve::{Identity, resolve},
-    spool::{Item, Spool},
 };
 use crate::{
     domain::{
-        contact::{Contact, ContactFields},
+        contact::{Contact, ContactChanges, ContactFields},
         phone_number::PhoneNumber,
         property_value::Properties,
         text::Text,
@@ -24,6 +23,7 @@ use crate::{
     },
     error::Result,
     repository::{Transaction, bulk},
+    spool::{Item, Spool},
 };
 
 /// What an update is to write.
@@ -89,6 +89,30 @@ impl Item for Uuid {
 
     fn size_bytes(&self) -> usize {
         size_of::<Self>()
+    }
+}
+
+impl PlannedChange {
+    /// What `changes` make of a stored contact. `record` is its record, if that changes.
+    pub fn of_stored(
+        stored: &Contact,
+        changes: &ContactChanges,
+        record: Option<Properties>,
+        now: OffsetDateTime,
+    ) -> Self {
+        let mut contact = stored.clone();
+        contact.phone = changes.phone;
+        changes.apply_to(&mut contact.fields);
+        if contact == *stored && record.is_none() {
+            return Self::Keep(stored.id);
+        }
+        contact.update_time = now;
+        let old_phone = (stored.phone != contact.phone).then_some(stored.phone);
+        Self::Update {
+            contact,
+            record,
+            old_phone,
+        }
     }
 }
 
@@ -288,19 +312,7 @@ impl Planner<'_> {
             };
             return PlannedChange::Create { contact, record };
         };
-        let mut contact = stored.clone();
-        contact.phone = group.changes.phone;
-        group.changes.apply_to(&mut contact.fields);
-        if contact == *stored && record.is_none() {
-            return PlannedChange::Keep(stored.id);
-        }
-        contact.update_time = self.now;
-        let old_phone = (stored.phone != contact.phone).then_some(stored.phone);
-        PlannedChange::Update {
-            contact,
-            record,
-            old_phone,
-        }
+        PlannedChange::of_stored(stored, &group.changes, record, self.now)
     }
 
     fn finish(mut self) -> Result<Plan> {

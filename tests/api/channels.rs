@@ -64,7 +64,7 @@ on_both! {
             channel.id.parse::<uuid::Uuid>().unwrap().get_version_num(),
             7
         );
-        assert_eq!(channel.name, "Front desk");
+        assert_eq!(channel.name(), "Front desk");
         assert_eq!(channel.r#type(), Type::Phone);
         assert_eq!(channel.phone.as_deref(), Some(PHONE));
         assert!(channel.create_time.is_some());

@@ -121,6 +121,10 @@ CREATE TABLE contact_list_updates (
 );
 CREATE UNIQUE INDEX contact_list_updates_request_id_key ON contact_list_updates (organization_id, request_id);
 
+-- What a purge looks for.
+CREATE INDEX contact_list_updates_create_time_idx ON contact_list_updates (organization_id, create_time)
+    WHERE request_id IS NOT NULL OR rejected_contacts IS NOT NULL;
+
 CREATE TABLE custom_objects (
     organization_id {uuid} NOT NULL REFERENCES organizations (id),
     id {uuid} NOT NULL,

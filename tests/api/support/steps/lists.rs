@@ -74,7 +74,7 @@ impl Client {
                 contact_list_id: list_id.to_owned(),
                 page_size: PAGE_SIZE,
                 page_token,
-                custom_object_id: None,
+                ..Default::default()
             };
             let page = self
                 .lists

@@ -1,0 +1,166 @@
+//! Contacts one by one: changed by the rules of an update, and erased.
+
+use uuid::Uuid;
+
+use crate::{
+    auth::Caller,
+    domain::{
+        contact::{Contact, ContactChanges, ContactReference},
+        now,
+        property_value::Properties,
+    },
+    error::{Error, Result},
+    preferences::numbers,
+    repository::{Outcome, Repository, Transaction, bulk, contact_lists, contacts},
+    update::{checks::Checks, plan::PlannedChange},
+};
+
+/// What a contact is to become.
+pub struct ContactUpdate {
+    /// Who asks.
+    pub caller: Caller,
+    /// Which contact.
+    pub id: Uuid,
+    /// The changes.
+    pub changes: ContactChanges,
+    /// Whether the changes name a phone; if not, the contact keeps its own.
+    pub changes_phone: bool,
+    /// What the changes were checked against.
+    pub checks: Checks,
+}
+
+impl ContactUpdate {
+    /// Changes the contact, and answers it as it is then, with its record.
+    pub async fn apply(self, repository: &Repository) -> Result<(Contact, Option<Properties>)> {
+        repository
+            .write(self, |update, transaction| {
+                Box::pin(update.apply_in(transaction))
+            })
+            .await
+    }
+
+    async fn apply_in(
+        &self,
+        transaction: &Transaction,
+    ) -> Result<Outcome<(Contact, Option<Properties>)>> {
+        let organization = &self.caller.organization;
+        let channels = self.checks.hold(transaction, organization.id).await?;
+        let ids = [self.id].into_iter();
+        let stored = bulk::contacts_by_id(transaction, organization.id, ids)
+            .await?
+            .pop()
+            .ok_or_else(|| Error::not_found("contact", self.id))?;
+        let mut changes = self.changes.clone();
+        if !self.changes_phone {
+            changes.phone = stored.phone;
+        }
+        self.refuse_taken(transaction, &stored, &changes).await?;
+
+        let stored_record = self.stored_record(transaction).await?;
+        let record = self.merged_record(stored_record.as_ref())?;
+        let change = PlannedChange::of_stored(&stored, &changes, record, now());
+        let PlannedChange::Update {
+            contact,
+            record,
+            old_phone,
+        } = change
+        else {
+            return Ok(Outcome::RollBack((stored, stored_record)));
+        };
+        bulk::update_contacts(transaction, organization.id, &[&contact]).await?;
+        if let Ok(object) = &self.checks.custom_object
+            && let Some(record) = &record
+        {
+            let records = [(contact.id, record)];
+            bulk::upsert_records(transaction, organization.id, object.id, &records).await?;
+        }
+        if let Some(old_phone) = old_phone {
+            numbers::leave(transaction, organization, &[(contact.id, old_phone)]).await?;
+            let arrived = [(contact.id, contact.phone)];
+            numbers::take_over(transaction, organization, &arrived, &channels).await?;
+        }
+        Ok(Outcome::Commit((contact, record.or(stored_record))))
+    }
+
+    async fn refuse_taken(
+        &self,
+        transaction: &Transaction,
+        stored: &Contact,
+        changes: &ContactChanges,
+    ) -> Result<()> {
+        let phone = ContactReference::Phone(changes.phone);
+        let external_id = changes.given_external_id().cloned();
+        let unique = [
+            ("phone", Some(phone)),
+            ("external_id", external_id.map(ContactReference::ExternalId)),
+        ];
+        for (field, reference) in unique {
+            let Some(reference) = reference else { continue };
+            let organization = self.caller.organization.id;
+            let holder = contacts::find(transaction.db(), organization, &reference).await?;
+            if holder.is_some_and(|holder| holder.id != stored.id) {
+                return Err(Error::AlreadyExists {
+                    resource_type: "contact",
+                    field,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    async fn stored_record(&self, transaction: &Transaction) -> Result<Option<Properties>> {
+        let Ok(object) = &self.checks.custom_object else {
+            return Ok(None);
+        };
+        let (organization, ids) = (self.caller.organization.id, [self.id].into_iter());
+        let mut records = bulk::records(transaction, organization, object.id, ids).await?;
+        Ok(records.remove(&self.id))
+    }
+
+    /// The record, if it changes.
+    fn merged_record(&self, stored: Option<&Properties>) -> Result<Option<Properties>> {
+        match &self.checks.custom_object {
+            Ok(object) if !self.changes.properties.is_empty() => {
+                let record = object
+                    .merge(stored, &self.changes.properties)
+                    .map_err(Error::RequestInvalid)?;
+                Ok(Some(record).filter(|record| Some(record) != stored))
+            }
+            _ => Ok(None),
+        }
+    }
+}
+
+/// Erases a person everywhere. The opt-outs stay with the number, under its keyed hash.
+pub async fn erase(repository: &Repository, caller: Caller, id: Uuid) -> Result<()> {
+    repository
+        .write((caller, id), |(caller, id), transaction| {
+            Box::pin(erase_in(transaction, caller, *id))
+        })
+        .await
+}
+
+async fn erase_in(transaction: &Transaction, caller: &Caller, id: Uuid) -> Result<Outcome<()>> {
+    let organization = &caller.organization;
+    // Lists come before contacts, as in an update: so the two never wait for each other.
+    let mut lists = Vec::new();
+    for list in contacts::lists_of(transaction.db(), organization.id, id).await? {
+        lists.extend(contact_lists::lock(transaction, organization.id, list.id).await?);
+    }
+    let contact = contacts::lock(transaction, organization.id, id)
+        .await?
+        .ok_or_else(|| Error::not_found("contact", id))?;
+    let lists_now = contacts::lists_of(transaction.db(), organization.id, id).await?;
+    if lists_now
+        .iter()
+        .map(|list| list.id)
+        .ne(lists.iter().map(|list| list.id))
+    {
+        // Somebody put the contact on a list, or took it off one, between the look and the lock.
+        return Err(Error::ConcurrentChange);
+    }
+    numbers::leave(transaction, organization, &[(id, contact.phone)]).await?;
+    contact_lists::remove_from(transaction, organization.id, &lists, id).await?;
+    contacts::delete(transaction, organization.id, id).await?;
+    Ok(Outcome::Commit(()))
+}

@@ -1,0 +1,46 @@
+//! The background purge of recorded updates.
+
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    domain::now,
+    error::Result,
+    repository::{Outcome, Repository, organizations, updates},
+    settings::ServeSettings,
+};
+
+/// Takes what outlives its use out of old updates, again and again until `closing`.
+pub async fn watch(repository: Repository, settings: ServeSettings, closing: CancellationToken) {
+    let interval = Duration::from_secs(settings.purge_interval_seconds);
+    loop {
+        match purge(&repository, settings.retention()).await {
+            Ok(0) => {}
+            Ok(update_count) => tracing::info!(update_count, "updates.purged"),
+            Err(failure) => tracing::warn!(%failure, "updates.purge_failed"),
+        }
+        tokio::select! {
+            () = tokio::time::sleep(interval) => {}
+            () = closing.cancelled() => return,
+        }
+    }
+}
+
+async fn purge(repository: &Repository, retention: Duration) -> Result<u64> {
+    let before = now() - retention;
+    let mut update_count = 0;
+    for organization in organizations::all(repository).await? {
+        let input = (organization.id, before);
+        update_count += repository
+            .write(input, |(organization, before), transaction| {
+                Box::pin(async move {
+                    updates::purge(transaction, *organization, *before)
+                        .await
+                        .map(Outcome::Commit)
+                })
+            })
+            .await?;
+    }
+    Ok(update_count)
+}

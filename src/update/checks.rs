@@ -1,0 +1,90 @@
+//! What contacts are checked against: the organization's channels and a custom object.
+
+use std::collections::HashSet;
+
+use sea_orm::ConnectionTrait;
+use uuid::Uuid;
+
+use super::groups::Named;
+use crate::{
+    domain::{
+        OrganizationId, channel::Channel, custom_object::CustomObject, phone_number::DefaultRegion,
+        violation::Violation,
+    },
+    error::{Error, Result},
+    repository::{
+        Transaction, channels, custom_objects, organizations, organizations::Organization,
+    },
+};
+
+/// What the contacts of a call are checked against.
+#[derive(Debug)]
+pub struct Checks {
+    /// The region of national phone formats.
+    pub default_region: Option<DefaultRegion>,
+    /// The organization's channels.
+    pub channels: HashSet<Uuid>,
+    /// The custom object that properties belong to; without one, how many the organization has.
+    pub custom_object: Result<CustomObject, usize>,
+}
+
+/// A contact that is not valid by itself.
+pub struct InvalidContact {
+    /// All that is wrong with it.
+    pub violations: Vec<Violation>,
+    /// What it names.
+    pub named: Named,
+}
+
+impl Checks {
+    /// Reads what there is now. Without `custom_object` it is the only one that the organization has.
+    pub async fn load(
+        db: &impl ConnectionTrait,
+        organization: &Organization,
+        channels: &[Channel],
+        custom_object: Option<Uuid>,
+    ) -> Result<Self> {
+        let custom_object = match custom_object {
+            Some(id) => Ok(custom_objects::get(db, organization.id, id).await?),
+            None => custom_objects::only(db, organization.id).await?,
+        };
+        Ok(Self {
+            default_region: organization.default_region,
+            channels: channels.iter().map(|channel| channel.id).collect(),
+            custom_object,
+        })
+    }
+
+    /// Refuses properties where it is not clear what they belong to.
+    pub fn refuse_unowned_properties(&self) -> Result<()> {
+        match self.custom_object {
+            Ok(_) => Ok(()),
+            Err(custom_object_count) => Err(Error::CustomObjectRequired {
+                custom_object_count,
+            }),
+        }
+    }
+
+    /// Locks what the contacts were checked against, and answers the organization's channels. Fails if it has changed
+    /// since, so that no contact is applied that a check would refuse.
+    pub async fn hold(
+        &self,
+        transaction: &Transaction,
+        organization: OrganizationId,
+    ) -> Result<Vec<Uuid>> {
+        organizations::share(transaction, organization).await?;
+        let channels = channels::share(transaction, organization).await?;
+        let channels: Vec<Uuid> = channels.into_iter().map(|channel| channel.id).collect();
+        let known = channels.iter().filter(|id| self.channels.contains(*id));
+        if known.count() < self.channels.len() {
+            return Err(Error::DefinitionsChanged);
+        }
+        if let Ok(object) = &self.custom_object {
+            let now = custom_objects::find(transaction.db(), organization, object.id).await?;
+            if now.as_ref() != Some(object) {
+                return Err(Error::DefinitionsChanged);
+            }
+        }
+        Ok(channels)
+    }
+}
