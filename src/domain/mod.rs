@@ -11,7 +11,10 @@ pub mod name;
 pub mod phone_number;
 pub mod preference;
 pub mod property_value;
+pub mod scope;
 pub mod text;
+pub mod update_header;
+pub mod update_outcome;
 pub mod violation;
 
 use serde::{Deserialize, Serialize};

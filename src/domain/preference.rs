@@ -22,3 +22,28 @@ pub struct Preference {
     /// The update that said so, if it was one.
     pub update_id: Option<Uuid>,
 }
+
+/// Who says a preference, when, and in which update.
+#[derive(Debug, Clone, Copy)]
+pub struct Said {
+    /// The time of the change.
+    pub change_time: OffsetDateTime,
+    /// The caller's API key.
+    pub api_key_id: Uuid,
+    /// The update, if it is one.
+    pub update_id: Option<Uuid>,
+}
+
+/// HMAC-SHA-256 of a number under the organization's key: all that is kept of a number that is nobody's.
+pub type NumberHash = [u8; 32];
+
+/// A preference that a number carries.
+#[derive(Debug, Clone, Copy)]
+pub struct NumberPreference {
+    /// The channel, or [`ALL_CHANNELS`].
+    pub channel_id: Uuid,
+    /// False: opted out. True: an exception to an opt-out of all channels.
+    pub opted_in: bool,
+    /// Who said so, when.
+    pub said: Said,
+}

@@ -6,16 +6,18 @@ use std::collections::HashSet;
 
 use uuid::Uuid;
 
-use self::numbers::NumberHash;
 use crate::{
     auth::Caller,
     domain::{
-        channel::ChannelReference, contact::ContactReference, now, phone_number::PhoneNumber,
+        channel::ChannelReference,
+        contact::ContactReference,
+        now,
+        phone_number::PhoneNumber,
+        preference::{NumberHash, Said},
     },
     error::{Error, Result},
     repository::{
-        Outcome, Repository, Transaction, bulk, bulk::Said, channels, opted_out_numbers,
-        organizations,
+        Outcome, Repository, Transaction, bulk, channels, opted_out_numbers, organizations,
     },
 };
 

@@ -8,24 +8,13 @@ use sha2::Sha256;
 use uuid::Uuid;
 
 use crate::{
-    domain::{phone_number::PhoneNumber, preference::ALL_CHANNELS},
+    domain::{
+        phone_number::PhoneNumber,
+        preference::{ALL_CHANNELS, NumberHash, NumberPreference},
+    },
     error::Result,
-    repository::{Transaction, bulk::Said, opted_out_numbers, organizations::Organization},
+    repository::{Transaction, opted_out_numbers, organizations::Organization},
 };
-
-/// HMAC-SHA-256 of a number under the organization's key: all that is kept of a number that is nobody's.
-pub type NumberHash = [u8; 32];
-
-/// A preference that a number carries.
-#[derive(Debug, Clone, Copy)]
-pub struct NumberPreference {
-    /// The channel, or [`ALL_CHANNELS`].
-    pub channel_id: Uuid,
-    /// False: opted out. True: an exception to an opt-out of all channels.
-    pub opted_in: bool,
-    /// Who said so, when.
-    pub said: Said,
-}
 
 impl Organization {
     /// The keyed hash of a number.

@@ -66,6 +66,17 @@ pub async fn find(
         .transpose()
 }
 
+/// Finds a list by its id. Fails if there is none.
+pub async fn get(
+    db: &impl ConnectionTrait,
+    organization: OrganizationId,
+    id: Uuid,
+) -> Result<ContactList> {
+    find(db, organization, id)
+        .await?
+        .ok_or_else(|| Error::not_found("contact_list", id))
+}
+
 /// Finds a list by its id, and locks it until the commit: updates of one list act one after another.
 pub async fn lock(
     transaction: &Transaction,

@@ -5,14 +5,16 @@ use uuid::Uuid;
 
 use super::{
     Transaction,
-    bulk::{Said, execute},
+    bulk::execute,
     entity::opted_out_number,
     rows::{Rows, statement},
 };
 use crate::{
-    domain::OrganizationId,
+    domain::{
+        OrganizationId,
+        preference::{NumberHash, NumberPreference, Said},
+    },
     error::{Error, Result},
-    preferences::numbers::{NumberHash, NumberPreference},
 };
 
 /// How many rows one statement writes: SQLite binds at most 32,766 values.

@@ -10,13 +10,13 @@ use uuid::Uuid;
 
 use super::{Transaction, entity::contact_list_update};
 use crate::{
-    domain::{OrganizationId, contact_list::ContactList},
-    error::{Error, Result},
-    update::{
-        Fingerprint,
-        header::Action,
-        outcome::{Counts, RejectedContact, UpdateOutcome},
+    domain::{
+        OrganizationId,
+        contact_list::ContactList,
+        update_header::Action,
+        update_outcome::{Counts, Fingerprint, RejectedContact, UpdateOutcome},
     },
+    error::{Error, Result},
 };
 
 /// An applied update, as it is recorded.
@@ -46,7 +46,7 @@ struct StoredOutcome {
 impl RecordedUpdate {
     /// The answer to a repetition. Fails if what was sent differs.
     pub fn replay(self, fingerprint: Option<&Fingerprint>) -> Result<UpdateOutcome> {
-        let sent = fingerprint.map(|fingerprint| fingerprint.as_slice());
+        let sent = fingerprint.map(Fingerprint::as_slice);
         if self.fingerprint.as_deref() != sent {
             return Err(Error::RequestIdReused {
                 request_id: self.request_id.unwrap_or_default(),

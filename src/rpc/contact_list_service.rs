@@ -1,22 +1,23 @@
 //! `ContactListService`.
 
-use sea_orm::DatabaseConnection;
 use tonic::{Request, Response, Status, Streaming};
-use uuid::Uuid;
 
 use super::{
-    Api, convert, export,
-    fields::{Fields, changed, optional_id, required_id},
+    Api,
+    contact_list_change::ListChange,
+    convert, export,
+    fields::{Fields, optional_id, required_id},
+    members::{MemberRequest, wire_member},
     page::Page,
     update_call,
 };
 use crate::{
     auth::{Caller, Scope},
     domain::{
-        OrganizationId,
-        contact_list::{Color, ContactList, ListState},
+        contact_list::{Color, ListState},
         name::Name,
         now, text,
+        update_header::Action,
         violation::Reason,
     },
     error::{Error, Result},
@@ -31,14 +32,9 @@ use crate::{
         contact_list::State, contact_list_service_server::ContactListService,
     },
     repository::{
-        Outcome, channels, contact_lists,
-        contact_lists::ListFilter,
-        contacts,
-        contacts::{Member, MemberFilter},
-        custom_objects, updates,
+        Outcome, contact_lists, contact_lists::ListFilter, contacts, updates,
         updates::RecordedUpdate,
     },
-    update::header::Action,
 };
 
 #[tonic::async_trait]
@@ -96,7 +92,7 @@ impl ContactListService for Api {
     ) -> Result<Response<GetContactListResponse>, Status> {
         let caller = Caller::with_scope(&request, Scope::Read)?;
         let id = required_id("id", &request.into_inner().id)?;
-        let list = find_list(self.repository.db(), caller.organization.id, id).await?;
+        let list = contact_lists::get(self.repository.db(), caller.organization.id, id).await?;
         Ok(Response::new(GetContactListResponse {
             contact_list: Some(convert::wire_contact_list(list)),
         }))
@@ -150,16 +146,7 @@ impl ContactListService for Api {
         let list = self
             .repository
             .write(change, |change, transaction| {
-                Box::pin(async move {
-                    let list =
-                        contact_lists::lock(transaction, change.organization, change.id).await?;
-                    let list = list.ok_or_else(|| Error::not_found("contact_list", change.id))?;
-                    let changed = change.apply_to(&list)?;
-                    if changed != list {
-                        contact_lists::update(transaction, change.organization, &changed).await?;
-                    }
-                    Ok(Outcome::Commit(changed))
-                })
+                Box::pin(change.apply_in(transaction))
             })
             .await?;
         Ok(Response::new(UpdateContactListResponse {
@@ -283,7 +270,7 @@ impl ContactListService for Api {
         let page = Page::parse(&caller, request.page_size, &request.page_token, &binding)?;
         let (db, organization) = (self.repository.db(), caller.organization.id);
         if let Some(id) = list {
-            find_list(db, organization, id).await?;
+            contact_lists::get(db, organization, id).await?;
         }
         let after = page.after().unwrap_or_default();
         let mut updates = updates::page(db, organization, list, after, page.limit()).await?;
@@ -297,140 +284,12 @@ impl ContactListService for Api {
     }
 }
 
-/// Which members a request asks for, as it says so.
-struct MemberRequest<'a> {
-    contact_list_id: &'a str,
-    custom_object_id: Option<&'a str>,
-    opted_in_to_channel_id: Option<&'a str>,
-}
-
-impl MemberRequest<'_> {
-    /// Parses the ids, and makes sure that there are such things.
-    async fn resolve(
-        &self,
-        db: &DatabaseConnection,
-        organization: OrganizationId,
-    ) -> Result<MemberFilter> {
-        let contact_list = required_id("contact_list_id", self.contact_list_id)?;
-        let custom_object = optional_id("custom_object_id", self.custom_object_id)?;
-        let opted_in_to = optional_id("opted_in_to_channel_id", self.opted_in_to_channel_id)?;
-        find_list(db, organization, contact_list).await?;
-        if let Some(channel) = opted_in_to {
-            channels::get(db, organization, channel).await?;
-        }
-        Ok(MemberFilter {
-            contact_list,
-            custom_object: custom_objects::named_or_only(db, organization, custom_object)
-                .await?
-                .map(|object| object.id),
-            opted_in_to,
-        })
-    }
-}
-
-/// A member of a list as it travels.
-pub(super) fn wire_member(member: Member) -> proto::ContactListContact {
-    proto::ContactListContact {
-        contact: Some(convert::wire_contact(member.contact, member.record)),
-        join_time: Some(convert::timestamp(member.join_time)),
-    }
-}
-
-async fn find_list(
-    db: &DatabaseConnection,
-    organization: OrganizationId,
-    id: Uuid,
-) -> Result<ContactList> {
-    contact_lists::find(db, organization, id)
-        .await?
-        .ok_or_else(|| Error::not_found("contact_list", id))
-}
-
 fn list_state(state: State) -> Option<ListState> {
     match state {
         State::Unspecified => None,
         State::Active => Some(ListState::Active),
         State::Archived => Some(ListState::Archived),
         State::Deleted => Some(ListState::Deleted),
-    }
-}
-
-/// What `UpdateContactList` is to change: `None` keeps.
-struct ListChange {
-    organization: OrganizationId,
-    id: Uuid,
-    name: Option<Name>,
-    color: Option<Option<Color>>,
-    state: Option<ListState>,
-}
-
-impl ListChange {
-    fn parse(organization: OrganizationId, request: UpdateContactListRequest) -> Result<Self> {
-        let mut fields = Fields::default();
-        let list = fields.required("contact_list", request.contact_list);
-        let list = fields.finish(list)?;
-        let id = required_id("contact_list.id", &list.id)?;
-        let [name_changes, color_changes, state_changes] = changed(
-            request.update_mask,
-            [
-                ("name", list.name.is_some()),
-                ("color", list.color.is_some()),
-                ("state", list.state != 0),
-            ],
-        )?;
-        let mut fields = Fields::default();
-        let mut change = Self {
-            organization,
-            id,
-            name: None,
-            color: None,
-            state: None,
-        };
-        if name_changes {
-            change.name = fields.read("contact_list.name", Name::parse(list.name()));
-        }
-        if color_changes {
-            change.color = fields.read("contact_list.color", Color::parse(list.color()));
-        }
-        if state_changes {
-            change.state = match list.state() {
-                State::Active => Some(ListState::Active),
-                State::Archived => Some(ListState::Archived),
-                State::Unspecified if list.state == 0 => {
-                    fields.required("contact_list.state", None)
-                }
-                State::Deleted | State::Unspecified => {
-                    let message = "must be active or archived";
-                    fields.refuse("contact_list.state", Reason::FieldInvalid, message);
-                    None
-                }
-            };
-        }
-        fields.finish(Some(change))
-    }
-
-    /// The list as it becomes. Fails if it is deleted.
-    fn apply_to(&self, list: &ContactList) -> Result<ContactList> {
-        if list.state == ListState::Deleted {
-            return Err(Error::ContactListNotActive {
-                contact_list_id: list.id,
-                state: list.state,
-            });
-        }
-        let mut changed = list.clone();
-        if let Some(name) = &self.name {
-            changed.name = name.as_str().to_owned();
-        }
-        if let Some(color) = &self.color {
-            changed.color = color.clone();
-        }
-        if let Some(state) = self.state {
-            changed.state = state;
-        }
-        if changed != *list {
-            changed.update_time = now();
-        }
-        Ok(changed)
     }
 }
 

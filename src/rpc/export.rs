@@ -9,7 +9,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
 use uuid::Uuid;
 
-use super::contact_list_service::wire_member;
+use super::members::wire_member;
 use crate::{
     domain::OrganizationId,
     error::Result,

@@ -2,12 +2,14 @@
 
 mod channel_service;
 mod communication_preference_service;
+mod contact_list_change;
 mod contact_list_service;
 mod contact_service;
 mod convert;
 mod custom_object_service;
 mod export;
 mod fields;
+mod members;
 mod page;
 mod update_call;
 

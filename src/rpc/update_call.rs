@@ -16,6 +16,8 @@ use crate::{
     domain::{
         now,
         phone_number::DefaultRegion,
+        update_header::{Action, OptIns, RejectionPolicy, UpdateHeader},
+        update_outcome::UpdateOutcome,
         violation::{Reason, Violation},
     },
     error::{Error, Result},
@@ -23,11 +25,7 @@ use crate::{
         self, UpdateContactListContactsHeader, UpdateContactListContactsRequest,
         UpdateContactListContactsResponse, update_contact_list_contacts_header as header,
     },
-    update::{
-        header::{Action, OptIns, RejectionPolicy, UpdateHeader},
-        intake::{Finished, Intake},
-        outcome::UpdateOutcome,
-    },
+    update::intake::{Finished, Intake},
 };
 
 /// The most channels that `opt_in_to` may name.
@@ -78,7 +76,7 @@ pub async fn update(
         }
         footer = take(&mut intake, &mut sent, message)?;
     }
-    match intake.finish(footer, sent.map(Sha256::finalize))? {
+    match intake.finish(footer, sent.map(|sent| sent.finalize().into()))? {
         Finished::Update(update) => update.apply(&api.repository).await,
         Finished::Replayed(outcome) => Ok(*outcome),
     }

@@ -6,18 +6,20 @@ use uuid::Uuid;
 
 use super::{
     Update,
-    header::{Action, OptIns},
-    outcome::Counts,
     plan::{Plan, Planned, PlannedChange},
 };
 use crate::{
-    domain::{contact::Contact, phone_number::PhoneNumber, property_value::Properties},
+    domain::{
+        contact::Contact,
+        phone_number::PhoneNumber,
+        preference::Said,
+        property_value::Properties,
+        update_header::{Action, OptIns},
+        update_outcome::Counts,
+    },
     error::Result,
     preferences::numbers,
-    repository::{
-        Transaction,
-        bulk::{self, Said},
-    },
+    repository::{Transaction, bulk},
     spool::Spool,
 };
 

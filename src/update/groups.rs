@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 use serde::{Deserialize, Serialize};
 
-use super::{claims::Claims, outcome::Rejections};
+use super::{claims::Claims, rejections::Rejections};
 use crate::{
     domain::{
         contact::ContactChanges,

@@ -3,15 +3,17 @@
 use uuid::Uuid;
 
 use super::{
-    Fingerprint, Update, active,
+    Update, active,
     checks::{Checks, InvalidContact},
     groups::{Received, Rejected, fold},
-    header::{Action, OptIns, UpdateHeader},
-    outcome::UpdateOutcome,
 };
 use crate::{
     auth::Caller,
-    domain::contact::ContactChanges,
+    domain::{
+        contact::ContactChanges,
+        update_header::{Action, OptIns, UpdateHeader},
+        update_outcome::{Fingerprint, UpdateOutcome},
+    },
     error::{Error, Result},
     repository::{Repository, channels, contact_lists, updates, updates::RecordedUpdate},
     spool::{Spool, SpoolQuota},

@@ -5,22 +5,18 @@ mod apply;
 pub mod checks;
 mod claims;
 pub mod groups;
-pub mod header;
 pub mod intake;
-pub mod outcome;
 pub(crate) mod plan;
+mod rejections;
 mod resolve;
 
 use std::time::Instant;
 
-use sha2::digest::Output;
 use uuid::Uuid;
 
 use self::{
     checks::Checks,
     groups::{Group, Rejected},
-    header::{RejectionPolicy, UpdateHeader},
-    outcome::{Counts, UpdateOutcome},
     plan::Plan,
 };
 use crate::{
@@ -30,16 +26,14 @@ use crate::{
         contact_list::{ContactList, ListState},
         custom_object::CustomObject,
         now,
+        preference::Said,
+        update_header::{RejectionPolicy, UpdateHeader},
+        update_outcome::{Counts, Fingerprint, UpdateOutcome},
     },
     error::{Error, Result},
-    repository::{
-        self, Repository, Transaction, bulk::Said, contact_lists, updates::RecordedUpdate,
-    },
+    repository::{self, Repository, Transaction, contact_lists, updates::RecordedUpdate},
     spool::{Spool, SpoolQuota},
 };
-
-/// SHA-256 over the header and the contacts as sent.
-pub type Fingerprint = Output<sha2::Sha256>;
 
 /// A whole stream, taken in and ready to be applied.
 pub struct Update {

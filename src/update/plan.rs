@@ -10,7 +10,6 @@ use super::{
     Update,
     claims::{Claims, Contested},
     groups::{Group, Rejected},
-    header::Action,
     resolve::{Identity, resolve},
 };
 use crate::{
@@ -19,6 +18,7 @@ use crate::{
         phone_number::PhoneNumber,
         property_value::Properties,
         text::Text,
+        update_header::Action,
         violation::{Reason, Violation},
     },
     error::Result,

@@ -1,9 +1,9 @@
-//! What an update is to do.
+//! Headers: what an update is to do.
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::domain::channel::ChannelReference;
+use super::channel::ChannelReference;
 
 /// What an update is to do: the header, parsed.
 #[derive(Debug, Clone, PartialEq, Eq)]

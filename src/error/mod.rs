@@ -1,26 +1,19 @@
 //! What can go wrong, and its one map to status, reason and details.
 
-use std::{borrow::Cow, collections::HashMap, time::Duration};
+mod status;
+
+use std::{borrow::Cow, time::Duration};
 
 use thiserror::Error;
-use tonic::{Code, Status};
-use tonic_types::{ErrorDetails, FieldViolation, StatusExt};
+use tonic::Code;
 use uuid::Uuid;
 
-use crate::{
-    auth::Scope,
-    domain::{
-        contact_list::ListState,
-        violation::{Reason, Violation},
-    },
-    update::outcome::RejectedContact,
+use crate::domain::{
+    contact_list::ListState,
+    scope::Scope,
+    update_outcome::RejectedContact,
+    violation::{Reason, Violation},
 };
-
-/// The domain of the service's `google.rpc.ErrorInfo`.
-pub const ERROR_DOMAIN: &str = "contactlists";
-
-/// Common clients cut trailers off at 8 KiB; this much of them is for violations.
-const MAX_VIOLATION_BYTES: usize = 4 * 1024;
 
 /// What can go wrong with a call. The message is the caller's to see.
 #[derive(Debug, Error)]
@@ -118,6 +111,9 @@ pub enum Error {
     Internal(#[source] anyhow::Error),
 }
 
+/// What `ErrorInfo` carries beside the reason.
+type Metadata = Vec<(&'static str, String)>;
+
 /// The result of what can fail so.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -141,24 +137,27 @@ impl Error {
     }
 
     /// The status code, the reason and the reason's metadata.
-    fn face(&self) -> (Code, Reason, Vec<(&'static str, String)>) {
+    pub(super) fn face(&self) -> (Code, Reason, Metadata) {
         use Code as C;
         use Reason as R;
         match self {
             Self::RequestInvalid(_) => (C::InvalidArgument, R::RequestInvalid, vec![]),
             Self::HeaderMissing => (C::InvalidArgument, R::HeaderMissing, vec![]),
-            Self::HeaderRepeated { message_index } => {
-                let metadata = vec![("message_index", message_index.to_string())];
-                (C::InvalidArgument, R::HeaderRepeated, metadata)
-            }
-            Self::MessageEmpty { message_index } => {
-                let metadata = vec![("message_index", message_index.to_string())];
-                (C::InvalidArgument, R::MessageEmpty, metadata)
-            }
-            Self::MessageAfterFooter { message_index } => {
-                let metadata = vec![("message_index", message_index.to_string())];
-                (C::InvalidArgument, R::MessageAfterFooter, metadata)
-            }
+            Self::HeaderRepeated { message_index } => (
+                C::InvalidArgument,
+                R::HeaderRepeated,
+                vec![("message_index", message_index.to_string())],
+            ),
+            Self::MessageEmpty { message_index } => (
+                C::InvalidArgument,
+                R::MessageEmpty,
+                vec![("message_index", message_index.to_string())],
+            ),
+            Self::MessageAfterFooter { message_index } => (
+                C::InvalidArgument,
+                R::MessageAfterFooter,
+                vec![("message_index", message_index.to_string())],
+            ),
             Self::StreamIncomplete {
                 received_count,
                 contact_count,
@@ -168,127 +167,143 @@ impl Error {
                 (C::InvalidArgument, R::StreamIncomplete, metadata)
             }
             Self::NoContacts => (C::InvalidArgument, R::NoContacts, vec![]),
-            Self::ContactLimitExceeded { limit, value } => {
-                let metadata = vec![("limit", limit.to_string()), ("value", value.to_string())];
-                (C::InvalidArgument, R::ContactLimitExceeded, metadata)
-            }
+            Self::ContactLimitExceeded { limit, value } => (
+                C::InvalidArgument,
+                R::ContactLimitExceeded,
+                vec![("limit", limit.to_string()), ("value", value.to_string())],
+            ),
             Self::ContactsRejected {
                 rejected_count,
                 received_count,
                 ..
-            } => {
-                let metadata = vec![
+            } => (
+                C::InvalidArgument,
+                R::ContactsRejected,
+                vec![
                     ("rejected_count", rejected_count.to_string()),
                     ("received_count", received_count.to_string()),
-                ];
-                (C::InvalidArgument, R::ContactsRejected, metadata)
-            }
-            Self::RequestIdReused { request_id } => {
-                let metadata = vec![("request_id", request_id.to_string())];
-                (C::InvalidArgument, R::RequestIdReused, metadata)
-            }
+                ],
+            ),
+            Self::RequestIdReused { request_id } => (
+                C::InvalidArgument,
+                R::RequestIdReused,
+                vec![("request_id", request_id.to_string())],
+            ),
             Self::CustomObjectRequired {
                 custom_object_count,
-            } => {
-                let metadata = vec![("custom_object_count", custom_object_count.to_string())];
-                (C::InvalidArgument, R::CustomObjectRequired, metadata)
-            }
+            } => (
+                C::InvalidArgument,
+                R::CustomObjectRequired,
+                vec![("custom_object_count", custom_object_count.to_string())],
+            ),
             Self::PageTokenInvalid => (C::InvalidArgument, R::PageTokenInvalid, vec![]),
-            Self::FieldMaskInvalid { path } => {
-                let metadata = vec![("path", path.clone())];
-                (C::InvalidArgument, R::FieldMaskInvalid, metadata)
-            }
+            Self::FieldMaskInvalid { path } => (
+                C::InvalidArgument,
+                R::FieldMaskInvalid,
+                vec![("path", path.clone())],
+            ),
             Self::ApiKeyInvalid => (C::Unauthenticated, R::ApiKeyInvalid, vec![]),
-            Self::ScopeInsufficient { required, actual } => {
-                let metadata = vec![
+            Self::ScopeInsufficient { required, actual } => (
+                C::PermissionDenied,
+                R::ScopeInsufficient,
+                vec![
                     ("required_scope", required.name().to_owned()),
                     ("scope", actual.name().to_owned()),
-                ];
-                (C::PermissionDenied, R::ScopeInsufficient, metadata)
-            }
+                ],
+            ),
             Self::NotFound {
                 resource_type,
                 resource_name,
-            } => {
-                let metadata = vec![
+            } => (
+                C::NotFound,
+                R::ResourceNotFound,
+                vec![
                     ("resource_type", (*resource_type).to_owned()),
                     ("resource_name", resource_name.clone()),
-                ];
-                (C::NotFound, R::ResourceNotFound, metadata)
-            }
+                ],
+            ),
             Self::AlreadyExists {
                 resource_type,
                 field,
-            } => {
-                let metadata = vec![
+            } => (
+                C::AlreadyExists,
+                R::ResourceAlreadyExists,
+                vec![
                     ("resource_type", (*resource_type).to_owned()),
                     ("field", (*field).to_owned()),
-                ];
-                (C::AlreadyExists, R::ResourceAlreadyExists, metadata)
-            }
+                ],
+            ),
             Self::ContactListNotActive {
                 contact_list_id,
                 state,
-            } => {
-                let metadata = vec![
+            } => (
+                C::FailedPrecondition,
+                R::ContactListNotActive,
+                vec![
                     ("contact_list_id", contact_list_id.to_string()),
                     ("state", state.name().to_owned()),
-                ];
-                (C::FailedPrecondition, R::ContactListNotActive, metadata)
-            }
+                ],
+            ),
             Self::ResourceLimitReached {
                 resource_type,
                 limit,
-            } => {
-                let metadata = vec![
+            } => (
+                C::FailedPrecondition,
+                R::ResourceLimitReached,
+                vec![
                     ("resource_type", (*resource_type).to_owned()),
                     ("limit", limit.to_string()),
-                ];
-                (C::FailedPrecondition, R::ResourceLimitReached, metadata)
-            }
+                ],
+            ),
             Self::ResourceInUse {
                 resource_type,
                 resource_name,
                 used_by,
-            } => {
-                let metadata = vec![
+            } => (
+                C::FailedPrecondition,
+                R::ResourceInUse,
+                vec![
                     ("resource_type", (*resource_type).to_owned()),
                     ("resource_name", resource_name.clone()),
                     ("used_by", (*used_by).to_owned()),
-                ];
-                (C::FailedPrecondition, R::ResourceInUse, metadata)
-            }
+                ],
+            ),
             Self::ConcurrentChange | Self::DefinitionsChanged => {
                 (C::Aborted, R::ConcurrentChange, vec![])
             }
-            Self::TooManyCalls { limit, scope } => {
-                let metadata = vec![("limit", limit.to_string()), ("scope", (*scope).to_owned())];
-                (C::ResourceExhausted, R::TooManyCalls, metadata)
-            }
-            Self::SpoolFull { limit_bytes } => {
-                let metadata = vec![("limit_bytes", limit_bytes.to_string())];
-                (C::ResourceExhausted, R::SpoolFull, metadata)
-            }
-            Self::MessageTooLarge { limit_bytes } => {
-                let metadata = vec![("limit_bytes", limit_bytes.to_string())];
-                (C::ResourceExhausted, R::MessageTooLarge, metadata)
-            }
+            Self::TooManyCalls { limit, scope } => (
+                C::ResourceExhausted,
+                R::TooManyCalls,
+                vec![("limit", limit.to_string()), ("scope", (*scope).to_owned())],
+            ),
+            Self::SpoolFull { limit_bytes } => (
+                C::ResourceExhausted,
+                R::SpoolFull,
+                vec![("limit_bytes", limit_bytes.to_string())],
+            ),
+            Self::MessageTooLarge { limit_bytes } => (
+                C::ResourceExhausted,
+                R::MessageTooLarge,
+                vec![("limit_bytes", limit_bytes.to_string())],
+            ),
             Self::DatabaseUnavailable(_) => (C::Unavailable, R::DatabaseUnavailable, vec![]),
             Self::ShuttingDown => (C::Unavailable, R::ShuttingDown, vec![]),
-            Self::StreamIdle { limit_seconds } => {
-                let metadata = vec![("limit_seconds", limit_seconds.to_string())];
-                (C::DeadlineExceeded, R::StreamIdle, metadata)
-            }
+            Self::StreamIdle { limit_seconds } => (
+                C::DeadlineExceeded,
+                R::StreamIdle,
+                vec![("limit_seconds", limit_seconds.to_string())],
+            ),
             Self::StreamBroken(_) => (C::Cancelled, R::StreamBroken, vec![]),
-            Self::Internal(_) => {
-                let metadata = vec![("error_id", Uuid::new_v4().to_string())];
-                (C::Internal, R::Internal, metadata)
-            }
+            Self::Internal(_) => (
+                C::Internal,
+                R::Internal,
+                vec![("error_id", Uuid::new_v4().to_string())],
+            ),
         }
     }
 
     /// How long a caller should wait before a retry, where one can help.
-    fn retry_delay(&self) -> Option<Duration> {
+    pub(super) fn retry_delay(&self) -> Option<Duration> {
         match self {
             Self::ConcurrentChange | Self::DefinitionsChanged => Some(Duration::from_millis(100)),
             Self::TooManyCalls { .. } | Self::SpoolFull { .. } => Some(Duration::from_secs(1)),
@@ -296,113 +311,6 @@ impl Error {
             _ => None,
         }
     }
-}
-
-impl From<Error> for Status {
-    fn from(error: Error) -> Self {
-        let (code, reason, metadata) = error.face();
-        let name = reason
-            .as_str_name()
-            .trim_start_matches("ERROR_REASON_")
-            .to_owned();
-        match &error {
-            Error::Internal(cause) => {
-                let error_id = metadata.first().map_or("", |(_, id)| id.as_str());
-                tracing::error!(error_id, cause = format!("{cause:#}"), "call.failed");
-            }
-            Error::DatabaseUnavailable(cause) => {
-                tracing::warn!(cause = format!("{cause:#}"), "database.unavailable");
-            }
-            _ => {}
-        }
-
-        let mut details = ErrorDetails::new();
-        let metadata: HashMap<_, _> = metadata
-            .into_iter()
-            .map(|(key, value)| (key.to_owned(), value))
-            .collect();
-        details.set_error_info(name.clone(), ERROR_DOMAIN, metadata);
-        if let Some(delay) = error.retry_delay() {
-            details.set_retry_info(Some(delay));
-        }
-        match &error {
-            Error::RequestInvalid(violations) => {
-                let violations = violations.iter().map(|violation| (None, violation));
-                details.set_bad_request(within_limit(violations));
-            }
-            Error::ContactsRejected { contacts, .. } => {
-                let violations = contacts.iter().flat_map(|contact| {
-                    let index = Some(contact.index);
-                    contact.violations.iter().map(move |it| (index, it))
-                });
-                details.set_bad_request(within_limit(violations));
-            }
-            Error::NotFound {
-                resource_type,
-                resource_name,
-            } => {
-                details.set_resource_info(*resource_type, resource_name, "", error.to_string());
-            }
-            Error::AlreadyExists { resource_type, .. } => {
-                details.set_resource_info(*resource_type, "", "", error.to_string());
-            }
-            Error::ContactListNotActive {
-                contact_list_id, ..
-            } => {
-                details.add_precondition_failure_violation(
-                    name,
-                    format!("contact_list/{contact_list_id}"),
-                    error.to_string(),
-                );
-            }
-            Error::ResourceInUse {
-                resource_type,
-                resource_name,
-                ..
-            } => {
-                details.add_precondition_failure_violation(
-                    name,
-                    format!("{resource_type}/{resource_name}"),
-                    error.to_string(),
-                );
-            }
-            Error::ResourceLimitReached { resource_type, .. } => {
-                details.add_precondition_failure_violation(name, *resource_type, error.to_string());
-            }
-            _ => {}
-        }
-        Status::with_error_details(code, error.to_string(), details)
-    }
-}
-
-/// As many violations as the trailers have room for, with the contact's index in the field's path.
-fn within_limit<'a>(
-    violations: impl Iterator<Item = (Option<u32>, &'a Violation)>,
-) -> Vec<FieldViolation> {
-    let mut bytes = 0;
-    violations
-        .map(|(index, violation)| {
-            let field = match (index, violation.field.as_str()) {
-                (None, field) => field.to_owned(),
-                (Some(index), "") => format!("contacts[{index}]"),
-                (Some(index), field) => format!("contacts[{index}].{field}"),
-            };
-            FieldViolation {
-                field,
-                description: violation.message.clone(),
-                reason: violation
-                    .reason
-                    .as_str_name()
-                    .trim_start_matches("ERROR_REASON_")
-                    .to_owned(),
-                localized_message: None,
-            }
-        })
-        .take_while(|it| {
-            bytes += it.field.len() + it.description.len() + it.reason.len() + 8;
-            bytes <= MAX_VIOLATION_BYTES
-        })
-        .collect()
 }
 
 fn summary(violations: &[Violation]) -> Cow<'static, str> {

@@ -1,0 +1,122 @@
+//! Errors as they travel: a status with details in its trailers.
+
+use std::collections::HashMap;
+
+use tonic::Status;
+use tonic_types::{ErrorDetails, FieldViolation, StatusExt};
+
+use super::Error;
+use crate::domain::violation::Violation;
+
+/// The domain of the service's `google.rpc.ErrorInfo`.
+const ERROR_DOMAIN: &str = "contactlists";
+
+/// Common clients cut trailers off at 8 KiB; this much of them is for violations.
+const MAX_VIOLATION_BYTES: usize = 4 * 1024;
+
+impl From<Error> for Status {
+    fn from(error: Error) -> Self {
+        let (code, reason, metadata) = error.face();
+        let name = reason
+            .as_str_name()
+            .trim_start_matches("ERROR_REASON_")
+            .to_owned();
+        match &error {
+            Error::Internal(cause) => {
+                let error_id = metadata.first().map_or("", |(_, id)| id.as_str());
+                tracing::error!(error_id, cause = format!("{cause:#}"), "call.failed");
+            }
+            Error::DatabaseUnavailable(cause) => {
+                tracing::warn!(cause = format!("{cause:#}"), "database.unavailable");
+            }
+            _ => {}
+        }
+
+        let mut details = ErrorDetails::new();
+        let metadata: HashMap<_, _> = metadata
+            .into_iter()
+            .map(|(key, value)| (key.to_owned(), value))
+            .collect();
+        details.set_error_info(name.clone(), ERROR_DOMAIN, metadata);
+        if let Some(delay) = error.retry_delay() {
+            details.set_retry_info(Some(delay));
+        }
+        match &error {
+            Error::RequestInvalid(violations) => {
+                let violations = violations.iter().map(|violation| (None, violation));
+                details.set_bad_request(within_limit(violations));
+            }
+            Error::ContactsRejected { contacts, .. } => {
+                let violations = contacts.iter().flat_map(|contact| {
+                    let index = Some(contact.index);
+                    contact.violations.iter().map(move |it| (index, it))
+                });
+                details.set_bad_request(within_limit(violations));
+            }
+            Error::NotFound {
+                resource_type,
+                resource_name,
+            } => {
+                details.set_resource_info(*resource_type, resource_name, "", error.to_string());
+            }
+            Error::AlreadyExists { resource_type, .. } => {
+                details.set_resource_info(*resource_type, "", "", error.to_string());
+            }
+            Error::ContactListNotActive {
+                contact_list_id, ..
+            } => {
+                details.add_precondition_failure_violation(
+                    name,
+                    format!("contact_list/{contact_list_id}"),
+                    error.to_string(),
+                );
+            }
+            Error::ResourceInUse {
+                resource_type,
+                resource_name,
+                ..
+            } => {
+                details.add_precondition_failure_violation(
+                    name,
+                    format!("{resource_type}/{resource_name}"),
+                    error.to_string(),
+                );
+            }
+            Error::ResourceLimitReached { resource_type, .. } => {
+                details.add_precondition_failure_violation(name, *resource_type, error.to_string());
+            }
+            _ => {}
+        }
+        Status::with_error_details(code, error.to_string(), details)
+    }
+}
+
+/// As many violations as the trailers have room for, with the contact's index in the field's path.
+fn within_limit<'a>(
+    violations: impl Iterator<Item = (Option<u32>, &'a Violation)>,
+) -> Vec<FieldViolation> {
+    let mut bytes = 0;
+    violations
+        .map(|(index, violation)| {
+            let field = match (index, violation.field.as_str()) {
+                (None, field) => field.to_owned(),
+                (Some(index), "") => format!("contacts[{index}]"),
+                (Some(index), field) => format!("contacts[{index}].{field}"),
+            };
+            FieldViolation {
+                field,
+                description: violation.message.clone(),
+                reason: violation
+                    .reason
+                    .as_str_name()
+                    .trim_start_matches("ERROR_REASON_")
+                    .to_owned(),
+                localized_message: None,
+            }
+        })
+        .take_while(|it| {
+            bytes += it.field.len() + it.description.len() + it.reason.len() + 8;
+            bytes <= MAX_VIOLATION_BYTES
+        })
+        .collect()
+}

@@ -1,0 +1,74 @@
+//! Members of lists.
+
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::execute;
+use crate::{
+    domain::OrganizationId,
+    error::Result,
+    repository::{Transaction, rows::Rows},
+};
+
+/// Makes contacts members of a list, where they are not. Answers how many became so.
+pub async fn add_members(
+    transaction: &Transaction,
+    organization: OrganizationId,
+    contact_list: Uuid,
+    contact_ids: impl Iterator<Item = Uuid>,
+    join_time: OffsetDateTime,
+) -> Result<u64> {
+    let sql = "INSERT INTO contact_list_contacts (organization_id, contact_list_id, contact_id, join_time) \
+        SELECT l.organization_id, l.id, contacts.id, $3 \
+        FROM contact_lists l CROSS JOIN {contacts} WHERE l.organization_id = $1 AND l.id = $2 \
+        ON CONFLICT (organization_id, contact_list_id, contact_id) DO NOTHING";
+    execute(
+        transaction,
+        sql,
+        [organization.0.into(), contact_list.into(), join_time.into()],
+        [Rows::ids("contacts", contact_ids)],
+    )
+    .await
+}
+
+/// Takes contacts out of a list. Answers how many were members.
+pub async fn remove_members(
+    transaction: &Transaction,
+    organization: OrganizationId,
+    contact_list: Uuid,
+    contact_ids: impl Iterator<Item = Uuid>,
+) -> Result<u64> {
+    let sql = "DELETE FROM contact_list_contacts WHERE organization_id = $1 AND contact_list_id = $2 \
+        AND contact_id IN (SELECT contacts.id FROM {contacts})";
+    execute(
+        transaction,
+        sql,
+        [organization.0.into(), contact_list.into()],
+        [Rows::ids("contacts", contact_ids)],
+    )
+    .await
+}
+
+/// Takes everybody out of a list whose id is above `after` and at most `up_to`, but for `kept`. Answers how many.
+pub async fn remove_other_members(
+    transaction: &Transaction,
+    organization: OrganizationId,
+    contact_list: Uuid,
+    (after, up_to): (Uuid, Uuid),
+    kept: &[Uuid],
+) -> Result<u64> {
+    let sql = "DELETE FROM contact_list_contacts WHERE organization_id = $1 AND contact_list_id = $2 \
+        AND contact_id > $3 AND contact_id <= $4 AND contact_id NOT IN (SELECT kept.id FROM {kept})";
+    execute(
+        transaction,
+        sql,
+        [
+            organization.0.into(),
+            contact_list.into(),
+            after.into(),
+            up_to.into(),
+        ],
+        [Rows::ids("kept", kept.iter().copied())],
+    )
+    .await
+}

@@ -1,0 +1,67 @@
+//! The set-based statements of the hot path: a constant number per chunk, whatever its size.
+//!
+//! Every table in them is held to the organization, and every insert takes its `organization_id` from a row of the
+//! organization: so the same statements run on one shard where the tables are distributed by it.
+
+mod contacts;
+mod members;
+mod preferences;
+mod records;
+
+use sea_orm::{ConnectionTrait, DbBackend, Value};
+
+pub(super) use self::contacts::{contact, contact_columns};
+pub use self::{
+    contacts::{
+        contacts_by_external_id, contacts_by_id, contacts_by_phone, ids_named_by, insert_contacts,
+        update_contacts,
+    },
+    members::{add_members, remove_members, remove_other_members},
+    preferences::{
+        incomplete_opt_ins, lift_opt_outs_of_all_channels, opt_in, opt_in_new_contacts, opt_out,
+        opt_out_of_all_channels, resubscribe,
+    },
+    records::{add_to_records, records, upsert_records},
+};
+use super::{
+    Transaction,
+    rows::{Rows, statement},
+};
+use crate::{
+    domain::{OrganizationId, preference::Said},
+    error::Result,
+};
+
+/// How many contacts are applied with one round of statements: what is fastest on each database.
+pub fn chunk_size(backend: DbBackend) -> usize {
+    match backend {
+        DbBackend::Postgres => 2000,
+        _ => 500,
+    }
+}
+
+/// Executes a statement, and answers how many rows it changed.
+pub async fn execute<const N: usize>(
+    transaction: &Transaction,
+    sql: &'static str,
+    scalars: [Value; N],
+    sources: impl IntoIterator<Item = Rows>,
+) -> Result<u64> {
+    let statement = statement(transaction.backend(), sql, scalars, sources);
+    Ok(transaction
+        .db()
+        .execute_raw(statement)
+        .await?
+        .rows_affected())
+}
+
+impl Said {
+    pub(in crate::repository) fn scalars(self, organization: OrganizationId) -> [Value; 4] {
+        [
+            organization.0.into(),
+            self.change_time.into(),
+            self.api_key_id.into(),
+            self.update_id.into(),
+        ]
+    }
+}

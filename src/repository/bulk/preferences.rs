@@ -1,0 +1,190 @@
+//! Opt-ins and opt-outs of contacts.
+
+use sea_orm::ConnectionTrait;
+use uuid::Uuid;
+
+use super::execute;
+use crate::{
+    domain::{OrganizationId, preference::Said},
+    error::Result,
+    repository::{
+        Transaction,
+        rows::{Rows, statement},
+    },
+};
+
+/// Opts contacts that nobody else can see yet in to channels. Answers how many pairs were opted in.
+pub async fn opt_in_new_contacts(
+    transaction: &Transaction,
+    organization: OrganizationId,
+    contact_ids: impl Iterator<Item = Uuid>,
+    channel_ids: &[Uuid],
+    said: Said,
+) -> Result<u64> {
+    let sql = "INSERT INTO communication_preferences \
+        (organization_id, contact_id, channel_id, opted_in, change_time, api_key_id, update_id) \
+        SELECT h.organization_id, contacts.id, h.id, TRUE, $2, $3, $4 \
+        FROM {contacts} CROSS JOIN {targets} JOIN channels h ON h.organization_id = $1 AND h.id = targets.id";
+    execute(
+        transaction,
+        sql,
+        said.scalars(organization),
+        [
+            Rows::ids("contacts", contact_ids),
+            Rows::ids("targets", channel_ids.iter().copied()),
+        ],
+    )
+    .await
+}
+
+/// How many of `channel_ids` each of the contacts is opted in to, where it is not all of them.
+pub async fn incomplete_opt_ins(
+    transaction: &Transaction,
+    organization: OrganizationId,
+    contact_ids: impl Iterator<Item = Uuid>,
+    channel_ids: &[Uuid],
+) -> Result<Vec<(Uuid, u64)>> {
+    let sql = "SELECT contacts.id, COUNT(p.channel_id) FROM {contacts} \
+        LEFT JOIN communication_preferences p ON p.organization_id = $1 AND p.contact_id = contacts.id \
+        AND p.opted_in AND p.channel_id IN (SELECT targets.id FROM {targets}) \
+        GROUP BY contacts.id HAVING COUNT(p.channel_id) < $2";
+    let statement = statement(
+        transaction.backend(),
+        sql,
+        [organization.0.into(), (channel_ids.len() as i64).into()],
+        [
+            Rows::ids("contacts", contact_ids),
+            Rows::ids("targets", channel_ids.iter().copied()),
+        ],
+    );
+    let rows = transaction.db().query_all_raw(statement).await?;
+    rows.iter()
+        .map(|row| {
+            let count: i64 = row.try_get_by_index(1)?;
+            Ok((row.try_get_by_index(0)?, count.unsigned_abs()))
+        })
+        .collect()
+}
+
+/// Opts contacts in to channels, but for those that they are opted out of. Answers how many pairs were opted in.
+pub async fn opt_in(
+    transaction: &Transaction,
+    organization: OrganizationId,
+    contact_ids: &[Uuid],
+    channel_ids: &[Uuid],
+    said: Said,
+) -> Result<u64> {
+    let sql = "INSERT INTO communication_preferences \
+        (organization_id, contact_id, channel_id, opted_in, change_time, api_key_id, update_id) \
+        SELECT h.organization_id, contacts.id, h.id, TRUE, $2, $3, $4 \
+        FROM {contacts} CROSS JOIN {targets} JOIN channels h ON h.organization_id = $1 AND h.id = targets.id \
+        WHERE NOT EXISTS (SELECT 1 FROM communication_preferences a WHERE a.organization_id = $1 \
+        AND a.contact_id = contacts.id AND a.channel_id = {nil}) \
+        ON CONFLICT (organization_id, contact_id, channel_id) DO NOTHING";
+    prefer(
+        transaction,
+        sql,
+        organization,
+        contact_ids,
+        channel_ids,
+        said,
+    )
+    .await
+}
+
+/// Opts contacts in to channels, also to those that they are opted out of. Answers how many pairs were opted in.
+pub async fn resubscribe(
+    transaction: &Transaction,
+    organization: OrganizationId,
+    contact_ids: &[Uuid],
+    channel_ids: &[Uuid],
+    said: Said,
+) -> Result<u64> {
+    let sql = "INSERT INTO communication_preferences AS p \
+        (organization_id, contact_id, channel_id, opted_in, change_time, api_key_id, update_id) \
+        SELECT h.organization_id, contacts.id, h.id, TRUE, $2, $3, $4 \
+        FROM {contacts} CROSS JOIN {targets} JOIN channels h ON h.organization_id = $1 AND h.id = targets.id \
+        WHERE TRUE ON CONFLICT (organization_id, contact_id, channel_id) DO UPDATE SET opted_in = TRUE, \
+        change_time = excluded.change_time, api_key_id = excluded.api_key_id, update_id = excluded.update_id \
+        WHERE NOT p.opted_in";
+    prefer(
+        transaction,
+        sql,
+        organization,
+        contact_ids,
+        channel_ids,
+        said,
+    )
+    .await
+}
+
+/// Opts contacts out of channels. Answers how many pairs were opted out.
+pub async fn opt_out(
+    transaction: &Transaction,
+    organization: OrganizationId,
+    contact_ids: &[Uuid],
+    channel_ids: &[Uuid],
+    said: Said,
+) -> Result<u64> {
+    let sql = "INSERT INTO communication_preferences AS p \
+        (organization_id, contact_id, channel_id, opted_in, change_time, api_key_id, update_id) \
+        SELECT h.organization_id, contacts.id, h.id, FALSE, $2, $3, $4 \
+        FROM {contacts} CROSS JOIN {targets} JOIN channels h ON h.organization_id = $1 AND h.id = targets.id \
+        WHERE TRUE ON CONFLICT (organization_id, contact_id, channel_id) DO UPDATE SET opted_in = FALSE, \
+        change_time = excluded.change_time, api_key_id = excluded.api_key_id, update_id = excluded.update_id \
+        WHERE p.opted_in";
+    prefer(
+        transaction,
+        sql,
+        organization,
+        contact_ids,
+        channel_ids,
+        said,
+    )
+    .await
+}
+
+async fn prefer(
+    transaction: &Transaction,
+    sql: &'static str,
+    organization: OrganizationId,
+    contact_ids: &[Uuid],
+    channel_ids: &[Uuid],
+    said: Said,
+) -> Result<u64> {
+    let sources = [
+        Rows::ids("contacts", contact_ids.iter().copied()),
+        Rows::ids("targets", channel_ids.iter().copied()),
+    ];
+    execute(transaction, sql, said.scalars(organization), sources).await
+}
+
+/// Opts contacts out of all channels, present and later.
+pub async fn opt_out_of_all_channels(
+    transaction: &Transaction,
+    organization: OrganizationId,
+    contact_ids: &[Uuid],
+    said: Said,
+) -> Result<()> {
+    let sql = "INSERT INTO communication_preferences \
+        (organization_id, contact_id, channel_id, opted_in, change_time, api_key_id, update_id) \
+        SELECT o.id, contacts.id, {nil}, FALSE, $2, $3, $4 \
+        FROM organizations o CROSS JOIN {contacts} WHERE o.id = $1 \
+        ON CONFLICT (organization_id, contact_id, channel_id) DO NOTHING";
+    let contacts = Rows::ids("contacts", contact_ids.iter().copied());
+    execute(transaction, sql, said.scalars(organization), [contacts]).await?;
+    Ok(())
+}
+
+/// Lifts the contacts' opt-outs of all channels; those of single channels stay.
+pub async fn lift_opt_outs_of_all_channels(
+    transaction: &Transaction,
+    organization: OrganizationId,
+    contact_ids: &[Uuid],
+) -> Result<()> {
+    let sql = "DELETE FROM communication_preferences WHERE organization_id = $1 AND channel_id = {nil} \
+        AND contact_id IN (SELECT contacts.id FROM {contacts})";
+    let contacts = Rows::ids("contacts", contact_ids.iter().copied());
+    execute(transaction, sql, [organization.0.into()], [contacts]).await?;
+    Ok(())
+}

@@ -1,0 +1,96 @@
+//! Records of custom objects.
+
+use std::collections::HashMap;
+
+use sea_orm::{ConnectionTrait, DbBackend};
+use uuid::Uuid;
+
+use super::execute;
+use crate::{
+    domain::{OrganizationId, property_value::Properties},
+    error::{Error, Result},
+    repository::{
+        Transaction,
+        rows::{Rows, statement},
+    },
+};
+
+/// Reads the records that these contacts have of a custom object.
+pub async fn records(
+    transaction: &Transaction,
+    organization: OrganizationId,
+    custom_object: Uuid,
+    contact_ids: impl Iterator<Item = Uuid>,
+) -> Result<HashMap<Uuid, Properties>> {
+    let sql = "SELECT r.contact_id, r.properties{as_text} AS properties FROM {contacts} \
+        JOIN custom_object_records r ON r.organization_id = $1 AND r.custom_object_id = $2 \
+        AND r.contact_id = contacts.id";
+    let statement = statement(
+        transaction.backend(),
+        sql,
+        [organization.0.into(), custom_object.into()],
+        [Rows::ids("contacts", contact_ids)],
+    );
+    let rows = transaction.db().query_all_raw(statement).await?;
+    rows.iter()
+        .map(|row| {
+            let json: String = row.try_get_by_index(1)?;
+            let properties = serde_json::from_str(&json).map_err(Error::internal)?;
+            Ok((row.try_get_by_index(0)?, properties))
+        })
+        .collect()
+}
+
+/// Writes the records of contacts.
+pub async fn upsert_records(
+    transaction: &Transaction,
+    organization: OrganizationId,
+    custom_object: Uuid,
+    records: &[(Uuid, &Properties)],
+) -> Result<()> {
+    let sql = "INSERT INTO custom_object_records (organization_id, custom_object_id, contact_id, properties) \
+        SELECT o.organization_id, o.id, new.contact_id, new.properties{jsonb} \
+        FROM custom_objects o CROSS JOIN {new} WHERE o.organization_id = $1 AND o.id = $2 \
+        ON CONFLICT (organization_id, custom_object_id, contact_id) DO UPDATE SET properties = excluded.properties";
+    let mut properties = Vec::with_capacity(records.len());
+    for (_, record) in records {
+        properties.push(serde_json::to_string(record).map_err(Error::internal)?);
+    }
+    let new = Rows::new("new")
+        .uuids(
+            "contact_id",
+            records.iter().map(|(contact_id, _)| *contact_id),
+        )
+        .texts("properties", properties);
+    execute(
+        transaction,
+        sql,
+        [organization.0.into(), custom_object.into()],
+        [new],
+    )
+    .await?;
+    Ok(())
+}
+
+/// Adds values to every record of a custom object.
+pub async fn add_to_records(
+    transaction: &Transaction,
+    organization: OrganizationId,
+    custom_object: Uuid,
+    values: &Properties,
+) -> Result<()> {
+    let sql = match transaction.backend() {
+        DbBackend::Postgres => {
+            "UPDATE custom_object_records SET properties = properties || $3::jsonb \
+            WHERE organization_id = $1 AND custom_object_id = $2"
+        }
+        _ => {
+            "UPDATE custom_object_records SET properties = json_patch(properties, $3) \
+            WHERE organization_id = $1 AND custom_object_id = $2"
+        }
+    };
+    let values = serde_json::to_string(values).map_err(Error::internal)?;
+    let scalars = [organization.0.into(), custom_object.into(), values.into()];
+    execute(transaction, sql, scalars, []).await?;
+    Ok(())
+}

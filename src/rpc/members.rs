@@ -1,0 +1,60 @@
+//! The members of a list, as calls ask for them and as they travel.
+
+use sea_orm::DatabaseConnection;
+
+use super::{
+    convert,
+    fields::{optional_id, required_id},
+};
+use crate::{
+    domain::OrganizationId,
+    error::Result,
+    proto,
+    repository::{
+        channels, contact_lists,
+        contacts::{Member, MemberFilter},
+        custom_objects,
+    },
+};
+
+/// Which members a request asks for, as it says so.
+pub struct MemberRequest<'a> {
+    /// The list's id.
+    pub contact_list_id: &'a str,
+    /// The id of the custom object whose records to read along.
+    pub custom_object_id: Option<&'a str>,
+    /// The id of the channel that they are opted in to.
+    pub opted_in_to_channel_id: Option<&'a str>,
+}
+
+impl MemberRequest<'_> {
+    /// Parses the ids, and makes sure that there are such things.
+    pub async fn resolve(
+        &self,
+        db: &DatabaseConnection,
+        organization: OrganizationId,
+    ) -> Result<MemberFilter> {
+        let contact_list = required_id("contact_list_id", self.contact_list_id)?;
+        let custom_object = optional_id("custom_object_id", self.custom_object_id)?;
+        let opted_in_to = optional_id("opted_in_to_channel_id", self.opted_in_to_channel_id)?;
+        contact_lists::get(db, organization, contact_list).await?;
+        if let Some(channel) = opted_in_to {
+            channels::get(db, organization, channel).await?;
+        }
+        Ok(MemberFilter {
+            contact_list,
+            custom_object: custom_objects::named_or_only(db, organization, custom_object)
+                .await?
+                .map(|object| object.id),
+            opted_in_to,
+        })
+    }
+}
+
+/// A member of a list as it travels.
+pub fn wire_member(member: Member) -> proto::ContactListContact {
+    proto::ContactListContact {
+        contact: Some(convert::wire_contact(member.contact, member.record)),
+        join_time: Some(convert::timestamp(member.join_time)),
+    }
+}
