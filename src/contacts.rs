@@ -7,6 +7,7 @@ use crate::{
     domain::{
         contact::{Contact, ContactChanges, ContactReference},
         now,
+        preference::Said,
         property_value::Properties,
     },
     error::{Error, Result},
@@ -56,9 +57,14 @@ impl ContactUpdate {
         }
         self.refuse_taken(transaction, &stored, &changes).await?;
 
+        let said = Said {
+            change_time: now(),
+            api_key_id: self.caller.api_key_id,
+            update_id: None,
+        };
         let stored_record = self.stored_record(transaction).await?;
         let record = self.merged_record(stored_record.as_ref())?;
-        let change = PlannedChange::of_stored(&stored, &changes, record, now());
+        let change = PlannedChange::of_stored(&stored, &changes, record, said.change_time);
         let PlannedChange::Update {
             contact,
             record,
@@ -77,7 +83,8 @@ impl ContactUpdate {
         if let Some(old_phone) = old_phone {
             numbers::leave(transaction, organization, &[(contact.id, old_phone)]).await?;
             let arrived = [(contact.id, contact.phone)];
-            numbers::take_over(transaction, organization, &arrived, &channels).await?;
+            let no_opt_ins = (&[][..], said);
+            numbers::take_over(transaction, organization, &arrived, &channels, no_opt_ins).await?;
         }
         Ok(Outcome::Commit((contact, record.or(stored_record))))
     }

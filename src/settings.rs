@@ -175,10 +175,10 @@ pub struct ServeSettings {
     #[arg(long, env = "CONTACT_LISTS_MAX_CONTACTS", default_value_t = 4000, value_parser = clap::value_parser!(u32).range(1..=100_000_000))]
     pub max_contacts: u32,
     /// The most bytes in one message
-    #[arg(long, env = "CONTACT_LISTS_MAX_MESSAGE_BYTES", default_value_t = 4 * 1024 * 1024)]
-    pub max_message_bytes: usize,
+    #[arg(long, env = "CONTACT_LISTS_MAX_MESSAGE_BYTES", value_parser = clap::value_parser!(u32).range(1024..), default_value_t = 4 * 1024 * 1024)]
+    pub max_message_bytes: u32,
     /// The most bytes that all calls together may keep of streamed contacts, in memory and in temporary files
-    #[arg(long, env = "CONTACT_LISTS_MAX_SPOOL_BYTES", default_value_t = 4 * 1024 * 1024 * 1024)]
+    #[arg(long, env = "CONTACT_LISTS_MAX_SPOOL_BYTES", value_parser = clap::value_parser!(u64).range(1..), default_value_t = 4 * 1024 * 1024 * 1024)]
     pub max_spool_bytes: u64,
     /// The most calls at once
     #[arg(long, env = "CONTACT_LISTS_MAX_CALLS", default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..))]
@@ -187,7 +187,7 @@ pub struct ServeSettings {
     #[arg(long, env = "CONTACT_LISTS_MAX_CALLS_PER_KEY", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..))]
     pub max_calls_per_key: u32,
     /// How many seconds a stream may be without a message
-    #[arg(long, env = "CONTACT_LISTS_STREAM_IDLE_SECONDS", default_value_t = 30)]
+    #[arg(long, env = "CONTACT_LISTS_STREAM_IDLE_SECONDS", value_parser = clap::value_parser!(u64).range(1..), default_value_t = 30)]
     pub stream_idle_seconds: u64,
     /// How many seconds running calls have to end after the signal to stop
     #[arg(long, env = "CONTACT_LISTS_GRACE_SECONDS", default_value_t = 20)]
@@ -210,7 +210,7 @@ pub struct ServeSettings {
     #[arg(
         long,
         env = "CONTACT_LISTS_LOG",
-        default_value = "info,sea_orm_migration=warn"
+        default_value = "info,sea_orm_migration=warn,sqlx::postgres::notice=warn"
     )]
     pub log: String,
 }

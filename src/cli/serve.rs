@@ -19,9 +19,10 @@ pub async fn run(settings: ServeSettings) -> anyhow::Result<()> {
             first_start::name_commands(&database_url);
         }
     }
-    println!("listening on {address}");
+    // Whoever reads the line may send a signal at once.
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
+    println!("listening on {address}");
     server
         .serve(async move {
             tokio::select! {

@@ -4,7 +4,10 @@ use arrayvec::ArrayString;
 use rlibphonenumber::{PHONE_NUMBER_UTIL, PhoneNumberFormat, enums::Region, errors::ParseError};
 use serde::{Deserialize, Serialize};
 
-use super::violation::{Invalid, Reason};
+use super::{
+    text,
+    violation::{Invalid, Reason},
+};
 
 /// A valid phone number in E.164: "+" and at most 15 digits. Ordered as both databases order its text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -18,6 +21,7 @@ pub struct DefaultRegion(Region);
 impl PhoneNumber {
     /// Parses `number`: E.164, also with spaces and punctuation, or national format where there is a `region`.
     pub fn parse(number: &str, region: Option<DefaultRegion>) -> Result<Self, Invalid> {
+        text::refuse_nul(number)?;
         let parsed = PHONE_NUMBER_UTIL
             .parse(number, region.map(|region| region.0))
             .map_err(|error| match error {

@@ -21,6 +21,8 @@ use crate::domain::{
 pub enum Error {
     #[error("the request is invalid: {}", summary(.0))]
     RequestInvalid(Vec<Violation>),
+    #[error("a message is malformed: it is not what the call takes")]
+    MessageMalformed,
     #[error("the first message has no header")]
     HeaderMissing,
     #[error("message {message_index} has a header; only the first one may")]
@@ -142,6 +144,7 @@ impl Error {
         use Reason as R;
         match self {
             Self::RequestInvalid(_) => (C::InvalidArgument, R::RequestInvalid, vec![]),
+            Self::MessageMalformed => (C::InvalidArgument, R::MessageMalformed, vec![]),
             Self::HeaderMissing => (C::InvalidArgument, R::HeaderMissing, vec![]),
             Self::HeaderRepeated { message_index } => (
                 C::InvalidArgument,
@@ -330,6 +333,6 @@ fn summary(violations: &[Violation]) -> Cow<'static, str> {
 fn footer_words(contact_count: Option<i64>) -> String {
     match contact_count {
         Some(count) => format!("the footer says {count}"),
-        None => "and an overwrite needs a footer, which did not".to_owned(),
+        None => "and no footer, which an overwrite needs".to_owned(),
     }
 }

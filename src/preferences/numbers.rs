@@ -10,10 +10,10 @@ use uuid::Uuid;
 use crate::{
     domain::{
         phone_number::PhoneNumber,
-        preference::{ALL_CHANNELS, NumberHash, NumberPreference},
+        preference::{ALL_CHANNELS, NumberHash, NumberPreference, Said},
     },
     error::Result,
-    repository::{Transaction, opted_out_numbers, organizations::Organization},
+    repository::{Transaction, bulk, opted_out_numbers, organizations::Organization},
 };
 
 impl Organization {
@@ -50,15 +50,26 @@ pub async fn leave(
     opted_out_numbers::insert(transaction, organization.id, &left).await
 }
 
-/// Hands the opt-outs of numbers over to the `contacts` who have them now, and forgets the hashes. Answers who got some.
+/// Who took the opt-outs of numbers over.
+#[derive(Default)]
+pub struct TakenOver {
+    /// The contacts that got some.
+    pub contacts: HashSet<Uuid>,
+    /// How many pairs of contact and channel were opted in on the way.
+    pub opted_in: u64,
+}
+
+/// Hands the opt-outs of numbers over to the contacts who have them now, and forgets the hashes. `channels` are all that
+/// the organization has; `targets` are those that the contacts are being opted in to.
 pub async fn take_over(
     transaction: &Transaction,
     organization: &Organization,
     contacts: &[(Uuid, PhoneNumber)],
     channels: &[Uuid],
-) -> Result<HashSet<Uuid>> {
+    (targets, said): (&[Uuid], Said),
+) -> Result<TakenOver> {
     if contacts.is_empty() || !opted_out_numbers::any(transaction, organization.id).await? {
-        return Ok(HashSet::new());
+        return Ok(TakenOver::default());
     }
     let contacts: HashMap<NumberHash, Uuid> = contacts
         .iter()
@@ -71,17 +82,35 @@ pub async fn take_over(
         by_number.entry(hash).or_default().push(preference);
     }
     let mut taken = Vec::new();
+    // By channel: who is opted in to it, as the number's opt-out of all channels has an exception for it.
+    let mut excepted: HashMap<Uuid, Vec<Uuid>> = HashMap::new();
     for (hash, preferences) in &by_number {
         let Some(contact) = contacts.get(hash) else {
             continue;
         };
-        let preferences = spelled_out(preferences, channels);
-        taken.extend(preferences.into_iter().map(|it| (*contact, it)));
+        for preference in spelled_out(preferences, channels) {
+            if preference.opted_in && targets.contains(&preference.channel_id) {
+                excepted
+                    .entry(preference.channel_id)
+                    .or_default()
+                    .push(*contact);
+            } else {
+                taken.push((*contact, preference));
+            }
+        }
+    }
+    let mut opted_in = 0;
+    for (channel, contacts) in excepted {
+        // Before the opt-out of all channels is theirs: it would keep them out.
+        opted_in += bulk::opt_in(transaction, organization.id, &contacts, &[channel], said).await?;
     }
     opted_out_numbers::hand_over(transaction, organization.id, &taken).await?;
     let hashes: Vec<_> = by_number.into_keys().collect();
     opted_out_numbers::forget(transaction, organization.id, &hashes).await?;
-    Ok(taken.into_iter().map(|(contact, _)| contact).collect())
+    Ok(TakenOver {
+        contacts: taken.into_iter().map(|(contact, _)| contact).collect(),
+        opted_in,
+    })
 }
 
 /// A number's preferences with one for every channel that its opt-out of all channels covers: whoever takes it over may

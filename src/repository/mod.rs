@@ -27,6 +27,7 @@ use sea_orm_migration::MigratorTrait;
 use sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 use crate::error::{Error, Result};
 
@@ -88,7 +89,8 @@ impl Repository {
         options
             .max_connections(max_connections)
             .acquire_timeout(ACQUIRE_TIMEOUT)
-            .sqlx_logging(false)
+            // Statements are logged for those who ask for them: `--log sqlx=trace`.
+            .sqlx_logging_level(log::LevelFilter::Trace)
             .map_sqlx_sqlite_opts(|options| {
                 options
                     .create_if_missing(true)
@@ -144,10 +146,8 @@ impl Repository {
         let caller_left = CancellationToken::new();
         let guard = caller_left.clone().drop_guard();
         let repository = self.clone();
-        let task =
-            tokio::spawn(
-                async move { repository.write_until_won(&input, work, caller_left).await },
-            );
+        let task = async move { repository.write_until_won(&input, work, caller_left).await };
+        let task = tokio::spawn(task.in_current_span());
         let result = task.await.map_err(Error::internal)?;
         guard.disarm();
         result

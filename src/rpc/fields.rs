@@ -8,6 +8,9 @@ use crate::{
     error::{Error, Result},
 };
 
+/// As much of an unknown path as an error repeats.
+const MAX_PATH_CHARACTERS: usize = 64;
+
 /// What is wrong with the fields read so far.
 #[derive(Default)]
 pub struct Fields {
@@ -78,6 +81,8 @@ pub fn changed<const N: usize>(
                 }
             }
             if !known {
+                // A path is the caller's text, of any length, and errors travel in small trailers.
+                let path = path.chars().take(MAX_PATH_CHARACTERS).collect();
                 return Err(Error::FieldMaskInvalid { path });
             }
         }

@@ -40,7 +40,7 @@ impl Api {
             repository,
             limits: Limits {
                 max_contacts: settings.max_contacts.into(),
-                max_message_bytes: settings.max_message_bytes,
+                max_message_bytes: settings.max_message_bytes as usize,
                 stream_idle: settings.stream_idle(),
             },
             quota: SpoolQuota::new(settings.max_spool_bytes),

@@ -18,7 +18,7 @@ use crate::{
         phone_number::DefaultRegion,
         update_header::{Action, OptIns, RejectionPolicy, UpdateHeader},
         update_outcome::UpdateOutcome,
-        violation::{Reason, Violation},
+        violation::Reason,
     },
     error::{Error, Result},
     proto::{
@@ -133,15 +133,12 @@ impl Messages {
 
     fn failure(&self, status: Status) -> Error {
         match status.code() {
-            Code::OutOfRange => Error::MessageTooLarge {
+            // The second is what a compressed message turns out to be.
+            Code::OutOfRange | Code::ResourceExhausted => Error::MessageTooLarge {
                 limit_bytes: self.max_message_bytes,
             },
             // What cannot be decoded.
-            Code::Internal => Error::field(Violation::new(
-                Reason::FieldInvalid,
-                "",
-                "a message is malformed",
-            )),
+            Code::Internal => Error::MessageMalformed,
             _ => Error::StreamBroken(status.message().to_owned()),
         }
     }

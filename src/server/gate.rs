@@ -68,7 +68,7 @@ impl Gate {
             max_calls,
             calls_by_key: Arc::default(),
             max_calls_per_key: settings.max_calls_per_key as usize,
-            max_message_bytes: settings.max_message_bytes,
+            max_message_bytes: settings.max_message_bytes as usize,
             closing,
             force,
         }
@@ -108,12 +108,21 @@ impl Gate {
         Arc::clone(semaphore)
     }
 
-    /// The transport's own answer to a message over the size limit is `OUT_OF_RANGE`, which nothing else here answers.
+    /// The transport's own answers to messages that it cannot read come without details, in codes that mean something
+    /// else here.
     fn rewrite(&self, response: http::Response<Body>) -> http::Response<Body> {
-        match Status::from_header_map(response.headers()) {
-            Some(status) if status.code() == Code::OutOfRange => refusal(Error::MessageTooLarge {
+        let Some(status) = Status::from_header_map(response.headers()) else {
+            return response;
+        };
+        if !status.details().is_empty() {
+            return response;
+        }
+        match status.code() {
+            // The second is what a compressed message turns out to be.
+            Code::OutOfRange | Code::ResourceExhausted => refusal(Error::MessageTooLarge {
                 limit_bytes: self.max_message_bytes,
             }),
+            Code::Internal => refusal(Error::MessageMalformed),
             _ => response,
         }
     }

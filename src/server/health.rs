@@ -23,6 +23,11 @@ const SERVICES: [&str; 6] = [
     "contactlists.v1.CustomObjectService",
 ];
 
+/// Tells health of the services, before the database was asked.
+pub async fn start(reporter: &HealthReporter) {
+    tell(reporter, ServingStatus::NotServing).await;
+}
+
 /// Tells health how the database is, until `closing`.
 pub async fn watch(reporter: HealthReporter, repository: Repository, closing: CancellationToken) {
     let mut told = None;

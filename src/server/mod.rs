@@ -36,12 +36,13 @@ const KEEPALIVE: (Duration, Duration) = (Duration::from_secs(30), Duration::from
 /// A server that is bound to its address.
 pub struct Server {
     settings: ServeSettings,
+    tls: Option<ServerTlsConfig>,
     repository: Repository,
     listener: TcpListener,
 }
 
 impl Server {
-    /// Connects to the database, brings its schema up to date, and binds the address.
+    /// Reads the TLS files, connects to the database, brings its schema up to date, and binds the address.
     pub async fn bind(settings: ServeSettings) -> anyhow::Result<Self> {
         let has_tls = settings.tls_certificate.is_some();
         if !settings.listen.ip().is_loopback() && !has_tls && !settings.plaintext {
@@ -50,6 +51,7 @@ impl Server {
                 settings.listen
             );
         }
+        let tls = tls(&settings)?;
         let database = &settings.database;
         let repository = Repository::connect(&database.database_url, database.max_connections)
             .await
@@ -65,6 +67,7 @@ impl Server {
             .with_context(|| format!("cannot listen on {}", settings.listen))?;
         Ok(Self {
             settings,
+            tls,
             repository,
             listener,
         })
@@ -85,6 +88,7 @@ impl Server {
         let closing = CancellationToken::new();
         let force = CancellationToken::new();
         let (health_reporter, health_service) = tonic_health::server::health_reporter();
+        health::start(&health_reporter).await;
         let watch = tokio::spawn(health::watch(
             health_reporter,
             self.repository.clone(),
@@ -106,9 +110,12 @@ impl Server {
             .tcp_nodelay(true)
             .http2_keepalive_interval(Some(KEEPALIVE.0))
             .http2_keepalive_timeout(Some(KEEPALIVE.1))
-            .http2_adaptive_window(Some(true));
-        if let Some(tls) = tls(&self.settings)? {
-            transport = transport.tls_config(tls).context("bad TLS settings")?;
+            .http2_adaptive_window(Some(true))
+            .max_concurrent_streams(Some(self.settings.max_calls));
+        if let Some(tls) = &self.tls {
+            transport = transport
+                .tls_config(tls.clone())
+                .context("bad TLS settings")?;
         }
         let reflection = || {
             tonic_reflection::server::Builder::configure()
@@ -156,7 +163,7 @@ impl Server {
         macro_rules! service {
             ($server:ident) => {
                 $server::new(api.clone())
-                    .max_decoding_message_size(self.settings.max_message_bytes)
+                    .max_decoding_message_size(self.settings.max_message_bytes as usize)
                     .accept_compressed(CompressionEncoding::Gzip)
                     .send_compressed(CompressionEncoding::Gzip)
             };

@@ -159,16 +159,20 @@ impl Applier<'_> {
     }
 
     /// Leaves the opt-outs of numbers that are given up behind, and hands those of the new ones over. Answers who got some.
-    async fn hand_over_numbers(&self, chunk: &Chunk) -> Result<HashSet<Uuid>> {
+    async fn hand_over_numbers(&mut self, chunk: &Chunk) -> Result<HashSet<Uuid>> {
         let organization = &self.update.caller.organization;
         numbers::leave(self.transaction, organization, &chunk.moved).await?;
-        numbers::take_over(
+        let opt_ins = (self.targets.as_slice(), self.said);
+        let taken_over = numbers::take_over(
             self.transaction,
             organization,
             &chunk.arrived,
             self.channels,
+            opt_ins,
         )
-        .await
+        .await?;
+        self.counts.opted_in += taken_over.opted_in;
+        Ok(taken_over.contacts)
     }
 
     async fn opt_in(&mut self, chunk: &Chunk, opted_out: &HashSet<Uuid>) -> Result<()> {

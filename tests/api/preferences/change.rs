@@ -1,0 +1,242 @@
+//! `OptIn` and `OptOut`.
+
+use super::*;
+
+on_both! {
+    async fn contacts_are_named_by_id_and_by_phone(service: Service) {
+        let it = set_up(&service).await;
+        let (id, phone) = (it.id(1).await, number(2));
+        for opt_in in [true, false] {
+            let people = people([id.as_str(), phone.as_str()]);
+            let counts = change(&it.admin, opt_in, people, Some(channels([it.a.as_str()]))).await;
+            assert_eq!(counts.unwrap(), (2, 0));
+            assert_eq!(it.said(1).await, [(it.a.clone(), opt_in)]);
+            assert_eq!(it.said(2).await, [(it.a.clone(), opt_in)]);
+            assert_eq!(it.said(3).await, []);
+        }
+    }
+
+    async fn channels_are_named_by_id_and_by_phone(service: Service) {
+        let it = set_up(&service).await;
+        let phone = number(PHONE_A);
+        for opt_in in [true, false] {
+            let both = channels([phone.as_str(), it.b.as_str()]);
+            let counts = change(&it.admin, opt_in, people([number(1).as_str()]), Some(both)).await;
+            assert_eq!(counts.unwrap(), (2, 0));
+            assert_eq!(
+                it.said(1).await,
+                [(it.a.clone(), opt_in), (it.b.clone(), opt_in)]
+            );
+        }
+    }
+
+    async fn a_pair_that_is_named_twice_counts_once(service: Service) {
+        let it = set_up(&service).await;
+        let (id, phone, channel_phone) = (it.id(1).await, number(1), number(PHONE_A));
+        for opt_in in [true, false] {
+            let people = people([id.as_str(), phone.as_str(), id.as_str()]);
+            let channels = channels([it.a.as_str(), channel_phone.as_str()]);
+            let counts = change(&it.admin, opt_in, people, Some(channels))
+                .await
+                .unwrap();
+            assert_eq!(counts, (1, 0));
+        }
+    }
+
+    async fn what_already_is_as_asked_stays_as_it_was_and_is_counted(service: Service) {
+        let it = set_up(&service).await;
+        for opt_in in [true, false] {
+            assert_eq!(it.change_one(opt_in, 1, Some(&it.a)).await, (1, 0));
+            let before = it.admin.preferences(&number(1)).await;
+            let both = Some(channels([it.a.as_str()]));
+            let other = service.client_with(Scope::Write).await;
+            let counts = change(
+                &other,
+                opt_in,
+                people([number(1).as_str(), number(2).as_str()]),
+                both,
+            )
+            .await;
+            assert_eq!(counts.unwrap(), (1, 1));
+            assert_eq!(it.admin.preferences(&number(1)).await, before);
+        }
+    }
+
+    async fn an_opt_in_to_all_channels_covers_those_that_are_there(service: Service) {
+        let it = set_up(&service).await;
+        assert_eq!(it.change_one(true, 1, None).await, (2, 0));
+        it.admin.create_channel(&number(PHONE_A + 2)).await;
+        assert_eq!(
+            it.said(1).await,
+            [(it.a.clone(), true), (it.b.clone(), true)]
+        );
+    }
+
+    async fn an_opt_out_of_all_channels_comes_first_and_names_no_channel(service: Service) {
+        let it = set_up(&service).await;
+        it.change_one(true, 1, Some(&it.a)).await;
+        assert_eq!(it.change_one(false, 1, None).await, (2, 0));
+        let preferences = it.admin.preferences(&number(1)).await;
+        assert!(preferences[0].all_channels);
+        assert_eq!(preferences[0].channel_id, "");
+        assert!(
+            preferences
+                .iter()
+                .skip(1)
+                .all(|it| !it.all_channels && !it.channel_id.is_empty())
+        );
+        assert!(preferences.iter().all(|it| !it.opted_in));
+    }
+
+    async fn an_opt_out_of_all_channels_works_without_channels(service: Service) {
+        let admin = service.admin();
+        let list = admin.create_list("Customers").await;
+        admin
+            .update(header(&list).add(), vec![contact(&number(1))])
+            .await
+            .unwrap();
+        admin.opt_out_of_all_channels(&number(1)).await;
+        admin.create_channel(&number(PHONE_A)).await;
+        let outcome = admin
+            .update(header(&list).add(), vec![contact(&number(1))])
+            .await
+            .unwrap();
+        assert_eq!((outcome.opted_in_count, outcome.kept_opt_out_count), (0, 1));
+    }
+
+    async fn an_opt_in_to_all_channels_lifts_an_opt_out_of_all(service: Service) {
+        let it = set_up(&service).await;
+        it.change_one(false, 1, None).await;
+        assert_eq!(it.change_one(true, 1, None).await, (2, 0));
+        assert_eq!(
+            it.said(1).await,
+            [(it.a.clone(), true), (it.b.clone(), true)]
+        );
+    }
+
+    async fn an_opt_in_to_a_named_channel_keeps_an_opt_out_of_all_for_the_others(service: Service) {
+        let it = set_up(&service).await;
+        it.change_one(false, 1, None).await;
+        assert_eq!(it.change_one(true, 1, Some(&it.a)).await, (1, 0));
+        let said = it.said(1).await;
+        assert!(said.contains(&(String::new(), false)), "{said:?}");
+        assert!(said.contains(&(it.a.clone(), true)), "{said:?}");
+        assert!(!said.contains(&(it.b.clone(), true)), "{said:?}");
+    }
+
+    async fn an_opt_in_of_a_number_that_is_nobodys_makes_no_contact(service: Service) {
+        let it = set_up(&service).await;
+        assert_eq!(it.change_one(true, 9, Some(&it.a)).await, (0, 1));
+        assert_eq!(it.change_one(false, 9, Some(&it.a)).await, (1, 0));
+        assert_eq!(it.change_one(false, 9, Some(&it.a)).await, (0, 1));
+        assert_eq!(it.change_one(true, 9, Some(&it.a)).await, (1, 0));
+        assert_eq!(service.rows("SELECT count(*) FROM contacts").await, 3);
+    }
+
+    async fn an_unknown_contact_fails_the_call_and_nothing_changes(service: Service) {
+        let it = set_up(&service).await;
+        let (known, unknown) = (it.id(1).await, uuid::Uuid::now_v7().to_string());
+        for opt_in in [true, false] {
+            let people = people([known.as_str(), number(9).as_str(), unknown.as_str()]);
+            let refused = change(&it.admin, opt_in, people, Some(channels([it.a.as_str()]))).await;
+            let status = assert_refused(refused, Code::NotFound, "RESOURCE_NOT_FOUND");
+            assert_eq!(metadata(&status, "resource_type"), "contact");
+            assert_eq!(preference_count(&service).await, 0);
+        }
+    }
+
+    async fn an_unknown_channel_fails_the_call_and_nothing_changes(service: Service) {
+        let it = set_up(&service).await;
+        let unknown = uuid::Uuid::now_v7().to_string();
+        for opt_in in [true, false] {
+            for unknown in [unknown.as_str(), number(7).as_str()] {
+                let channels = Some(channels([it.a.as_str(), unknown]));
+                let refused =
+                    change(&it.admin, opt_in, people([number(1).as_str()]), channels).await;
+                let status = assert_refused(refused, Code::NotFound, "RESOURCE_NOT_FOUND");
+                assert_eq!(metadata(&status, "resource_type"), "channel");
+                assert_eq!(preference_count(&service).await, 0);
+            }
+        }
+    }
+
+    async fn another_organizations_contacts_and_channels_are_unknown(service: Service) {
+        let it = set_up(&service).await;
+        let other = service.other_admin().await;
+        let foreign = other.create_channel(&number(PHONE_A)).await;
+        let id = it.id(1).await;
+        for opt_in in [true, false] {
+            let refused = change(
+                &it.admin,
+                opt_in,
+                people([id.as_str()]),
+                Some(channels([foreign.as_str()])),
+            )
+            .await;
+            assert_refused(refused, Code::NotFound, "RESOURCE_NOT_FOUND");
+            let refused = change(&other, opt_in, people([id.as_str()]), None).await;
+            assert_refused(refused, Code::NotFound, "RESOURCE_NOT_FOUND");
+        }
+        assert_refused(
+            list(&other, &id, 0, "").await,
+            Code::NotFound,
+            "RESOURCE_NOT_FOUND",
+        );
+        assert_eq!(preference_count(&service).await, 0);
+    }
+
+    async fn one_to_a_thousand_contacts_and_channels_are_taken(service: Service) {
+        let it = set_up(&service).await;
+        let phones: Vec<String> = (0..1001).map(|n| number(n + 1000)).collect();
+        let some = |count: usize| people(phones[..count].iter().map(String::as_str));
+        let repeated = |count| channels(std::iter::repeat_n(it.a.as_str(), count));
+        for opt_in in [false, true] {
+            let refused = change(&it.admin, opt_in, some(0), Some(repeated(1))).await;
+            assert_invalid(refused, "contacts", "FIELD_REQUIRED");
+            let refused = change(&it.admin, opt_in, some(1001), Some(repeated(1))).await;
+            assert_invalid(refused, "contacts", "FIELD_TOO_LONG");
+            let refused = change(&it.admin, opt_in, some(1), Some(repeated(0))).await;
+            assert_invalid(refused, "channels", "FIELD_REQUIRED");
+            let refused = change(&it.admin, opt_in, some(1), Some(repeated(1001))).await;
+            assert_invalid(refused, "channels", "FIELD_TOO_LONG");
+            let counts = change(&it.admin, opt_in, some(1000), Some(repeated(1000))).await;
+            assert_eq!(counts.unwrap(), (1000, 0));
+        }
+    }
+
+    async fn all_channels_and_named_channels_exclude_each_other(service: Service) {
+        let it = set_up(&service).await;
+        for opt_in in [true, false] {
+            let request = OptOutRequest {
+                contacts: people([number(1).as_str()]),
+                channels: channels([it.a.as_str()]),
+                all_channels: true,
+            };
+            assert_invalid(
+                send(&it.admin, opt_in, request).await,
+                "channels",
+                "FIELD_INVALID",
+            );
+        }
+        assert_eq!(preference_count(&service).await, 0);
+    }
+
+    async fn every_bad_reference_is_named_by_its_place(service: Service) {
+        let it = set_up(&service).await;
+        for opt_in in [true, false] {
+            let people = people([number(1).as_str(), "+4915"]);
+            let channels = channels([it.a.as_str(), it.b.as_str(), "0151 23456789"]);
+            let refused = change(&it.admin, opt_in, people, Some(channels)).await;
+            let status = assert_refused(refused, Code::InvalidArgument, "REQUEST_INVALID");
+            let expected = [
+                ("contacts[1].phone", "PHONE_INVALID"),
+                ("channels[2].phone", "PHONE_WITHOUT_REGION"),
+            ];
+            assert_eq!(
+                violations(&status),
+                expected.map(|(a, b)| (a.to_owned(), b.to_owned()))
+            );
+        }
+        assert_eq!(preference_count(&service).await, 0);
+    }
+}

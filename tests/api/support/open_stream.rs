@@ -1,0 +1,90 @@
+//! A call of the main call that is still open.
+
+use std::time::Duration;
+
+use contact_lists::proto::{
+    Contact, UpdateContactListContactsHeader as Header,
+    UpdateContactListContactsRequest as Message, UpdateContactListContactsResponse as Outcome,
+};
+use tokio::{sync::mpsc, task::JoinHandle, time::timeout};
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::Status;
+
+use super::Client;
+
+const ANSWER_LIMIT: Duration = Duration::from_secs(60);
+
+/// A stream that a test holds open. Dropped, it ends as a caller's that is gone.
+pub struct OpenStream {
+    messages: Option<mpsc::Sender<Message>>,
+    answer: JoinHandle<Result<Outcome, Status>>,
+}
+
+impl Client {
+    /// Opens a stream and sends its header.
+    pub async fn open(&self, header: Header) -> OpenStream {
+        let stream = self.open_silent();
+        let message = Message {
+            header: Some(header),
+            ..Message::default()
+        };
+        stream.send(message).await;
+        stream
+    }
+
+    /// Opens a stream and sends nothing yet.
+    pub fn open_silent(&self) -> OpenStream {
+        let (messages, receiver) = mpsc::channel(1);
+        let mut lists = self.lists.clone();
+        let answer = tokio::spawn(async move {
+            let stream = ReceiverStream::new(receiver);
+            let answer = lists.update_contact_list_contacts(stream).await;
+            answer.map(tonic::Response::into_inner)
+        });
+        OpenStream {
+            messages: Some(messages),
+            answer,
+        }
+    }
+}
+
+impl OpenStream {
+    /// Sends a message. One that the call no longer takes is lost, as the answer will say.
+    pub async fn send(&self, message: Message) {
+        if let Some(messages) = &self.messages {
+            let _ = messages.send(message).await;
+        }
+    }
+
+    /// Sends contacts.
+    pub async fn send_contacts(&self, contacts: Vec<Contact>) {
+        let message = Message {
+            contacts,
+            ..Message::default()
+        };
+        self.send(message).await;
+    }
+
+    /// Whether the answer is there.
+    pub fn has_ended(&self) -> bool {
+        self.answer.is_finished()
+    }
+
+    /// Ends the stream and waits for the answer.
+    pub async fn finish(mut self) -> Result<Outcome, Status> {
+        self.messages = None;
+        self.answer().await
+    }
+
+    /// Waits for the answer and keeps the stream open.
+    pub async fn answer(&mut self) -> Result<Outcome, Status> {
+        let answer = timeout(ANSWER_LIMIT, &mut self.answer).await;
+        answer.expect("an answer in time").expect("a call")
+    }
+}
+
+impl Drop for OpenStream {
+    fn drop(&mut self) {
+        self.answer.abort();
+    }
+}

@@ -1,0 +1,53 @@
+//! All that an update could have changed, to see that it has not; and waiting, bounded.
+
+use std::time::{Duration, Instant};
+
+use contact_lists::proto::{ContactList, ContactListContact};
+
+use super::Service;
+
+const TABLES: [&str; 7] = [
+    "communication_preferences",
+    "contact_list_contacts",
+    "contact_list_updates",
+    "contact_lists",
+    "contacts",
+    "custom_object_records",
+    "opted_out_numbers",
+];
+
+const WAIT_LIMIT: Duration = Duration::from_secs(30);
+
+/// A list with its members, and how many rows each table has.
+#[derive(Debug, PartialEq)]
+pub struct Stored {
+    list: ContactList,
+    members: Vec<ContactListContact>,
+    row_counts: Vec<(&'static str, i64)>,
+}
+
+impl Service {
+    /// What is stored now. Two that are equal: nothing was changed in between.
+    pub async fn state(&self, list_id: &str) -> Stored {
+        let admin = self.admin();
+        let mut row_counts = Vec::new();
+        for table in TABLES {
+            let count = self.rows(&format!("SELECT count(*) FROM {table}")).await;
+            row_counts.push((table, count));
+        }
+        Stored {
+            list: admin.list(list_id).await,
+            members: admin.members(list_id).await,
+            row_counts,
+        }
+    }
+}
+
+/// Asks again until the answer is yes. Panics with `what` if it never is.
+pub async fn until<F: Future<Output = bool>>(what: &str, mut ask: impl FnMut() -> F) {
+    let start = Instant::now();
+    while !ask().await {
+        assert!(start.elapsed() < WAIT_LIMIT, "never: {what}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}

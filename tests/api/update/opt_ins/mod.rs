@@ -1,0 +1,64 @@
+//! Whom an update opts in to which channels.
+
+mod channels;
+mod preferences;
+
+use contact_lists::proto::{
+    CommunicationPreference, UpdateContactListContactsHeader as Header,
+    UpdateContactListContactsRequest as Message,
+};
+use futures_util::{StreamExt, stream};
+
+use crate::support::*;
+
+const PHONE_A: u32 = 1_000_001;
+const PHONE_B: u32 = 1_000_002;
+const PHONE_LATER: u32 = 1_000_003;
+
+/// An organization with a list and two channels.
+struct Setup {
+    admin: Client,
+    list: String,
+    a: String,
+    b: String,
+}
+
+async fn set_up(service: &Service) -> Setup {
+    let admin = service.admin();
+    Setup {
+        list: admin.create_list("Customers").await,
+        a: admin.create_channel(&number(PHONE_A)).await,
+        b: admin.create_channel(&number(PHONE_B)).await,
+        admin,
+    }
+}
+
+impl Setup {
+    fn add(&self) -> Header {
+        header(&self.list).add()
+    }
+
+    /// Applies an update of the n-th numbers; answers (opted_in_count, kept_opt_out_count).
+    async fn counts(&self, header: Header, numbers: impl IntoIterator<Item = u32>) -> (i32, i32) {
+        let contacts = numbers.into_iter().map(|n| contact(&number(n))).collect();
+        let outcome = self.admin.update(header, contacts).await.unwrap();
+        (outcome.opted_in_count, outcome.kept_opt_out_count)
+    }
+
+    /// What the holder of the n-th number has said: (channel id, opted in); an opt-out of all channels has the id "".
+    async fn said(&self, n: u32) -> Vec<(String, bool)> {
+        said(self.admin.preferences(&number(n)).await)
+    }
+
+    /// The same as this, said of channels.
+    fn about(&self, a: Option<bool>, b: Option<bool>) -> Vec<(String, bool)> {
+        let both = [(&self.a, a), (&self.b, b)].into_iter();
+        both.filter_map(|(id, opted_in)| Some((id.clone(), opted_in?)))
+            .collect()
+    }
+}
+
+fn said(preferences: Vec<CommunicationPreference>) -> Vec<(String, bool)> {
+    let preferences = preferences.into_iter();
+    preferences.map(|it| (it.channel_id, it.opted_in)).collect()
+}

@@ -1,0 +1,172 @@
+//! The built program, as a person uses it.
+
+mod commands;
+mod serving;
+mod settings;
+
+use std::{
+    io::{BufRead, BufReader, Read},
+    process::{Child, Command, ExitStatus, Output, Stdio},
+    sync::mpsc,
+    thread,
+    time::{Duration, Instant},
+};
+
+use tempfile::TempDir;
+
+const LIMIT: Duration = Duration::from_secs(30);
+
+/// A folder with a database of its own, which the program runs in.
+struct Place(TempDir);
+
+impl Place {
+    fn new() -> Self {
+        Self(tempfile::tempdir().expect("a temporary folder"))
+    }
+
+    /// The program in this folder, with no settings from outside.
+    fn program(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_contact-lists"));
+        command.env_clear().current_dir(self.0.path()).args(args);
+        command
+    }
+
+    /// Runs a command to its end, which must come in time.
+    fn run(&self, args: &[&str]) -> Output {
+        let mut command = self.program(args);
+        let command = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let mut child = command.spawn().expect("a running program");
+        if wait(&mut child).is_none() {
+            let _ = child.kill();
+            panic!("{args:?} does not end: {:?}", child.wait_with_output());
+        }
+        child.wait_with_output().expect("its output")
+    }
+
+    /// Runs a command that succeeds, and gives back its lines.
+    #[track_caller]
+    fn lines(&self, args: &[&str]) -> Vec<String> {
+        let output = self.run(args);
+        assert!(output.status.success(), "{args:?}: {output:?}");
+        text(&output.stdout).lines().map(str::to_owned).collect()
+    }
+
+    /// Runs a command that fails, and gives back its one line of why.
+    #[track_caller]
+    fn refusal(&self, args: &[&str]) -> String {
+        let output = self.run(args);
+        let error = text(&output.stderr);
+        assert!(
+            matches!(output.status.code(), Some(1 | 2)),
+            "{args:?}: {output:?}"
+        );
+        assert!(error.starts_with("error: "), "{args:?}: {error}");
+        assert!(!error.contains("panicked"), "{args:?}: {error}");
+        assert!(output.stdout.is_empty(), "{args:?}: {output:?}");
+        let (first, rest) = error.split_once('\n').unwrap_or((error.as_str(), ""));
+        // The command line's own parser may add how to use it.
+        assert!(
+            rest.is_empty() || output.status.code() == Some(2),
+            "{args:?}: {error}"
+        );
+        first.to_owned()
+    }
+
+    fn serve(&self, args: &[&str]) -> Server {
+        let mut command = self.program(&["--listen", "127.0.0.1:0"]);
+        Server::start(command.args(args))
+    }
+
+    /// Makes an organization and gives back its id.
+    fn organization(&self) -> String {
+        self.lines(&["organization", "create", "Acme"]).remove(0)
+    }
+}
+
+/// The program while it serves. Dropped, it is killed.
+struct Server {
+    child: Child,
+    /// What it printed until it was listening, that line included.
+    greeting: Vec<String>,
+    address: String,
+}
+
+impl Server {
+    fn start(command: &mut Command) -> Self {
+        let command = command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("a running program");
+        let output = BufReader::new(child.stdout.take().expect("its output"));
+        let (sender, receiver) = mpsc::channel();
+        thread::spawn(move || {
+            for line in output.lines().map_while(Result::ok) {
+                let _ = sender.send(line);
+            }
+        });
+        let mut server = Self {
+            child,
+            greeting: Vec::new(),
+            address: String::new(),
+        };
+        while server.address.is_empty() {
+            let line = receiver.recv_timeout(LIMIT).expect("a line in time");
+            if let Some(address) = line.strip_prefix("listening on ") {
+                server.address = address.to_owned();
+            }
+            server.greeting.push(line);
+        }
+        server
+    }
+
+    /// Asks it to end, as an operator's tools do, and gives back its exit code and its standard error.
+    fn terminate(mut self, signal: &str) -> (Option<i32>, String) {
+        let pid = self.child.id().to_string();
+        let sent = Command::new("kill")
+            .args([signal, &pid])
+            .status()
+            .expect("kill");
+        assert!(sent.success());
+        let status = wait(&mut self.child).expect("an end in time");
+        let mut log = String::new();
+        let mut stderr = self.child.stderr.take().expect("its log");
+        stderr.read_to_string(&mut log).expect("text");
+        (status.code(), log)
+    }
+
+    /// The value of a line "  API key       VALUE" of the first start.
+    fn value(&self, name: &str) -> Option<&str> {
+        let line = self
+            .greeting
+            .iter()
+            .find_map(|line| line.trim().strip_prefix(name))?;
+        Some(line.trim())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Waits for a program's end; None if it does not come in time.
+fn wait(child: &mut Child) -> Option<ExitStatus> {
+    let start = Instant::now();
+    loop {
+        match child.try_wait().expect("its status") {
+            None if start.elapsed() < LIMIT => thread::sleep(Duration::from_millis(10)),
+            status => return status,
+        }
+    }
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).expect("UTF-8")
+}
+
+fn is_uuid(value: &str) -> bool {
+    value.len() == 36 && uuid::Uuid::try_parse(value).is_ok()
+}

@@ -1,0 +1,175 @@
+//! The settings: flags, variables, help, and what is refused.
+
+use crate::*;
+
+/// Every flag of `serve` with its environment variable and its default.
+const FLAGS: [(&str, &str, &str); 19] = [
+    ("--listen", "CONTACT_LISTS_LISTEN", "127.0.0.1:50051"),
+    (
+        "--database-url",
+        "CONTACT_LISTS_DATABASE_URL",
+        "sqlite://contact-lists.db",
+    ),
+    ("--max-connections", "CONTACT_LISTS_MAX_CONNECTIONS", "16"),
+    ("--migrate", "CONTACT_LISTS_MIGRATE", "true"),
+    ("--tls-certificate", "CONTACT_LISTS_TLS_CERTIFICATE", ""),
+    ("--tls-key", "CONTACT_LISTS_TLS_KEY", ""),
+    ("--tls-client-ca", "CONTACT_LISTS_TLS_CLIENT_CA", ""),
+    ("--plaintext", "CONTACT_LISTS_PLAINTEXT", ""),
+    ("--max-contacts", "CONTACT_LISTS_MAX_CONTACTS", "4000"),
+    (
+        "--max-message-bytes",
+        "CONTACT_LISTS_MAX_MESSAGE_BYTES",
+        "4194304",
+    ),
+    (
+        "--max-spool-bytes",
+        "CONTACT_LISTS_MAX_SPOOL_BYTES",
+        "4294967296",
+    ),
+    ("--max-calls", "CONTACT_LISTS_MAX_CALLS", "256"),
+    (
+        "--max-calls-per-key",
+        "CONTACT_LISTS_MAX_CALLS_PER_KEY",
+        "64",
+    ),
+    (
+        "--stream-idle-seconds",
+        "CONTACT_LISTS_STREAM_IDLE_SECONDS",
+        "30",
+    ),
+    ("--grace-seconds", "CONTACT_LISTS_GRACE_SECONDS", "20"),
+    ("--retention-hours", "CONTACT_LISTS_RETENTION_HOURS", "168"),
+    (
+        "--purge-interval-seconds",
+        "CONTACT_LISTS_PURGE_INTERVAL_SECONDS",
+        "600",
+    ),
+    ("--log-format", "CONTACT_LISTS_LOG_FORMAT", "human"),
+    ("--log", "CONTACT_LISTS_LOG", "info"),
+];
+
+#[test]
+fn help_lists_every_flag_with_its_variable_and_its_default() {
+    for args in [&["--help"][..], &["serve", "--help"]] {
+        let help = Place::new().lines(args).join("\n");
+        for (flag, variable, default) in FLAGS {
+            let start = help
+                .find(&format!("{flag} "))
+                .or_else(|| help.find(&format!("{flag}\n")));
+            let rest = &help[start.unwrap_or_else(|| panic!("{flag} is not in {help}"))..];
+            let end = rest[2..]
+                .find("\n      --")
+                .map_or(rest.len(), |end| end + 2);
+            let about = &rest[..end];
+            assert!(
+                about.contains(&format!("[env: {variable}")),
+                "{flag}: {about}"
+            );
+            assert!(
+                about.contains(&format!("[default: {default}")) || default.is_empty(),
+                "{flag}: {about}"
+            );
+        }
+    }
+}
+
+#[test]
+fn every_flag_of_the_help_is_known_to_these_tests() {
+    let help = Place::new().lines(&["serve", "--help"]);
+    let flags = help.iter().filter_map(|line| {
+        let start = line.find("--")?;
+        line[..start]
+            .trim()
+            .is_empty()
+            .then(|| line[start..].split_whitespace().next())?
+    });
+    for flag in flags.filter(|flag| *flag != "--help") {
+        assert!(
+            FLAGS.iter().any(|(known, ..)| *known == flag),
+            "{flag} is new"
+        );
+    }
+}
+
+#[test]
+fn help_does_not_show_the_value_of_the_database_url() {
+    let place = Place::new();
+    let mut command = place.program(&["--help"]);
+    command.env(
+        "CONTACT_LISTS_DATABASE_URL",
+        "postgres://app:hunter2@db/contacts",
+    );
+    assert!(!text(&command.output().unwrap().stdout).contains("hunter2"));
+}
+
+#[test]
+fn bad_settings_give_one_clear_line() {
+    let cases: [(&[&str], &str); 13] = [
+        (&["--listen", "nowhere"], "--listen"),
+        (&["--max-contacts", "0"], "--max-contacts"),
+        (&["--max-contacts", "many"], "--max-contacts"),
+        (&["--max-calls", "0"], "--max-calls"),
+        (&["--max-calls-per-key", "-1"], "-1"),
+        (&["--max-connections", "0"], "--max-connections"),
+        (&["--no-such-flag"], "--no-such-flag"),
+        (&["no-such-command"], "no-such-command"),
+        (&["--tls-certificate", "c.pem"], "required"),
+        (&["--log-format", "xml"], "--log-format"),
+        (
+            &["--database-url", "mysql://localhost/contacts"],
+            "database",
+        ),
+        (&["--database-url", "nonsense"], "database"),
+        (
+            &["--database-url", "sqlite:///no/such/folder/contacts.db"],
+            "database",
+        ),
+    ];
+    for (args, named) in cases {
+        let line = Place::new().refusal(args);
+        assert!(line.contains(named), "{args:?}: {line}");
+    }
+}
+
+#[test]
+fn a_bad_log_filter_is_refused() {
+    let line = Place::new().refusal(&["--listen", "127.0.0.1:0", "--log", "a=b=c"]);
+    assert!(line.contains("log") || line.contains("filter"), "{line}");
+}
+
+#[test]
+fn a_password_in_the_database_url_is_not_shown() {
+    let place = Place::new();
+    for args in [&["migrate"][..], &["--listen", "127.0.0.1:0"]] {
+        let mut command = place.program(args);
+        command.args([
+            "--database-url",
+            "postgres://app:hunter2@127.0.0.1:1/contacts",
+        ]);
+        let output = command.output().unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        let shown = text(&output.stdout) + &text(&output.stderr);
+        assert!(!shown.contains("hunter2"), "{shown}");
+    }
+}
+
+#[test]
+fn the_environment_sets_what_no_flag_does() {
+    let place = Place::new();
+    let mut command = place.program(&["organization", "create", "Acme"]);
+    command.env("CONTACT_LISTS_DATABASE_URL", "sqlite://other.db");
+    assert!(command.output().unwrap().status.success());
+    assert!(place.lines(&["organization", "list"]).is_empty());
+    assert_eq!(
+        place
+            .lines(&[
+                "organization",
+                "list",
+                "--database-url",
+                "sqlite://other.db"
+            ])
+            .len(),
+        1
+    );
+}

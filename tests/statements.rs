@@ -1,0 +1,96 @@
+//! How many statements a call takes: so many per chunk, and never one per contact. A binary of its own, as the log that it
+//! counts in is the whole process's.
+
+#[path = "api/support/mod.rs"]
+mod support;
+
+use std::{
+    fmt,
+    sync::{
+        OnceLock,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use contact_lists::proto::Contact;
+use support::*;
+use tokio::sync::Mutex;
+use tracing::{Event, Subscriber, field::Field};
+use tracing_subscriber::{Layer, Registry, layer::Context, prelude::*, registry::LookupSpan};
+
+/// The statements that calls have sent so far.
+static STATEMENT_COUNT: AtomicU64 = AtomicU64::new(0);
+
+/// One test counts at a time.
+static COUNTING: Mutex<()> = Mutex::const_new(());
+
+/// Counts the statements that the database driver logs within a call's span: not those of health and purge.
+struct StatementCounter;
+
+impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for StatementCounter {
+    fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
+        let in_call = context
+            .event_scope(event)
+            .is_some_and(|mut scope| scope.any(|span| span.name() == "call"));
+        if event.metadata().target() == "sqlx::query" && in_call {
+            STATEMENT_COUNT.fetch_add(1, Ordering::Relaxed);
+            if std::env::var_os("SHOW_STATEMENTS").is_some() {
+                event.record(&mut |field: &Field, value: &dyn fmt::Debug| {
+                    if field.name() == "summary" {
+                        notice(&format!("  {value:?}"));
+                    }
+                });
+            }
+        }
+    }
+}
+
+fn start_counting() {
+    static STARTED: OnceLock<()> = OnceLock::new();
+    STARTED.get_or_init(|| Registry::default().with(StatementCounter).init());
+}
+
+/// How many statements it takes to add `contacts`.
+async fn statements_of(client: &Client, list: &str, contacts: Vec<Contact>) -> u64 {
+    let before = STATEMENT_COUNT.load(Ordering::Relaxed);
+    client.update(header(list).add(), contacts).await.unwrap();
+    STATEMENT_COUNT.load(Ordering::Relaxed) - before
+}
+
+fn contacts(numbers: std::ops::Range<u32>, name: &str) -> Vec<Contact> {
+    numbers
+        .map(|n| {
+            contact(&number(n.into()))
+                .name(name)
+                .external_id(&format!("crm-{n}"))
+                .properties(json!({"plan": name}))
+        })
+        .collect()
+}
+
+on_both! {
+    async fn statements_do_not_grow_with_the_contacts_of_a_chunk(service: Service) {
+        start_counting();
+        let _alone = COUNTING.lock().await;
+        let admin = service.admin();
+        let list = admin.create_list("Newsletter").await;
+        admin.create_channel("+12025550100").await;
+        admin.create_customer_object().await;
+
+        let few_new = statements_of(&admin, &list, contacts(0..2, "pro")).await;
+        let many_new = statements_of(&admin, &list, contacts(10..500, "pro")).await;
+        assert_eq!(few_new, many_new, "new contacts");
+        let few_kept = statements_of(&admin, &list, contacts(0..2, "pro")).await;
+        let many_kept = statements_of(&admin, &list, contacts(10..500, "pro")).await;
+        assert_eq!(few_kept, many_kept, "unchanged contacts");
+        let few_changed = statements_of(&admin, &list, contacts(0..2, "free")).await;
+        let many_changed = statements_of(&admin, &list, contacts(10..500, "free")).await;
+        assert_eq!(few_changed, many_changed, "changed contacts");
+
+        // A call has a fixed part, and a few statements for each chunk.
+        assert!(many_new <= 25, "{many_new} statements for new contacts");
+        assert!(many_kept <= 22, "{many_kept} statements for unchanged contacts");
+        assert!(many_changed <= 25, "{many_changed} statements for changed contacts");
+        notice(&format!("new {many_new}, unchanged {many_kept}, changed {many_changed}"));
+    }
+}
