@@ -175,7 +175,7 @@ pub struct ServeSettings {
     #[arg(long, env = "CONTACT_LISTS_MAX_CONTACTS", default_value_t = 4000, value_parser = clap::value_parser!(u32).range(1..=100_000_000))]
     pub max_contacts: u32,
     /// The most bytes in one message
-    #[arg(long, env = "CONTACT_LISTS_MAX_MESSAGE_BYTES", value_parser = clap::value_parser!(u32).range(1024..), default_value_t = 4 * 1024 * 1024)]
+    #[arg(long, env = "CONTACT_LISTS_MAX_MESSAGE_BYTES", value_parser = clap::value_parser!(u32).range(1..), default_value_t = 4 * 1024 * 1024)]
     pub max_message_bytes: u32,
     /// The most bytes that all calls together may keep of streamed contacts, in memory and in temporary files
     #[arg(long, env = "CONTACT_LISTS_MAX_SPOOL_BYTES", value_parser = clap::value_parser!(u64).range(1..), default_value_t = 4 * 1024 * 1024 * 1024)]

@@ -4,18 +4,15 @@
 #[path = "api/support/mod.rs"]
 mod support;
 
-use std::{
-    fmt,
-    sync::{
-        OnceLock,
-        atomic::{AtomicU64, Ordering},
-    },
+use std::sync::{
+    OnceLock,
+    atomic::{AtomicU64, Ordering},
 };
 
 use contact_lists::proto::Contact;
 use support::*;
 use tokio::sync::Mutex;
-use tracing::{Event, Subscriber, field::Field};
+use tracing::{Event, Subscriber};
 use tracing_subscriber::{Layer, Registry, layer::Context, prelude::*, registry::LookupSpan};
 
 /// The statements that calls have sent so far.
@@ -34,13 +31,6 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for StatementCounter {
             .is_some_and(|mut scope| scope.any(|span| span.name() == "call"));
         if event.metadata().target() == "sqlx::query" && in_call {
             STATEMENT_COUNT.fetch_add(1, Ordering::Relaxed);
-            if std::env::var_os("SHOW_STATEMENTS").is_some() {
-                event.record(&mut |field: &Field, value: &dyn fmt::Debug| {
-                    if field.name() == "summary" {
-                        notice(&format!("  {value:?}"));
-                    }
-                });
-            }
         }
     }
 }

