@@ -1,6 +1,7 @@
 """compare_members.py [PHONE …]: the contacts on the list LIST equal examples/contacts.jsonl field by field.
 
-Reads the list from ADDRESS with KEY, page by page. The phones given are members beside those of the file.
+Reads the list from ADDRESS with KEY, page by page, with the properties of the oldest custom object. The phones given are
+members beside those of the file.
 """
 
 import json
@@ -8,7 +9,6 @@ import os
 import subprocess
 import sys
 
-METHOD = "contactlists.v1.ContactListService/ListContactListContacts"
 WIRE_NAMES = {
     "external_id": "externalId",
     "default_channel_id": "defaultChannelId",
@@ -21,18 +21,23 @@ ADDRESS_NAMES = {
 }
 
 
+def call(method, request):
+    command = ["grpcurl", "-plaintext", "-H", f"authorization: Bearer {os.environ['KEY']}"]
+    command += ["-d", json.dumps(request), os.environ["ADDRESS"], f"contactlists.v1.{method}"]
+    return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+
 def members():
-    page_token = ""
+    request = {"contact_list_id": os.environ["LIST"], "page_size": 500}
+    objects = call("CustomObjectService/ListCustomObjects", {"page_size": 1})
+    request["custom_object_id"] = objects["customObjects"][0]["id"]
     while True:
-        request = {"contact_list_id": os.environ["LIST"], "page_size": 500, "page_token": page_token}
-        command = ["grpcurl", "-plaintext", "-H", f"authorization: Bearer {os.environ['KEY']}"]
-        command += ["-d", json.dumps(request), os.environ["ADDRESS"], METHOD]
-        page = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+        page = call("ContactListService/ListContactListContacts", request)
         for member in page.get("contactListContacts", []):
             yield member["contact"]
-        page_token = page.get("nextPageToken")
-        if not page_token:
+        if not page.get("nextPageToken"):
             return
+        request["page_token"] = page["nextPageToken"]
 
 
 def expected(contact):

@@ -1,12 +1,12 @@
 """Holds README.md to what is built.
 
-readme.py words BINARY   every flag of the help, every call of proto/ and the two commands are in the README
+readme.py words BINARY   the README has every flag of the help, the two commands, and every call of proto/ with an example
 readme.py run            runs the README's grpcurl lines against a server, with KEY, LIST and ADDRESS from the environment
 
 A ```sh block that has a grpcurl line is run; all blocks share their variables. Where a ```json or ```text block follows
 it, that is the answer: its lines must come in the real one, in this order. Ids and times may differ, "…" stands for
-anything, and an answer that begins with ERROR must be an error. In the table of the calls, a row's last cell is what to
-give as -d, and must succeed.
+anything, and an answer that begins with ERROR must be an error. In the table of the calls, each row's last cell is what to
+give to the blocks' function `call` as -d, and must succeed.
 """
 
 import os
@@ -50,6 +50,9 @@ def check_words(binary):
             calls[service, call] = re.search(r"Scope: (\w+)\.", comment).group(1)
     if rows != calls:
         fail(f"the table of the calls differs from proto/ in {sorted(set(rows.items()) ^ set(calls.items()))}")
+    without = [call for _, call, _, data in ROW.findall(README) if not data]
+    if without:
+        fail(f"the table of the calls has no example for {without}")
 
 
 def blocks():
@@ -73,11 +76,9 @@ def script(folder):
             lines.append(f"if {{\n{body}}} {out}; then echo 'this should fail' >>{folder}/{number}; exit 1; fi")
         else:
             lines.append(f"{{\n{body}}} {out}")
-    service_call = 'grpcurl -plaintext -H "authorization: Bearer $KEY" -d @ "$ADDRESS" contactlists.v1.'
     for service, call, _, data in ROW.findall(README):
-        if data:
-            lines.append(f"{{ {service_call}{service}/{call} <<END\n{data}\nEND\n}} >{folder}/{len(expected)} 2>&1")
-            expected.append(None)
+        lines.append(f"{{ call {service}/{call} @ <<END\n{data}\nEND\n}} >{folder}/{len(expected)} 2>&1")
+        expected.append(None)
     return "\n".join(lines) + "\n", expected
 
 

@@ -128,9 +128,15 @@ impl ContactUpdate {
     fn merged_record(&self, stored: Option<&Properties>) -> Result<Option<Properties>> {
         match &self.checks.custom_object {
             Ok(object) if !self.changes.properties.is_empty() => {
-                let record = object
-                    .merge(stored, &self.changes.properties)
-                    .map_err(Error::RequestInvalid)?;
+                let record =
+                    object
+                        .merge(stored, &self.changes.properties)
+                        .map_err(|violations| {
+                            let violations = violations.into_iter();
+                            Error::RequestInvalid(
+                                violations.map(|it| it.below("contact")).collect(),
+                            )
+                        })?;
                 Ok(Some(record).filter(|record| Some(record) != stored))
             }
             _ => Ok(None),

@@ -25,6 +25,15 @@ impl Violation {
             message: message.into(),
         }
     }
+
+    /// The same violation of the thing at `parent`, which the field is a part of.
+    pub fn below(mut self, parent: &str) -> Self {
+        self.field = match self.field.as_str() {
+            "" => parent.to_owned(),
+            field => format!("{parent}.{field}"),
+        };
+        self
+    }
 }
 
 /// A value that could not be parsed, before the field that it came from is known.

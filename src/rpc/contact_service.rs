@@ -20,7 +20,7 @@ use crate::{
         now,
         phone_number::DefaultRegion,
         text::{self, Text},
-        violation::{Reason, Violation},
+        violation::Reason,
     },
     error::{Error, Result},
     proto::{
@@ -171,15 +171,8 @@ impl Api {
         let changes_phone = wire.phone.is_some();
         wire.phone.get_or_insert(stored.phone.as_str().to_owned());
         let changes = convert::contact(wire, encoded_bytes, &checks, now()).map_err(|invalid| {
-            let below_contact = |mut violation: Violation| {
-                violation.field = match violation.field.as_str() {
-                    "" => "contact".to_owned(),
-                    field => format!("contact.{field}"),
-                };
-                violation
-            };
             let violations = invalid.violations.into_iter();
-            Error::RequestInvalid(violations.map(below_contact).collect())
+            Error::RequestInvalid(violations.map(|it| it.below("contact")).collect())
         })?;
         Ok(ContactUpdate {
             caller,

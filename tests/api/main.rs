@@ -2,16 +2,26 @@
 
 mod auth;
 mod channels;
+mod channels_change;
+mod collation;
 mod contacts;
+mod contacts_list;
+mod contacts_update;
 mod crash;
 mod custom_objects;
+mod custom_objects_change;
+mod erasure;
 mod errors;
+mod export;
 mod faults;
 mod health;
 mod lists;
+mod paging;
 mod preferences;
 mod sample;
 mod support;
 mod tenancy;
+mod traces;
 mod transport;
 mod update;
+mod updates;
