@@ -1,5 +1,8 @@
 //! Who calls, and what they may do. The only way to an organization's id.
 
+use std::sync::Arc;
+
+use tokio::sync::OwnedSemaphorePermit;
 use tonic::{Request, metadata::MetadataMap};
 use uuid::Uuid;
 
@@ -34,6 +37,26 @@ impl Caller {
             });
         }
         Ok(caller.clone())
+    }
+}
+
+/// A call's place among the calls at once: free again when the last clone is dropped.
+#[derive(Debug, Clone)]
+pub struct Place {
+    _permits: Arc<[OwnedSemaphorePermit; 2]>,
+}
+
+impl Place {
+    /// A place on the server, and one of the key's.
+    pub fn new(on_server: OwnedSemaphorePermit, of_key: OwnedSemaphorePermit) -> Self {
+        Self {
+            _permits: Arc::new([on_server, of_key]),
+        }
+    }
+
+    /// The place of `request`'s call, for those whose work goes on after the answer has begun.
+    pub fn of<T>(request: &Request<T>) -> Option<Self> {
+        request.extensions().get::<Self>().cloned()
     }
 }
 

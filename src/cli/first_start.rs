@@ -117,7 +117,7 @@ Add a contact to the list:
 \"contacts\": [{{\"phone\": \"+4915123456789\", \"name\": \"Ada Example\", \"properties\": {{\"plan\": \"pro\"}}}}]}}' \
 {address} {service}/UpdateContactListContacts
 
-Send the sample, 3000 contacts in 31 messages, once and never twice:
+Send the sample, 3000 contacts in 31 messages (sent again, it changes nothing):
 
 (echo '{{\"header\": {{\"contact_list_id\": \"{list}\", \"action\": \"ACTION_ADD\", \"request_id\": \
 \"{request_id}\"}}}}'; cat examples/update-messages.jsonl) | {grpcurl} -d @ {address} {service}/UpdateContactListContacts

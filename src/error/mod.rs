@@ -310,7 +310,10 @@ impl Error {
         match self {
             Self::ConcurrentChange | Self::DefinitionsChanged => Some(Duration::from_millis(100)),
             Self::TooManyCalls { .. } | Self::SpoolFull { .. } => Some(Duration::from_secs(1)),
-            Self::DatabaseUnavailable(_) | Self::ShuttingDown => Some(Duration::from_secs(2)),
+            Self::DatabaseUnavailable(_)
+            | Self::ShuttingDown
+            | Self::StreamIdle { .. }
+            | Self::StreamBroken(_) => Some(Duration::from_secs(2)),
             _ => None,
         }
     }

@@ -9,7 +9,9 @@ use subtle::ConstantTimeEq;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::{Repository, entity::api_key, entity::organization, organizations::Organization};
+use super::{
+    Outcome, Repository, entity::api_key, entity::organization, organizations::Organization,
+};
 use crate::{
     auth::{Caller, Scope},
     domain::{OrganizationId, now},
@@ -54,7 +56,14 @@ pub async fn create(
         disabled: Set(false),
         create_time: Set(now()),
     };
-    let model = model.insert(repository.db()).await?;
+    let model = repository
+        .write(model, |model, transaction| {
+            Box::pin(async move {
+                let model = model.clone().insert(transaction.db()).await?;
+                Ok(Outcome::Commit(model))
+            })
+        })
+        .await?;
     Ok((model.try_into()?, key))
 }
 
@@ -75,13 +84,21 @@ pub async fn set_disabled(
     id: Uuid,
     disabled: bool,
 ) -> Result<ApiKey> {
-    let model = api_key::Entity::find_by_id((organization.0, id))
-        .one(repository.db())
-        .await?
-        .ok_or_else(|| Error::not_found("api_key", id))?;
-    let mut model = model.into_active_model();
-    model.disabled = Set(disabled);
-    model.update(repository.db()).await?.try_into()
+    let input = (organization, id, disabled);
+    let model = repository
+        .write(input, |(organization, id, disabled), transaction| {
+            Box::pin(async move {
+                let model = api_key::Entity::find_by_id((organization.0, *id))
+                    .one(transaction.db())
+                    .await?
+                    .ok_or_else(|| Error::not_found("api_key", id))?;
+                let mut model = model.into_active_model();
+                model.disabled = Set(*disabled);
+                Ok(Outcome::Commit(model.update(transaction.db()).await?))
+            })
+        })
+        .await?;
+    model.try_into()
 }
 
 /// Who a key opens the door for. Fails the same way for every key that opens none.

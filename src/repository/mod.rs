@@ -1,4 +1,5 @@
-//! Where everything is kept: SQLite or PostgreSQL, through SeaORM. Every function takes the organization first.
+//! Where everything is kept: SQLite or PostgreSQL, through SeaORM. Every query is held to the organization that its
+//! function is given, right after the connection.
 
 pub mod api_keys;
 pub mod bulk;
@@ -13,10 +14,11 @@ pub mod opted_out_numbers;
 pub mod organizations;
 pub mod preferences;
 mod prefix;
+mod queue;
 pub mod rows;
 pub mod updates;
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use sea_orm::{
@@ -24,11 +26,15 @@ use sea_orm::{
     IsolationLevel, SqliteTransactionMode, TransactionOptions, TransactionTrait,
 };
 use sea_orm_migration::MigratorTrait;
-use sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
-use tokio::sync::Semaphore;
+use sqlx::{
+    Executor,
+    sqlite::{SqliteJournalMode, SqliteSynchronous},
+};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
+use uuid::Uuid;
 
+use self::queue::Queues;
 use crate::error::{Error, Result};
 
 /// How often a transaction that lost a race is run again.
@@ -37,15 +43,17 @@ const MAX_ATTEMPTS: u32 = 8;
 /// The longest wait for a connection of the pool.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// How long a statement waits for a lock: so that who waits looks now and then whether its caller is still there.
+const POSTGRES_LOCK_TIMEOUT: &str = "SET lock_timeout = '10s'";
+
 /// How long SQLite waits for another process that writes.
 const SQLITE_BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A database, its connection pool, and on SQLite the queue of its writers. Cheap to clone.
+/// A database, its connection pool, and the queues of its writers. Cheap to clone.
 #[derive(Clone)]
 pub struct Repository {
     db: DatabaseConnection,
-    /// SQLite has one writer at a time: ours wait here in the order in which they came.
-    sqlite_writer: Option<Arc<Semaphore>>,
+    queues: Queues,
 }
 
 /// What a transaction is done with: its connection, and whether its caller is still there.
@@ -91,6 +99,14 @@ impl Repository {
             .acquire_timeout(ACQUIRE_TIMEOUT)
             // Statements are logged for those who ask for them: `--log sqlx=trace`.
             .sqlx_logging_level(log::LevelFilter::Trace)
+            .map_sqlx_postgres_pool_opts(|options| {
+                options.after_connect(|connection, _| {
+                    Box::pin(async move {
+                        connection.execute(POSTGRES_LOCK_TIMEOUT).await?;
+                        Ok(())
+                    })
+                })
+            })
             .map_sqlx_sqlite_opts(|options| {
                 options
                     .create_if_missing(true)
@@ -100,12 +116,18 @@ impl Repository {
                     .busy_timeout(SQLITE_BUSY_TIMEOUT)
             });
         let db = Database::connect(options).await?;
-        let sqlite_writer =
-            (db.get_database_backend() == DbBackend::Sqlite).then(|| Arc::new(Semaphore::new(1)));
-        Ok(Self { db, sqlite_writer })
+        let max_writers = match db.get_database_backend() {
+            DbBackend::Sqlite => 1,
+            // The rest is for those who read: keys, health.
+            _ => (max_connections * 3 / 4).max(1),
+        };
+        Ok(Self {
+            db,
+            queues: Queues::new(max_writers as usize),
+        })
     }
 
-    /// The connection, for reads of a single statement. Whatever writes goes through [`Self::write`].
+    /// The connection, for reads. Whatever writes goes through [`Self::write`].
     pub fn db(&self) -> &DatabaseConnection {
         &self.db
     }
@@ -131,10 +153,23 @@ impl Repository {
     }
 
     /// Runs `work` on `input` in a transaction, again if it lost a race.
+    pub async fn write<I, T, W>(&self, input: I, work: W) -> Result<T>
+    where
+        I: Send + Sync + 'static,
+        T: Send + 'static,
+        W: for<'a> Fn(&'a I, &'a Transaction) -> BoxFuture<'a, Result<Outcome<T>>>
+            + Send
+            + Sync
+            + 'static,
+    {
+        self.write_list(None, input, work).await
+    }
+
+    /// Runs `work` as [`Self::write`] does, after those who came before it to update `list`.
     ///
     /// A task of its own holds the transaction and ends it: a caller that leaves can neither cut it off half way nor hand
     /// an open one back to the pool.
-    pub async fn write<I, T, W>(&self, input: I, work: W) -> Result<T>
+    pub async fn write_list<I, T, W>(&self, list: Option<Uuid>, input: I, work: W) -> Result<T>
     where
         I: Send + Sync + 'static,
         T: Send + 'static,
@@ -146,7 +181,11 @@ impl Repository {
         let caller_left = CancellationToken::new();
         let guard = caller_left.clone().drop_guard();
         let repository = self.clone();
-        let task = async move { repository.write_until_won(&input, work, caller_left).await };
+        let task = async move {
+            repository
+                .write_until_won(list, &input, work, caller_left)
+                .await
+        };
         let task = tokio::spawn(task.in_current_span());
         let result = task.await.map_err(Error::internal)?;
         guard.disarm();
@@ -155,6 +194,7 @@ impl Repository {
 
     async fn write_until_won<I, T, W>(
         &self,
+        list: Option<Uuid>,
         input: &I,
         work: W,
         caller_left: CancellationToken,
@@ -164,7 +204,7 @@ impl Repository {
     {
         let mut attempt = 1;
         loop {
-            match self.write_once(input, &work, &caller_left).await {
+            match self.write_once(list, input, &work, &caller_left).await {
                 Err(Error::ConcurrentChange)
                     if attempt < MAX_ATTEMPTS && !caller_left.is_cancelled() =>
                 {
@@ -179,6 +219,7 @@ impl Repository {
 
     async fn write_once<I, T, W>(
         &self,
+        list: Option<Uuid>,
         input: &I,
         work: &W,
         caller_left: &CancellationToken,
@@ -186,14 +227,11 @@ impl Repository {
     where
         W: for<'a> Fn(&'a I, &'a Transaction) -> BoxFuture<'a, Result<Outcome<T>>>,
     {
-        let _turn = match &self.sqlite_writer {
-            None => None,
-            Some(writer) => tokio::select! {
-                turn = writer.acquire() => Some(turn.map_err(Error::internal)?),
-                () = caller_left.cancelled() => {
-                    return Err(Error::StreamBroken("the caller left".to_owned()));
-                }
-            },
+        let _turn = tokio::select! {
+            turn = self.queues.turn(list) => turn,
+            () = caller_left.cancelled() => {
+                return Err(Error::StreamBroken("the caller left".to_owned()));
+            }
         };
         let transaction = Transaction {
             db: self.begin().await?,
@@ -262,6 +300,6 @@ impl Repository {
 /// A wait that grows with the attempts, of random length so that two that collided don't collide again.
 fn back_off(attempt: u32) -> Duration {
     let most_ms = 5 * 2_u64.pow(attempt.min(8));
-    let random = uuid::Uuid::new_v4().as_u64_pair().0;
+    let random = Uuid::new_v4().as_u64_pair().0;
     Duration::from_millis(most_ms / 2 + random % most_ms)
 }

@@ -36,7 +36,7 @@ pub async fn find(
     numbers: &[NumberHash],
 ) -> Result<Vec<(NumberHash, NumberPreference)>> {
     let sql = "SELECT n.number_hash, n.channel_id, n.opted_in, n.change_time, n.api_key_id, n.update_id \
-        FROM {numbers} JOIN opted_out_numbers n ON n.organization_id = $1 AND n.number_hash = numbers.hash";
+        FROM {numbers} {join} opted_out_numbers n ON n.organization_id = $1 AND n.number_hash = numbers.hash";
     let statement = statement(
         transaction.backend(),
         sql,
@@ -61,7 +61,7 @@ pub async fn of_contacts(
     contact_ids: impl Iterator<Item = Uuid>,
 ) -> Result<Vec<(Uuid, NumberPreference)>> {
     let sql = "SELECT p.contact_id, p.channel_id, p.opted_in, p.change_time, p.api_key_id, p.update_id \
-        FROM {contacts} JOIN communication_preferences p ON p.organization_id = $1 AND p.contact_id = contacts.id \
+        FROM {contacts} {join} communication_preferences p ON p.organization_id = $1 AND p.contact_id = contacts.id \
         WHERE NOT p.opted_in OR EXISTS (SELECT 1 FROM communication_preferences a WHERE a.organization_id = $1 \
         AND a.contact_id = contacts.id AND a.channel_id = {nil})";
     let statement = statement(
@@ -164,7 +164,7 @@ pub async fn opt_out(
     let sql = "INSERT INTO opted_out_numbers AS n \
         (organization_id, number_hash, channel_id, opted_in, change_time, api_key_id, update_id) \
         SELECT h.organization_id, numbers.hash, h.id, FALSE, $2, $3, $4 \
-        FROM {numbers} CROSS JOIN {targets} JOIN channels h ON h.organization_id = $1 AND h.id = targets.id \
+        FROM {numbers} CROSS JOIN {targets} {join} channels h ON h.organization_id = $1 AND h.id = targets.id \
         WHERE TRUE ON CONFLICT (organization_id, number_hash, channel_id) DO UPDATE SET opted_in = FALSE, \
         change_time = excluded.change_time, api_key_id = excluded.api_key_id, update_id = excluded.update_id \
         WHERE n.opted_in";
@@ -216,8 +216,8 @@ pub async fn lift(
     let covered = "INSERT INTO opted_out_numbers \
         (organization_id, number_hash, channel_id, opted_in, change_time, api_key_id, update_id) \
         SELECT h.organization_id, a.number_hash, h.id, TRUE, $2, $3, $4 \
-        FROM {numbers} JOIN opted_out_numbers a ON a.organization_id = $1 AND a.number_hash = numbers.hash \
-        AND a.channel_id = {nil} CROSS JOIN {targets} JOIN channels h ON h.organization_id = $1 AND h.id = targets.id \
+        FROM {numbers} {join} opted_out_numbers a ON a.organization_id = $1 AND a.number_hash = numbers.hash \
+        AND a.channel_id = {nil} CROSS JOIN {targets} {join} channels h ON h.organization_id = $1 AND h.id = targets.id \
         WHERE TRUE ON CONFLICT (organization_id, number_hash, channel_id) DO NOTHING";
     let mut lifted = 0;
     for sql in [single, covered] {

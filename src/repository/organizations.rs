@@ -6,7 +6,7 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use super::{Repository, Transaction, entity::organization};
+use super::{Outcome, Repository, Transaction, entity::organization};
 use crate::{
     domain::{OrganizationId, now, phone_number::DefaultRegion},
     error::{Error, Result},
@@ -59,7 +59,15 @@ pub async fn create(
         opt_out_key: Set(opt_out_key),
         create_time: Set(now()),
     };
-    Ok(model.insert(repository.db()).await?.into())
+    let model = repository
+        .write(model, |model, transaction| {
+            Box::pin(async move {
+                let model = model.clone().insert(transaction.db()).await?;
+                Ok(Outcome::Commit(model))
+            })
+        })
+        .await?;
+    Ok(model.into())
 }
 
 /// Changes an organization's default region.
@@ -68,13 +76,21 @@ pub async fn set_default_region(
     organization: OrganizationId,
     default_region: Option<&str>,
 ) -> Result<Organization> {
-    let model = organization::Entity::find_by_id(organization.0)
-        .one(repository.db())
-        .await?
-        .ok_or_else(|| Error::not_found("organization", organization))?;
-    let mut model = model.into_active_model();
-    model.default_region = Set(default_region.map(str::to_owned));
-    Ok(model.update(repository.db()).await?.into())
+    let input = (organization, default_region.map(str::to_owned));
+    let model = repository
+        .write(input, |(organization, default_region), transaction| {
+            Box::pin(async move {
+                let model = organization::Entity::find_by_id(organization.0)
+                    .one(transaction.db())
+                    .await?
+                    .ok_or_else(|| Error::not_found("organization", organization))?;
+                let mut model = model.into_active_model();
+                model.default_region = Set(default_region.clone());
+                Ok(Outcome::Commit(model.update(transaction.db()).await?))
+            })
+        })
+        .await?;
+    Ok(model.into())
 }
 
 /// All organizations, ordered by id.

@@ -9,7 +9,7 @@ use crate::{
     error::Result,
 };
 
-/// At most `limit` preferences of a contact from the channel id `from` on, ordered by channel id.
+/// At most `limit` preferences of a contact with a channel id above `after`, ordered by channel id.
 pub async fn page(
     db: &impl ConnectionTrait,
     organization: OrganizationId,

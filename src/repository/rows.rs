@@ -15,7 +15,7 @@ pub struct Rows {
     columns: Vec<(&'static str, Column)>,
 }
 
-/// A column's values. None is null: an array with a null cannot be bound, so absent texts are empty and absent ids nil,
+/// A column's values. No value is null: an array with a null cannot be bound, so absent texts are empty and absent ids nil,
 /// and the statement turns them back with `NULLIF`.
 enum Column {
     Uuid(Vec<Uuid>),
@@ -84,7 +84,8 @@ impl Rows {
 /// The statement `sql` with its scalars and its sources of rows. `sql` is ours alone: no caller's text is ever part of it.
 ///
 /// Besides the sources, `{jsonb}` casts a text to what JSON columns hold, `{as_text}` casts such a column back, `{nil}` is
-/// the nil id, and `{lock}` locks the rows named `c` until the commit.
+/// the nil id, and `{lock}` locks the rows named `c` until the commit. `{join}` looks its table up row by row of what stands
+/// before it: SQLite would else rather read the organization's whole table and look in the rows.
 pub fn statement<const N: usize>(
     backend: DbBackend,
     sql: &'static str,
@@ -96,12 +97,14 @@ pub fn statement<const N: usize>(
         DbBackend::Postgres => sql
             .replace("{jsonb}", "::jsonb")
             .replace("{as_text}", "::text")
+            .replace("{join}", "JOIN")
             .replace("{nil}", "'00000000-0000-0000-0000-000000000000'::uuid")
             .replace("{lock}", "FOR NO KEY UPDATE OF c"),
         _ => sql
             .replace('$', "?")
             .replace("{jsonb}", "")
             .replace("{as_text}", "")
+            .replace("{join}", "CROSS JOIN")
             .replace("{nil}", "zeroblob(16)")
             .replace("{lock}", ""),
     };

@@ -12,7 +12,7 @@ use super::{
     update_call,
 };
 use crate::{
-    auth::{Caller, Scope},
+    auth::{Caller, Place, Scope},
     domain::{
         contact_list::{Color, ListState},
         name::Name,
@@ -218,6 +218,7 @@ impl ContactListService for Api {
         &self,
         request: Request<ExportContactListContactsRequest>,
     ) -> Result<Response<Self::ExportContactListContactsStream>, Status> {
+        let place = Place::of(&request);
         let caller = Caller::with_scope(&request, Scope::Read)?;
         let request = request.into_inner();
         let filter = MemberRequest {
@@ -228,7 +229,7 @@ impl ContactListService for Api {
         let organization = caller.organization.id;
         let filter = filter.resolve(self.repository.db(), organization).await?;
         let members = export::members(&self.repository, organization, filter, &self.quota).await?;
-        Ok(Response::new(export::send(members)))
+        Ok(Response::new(export::send(members, place)))
     }
 
     async fn get_contact_list_update(

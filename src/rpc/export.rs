@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use super::members::wire_member;
 use crate::{
+    auth::Place,
     domain::OrganizationId,
     error::Result,
     proto::{ContactListContact, ExportContactListContactsResponse},
@@ -83,10 +84,11 @@ async fn spool(
     }
 }
 
-/// Sends the members at the client's pace.
-pub fn send(members: Spool<Member>) -> Messages {
+/// Sends the members at the client's pace. The call keeps its `place` until the last one is sent.
+pub fn send(members: Spool<Member>, place: Option<Place>) -> Messages {
     let (sender, receiver) = mpsc::channel(1);
     tokio::spawn(async move {
+        let _place = place;
         let mut message = Batch::default();
         for member in members.iter() {
             let member = match member {

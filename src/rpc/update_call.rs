@@ -193,7 +193,12 @@ fn unknown<T>(fields: &mut Fields, path: &str) -> Option<T> {
 }
 
 fn optional_id(fields: &mut Fields, path: &str, text: Option<String>) -> Option<Uuid> {
-    text.and_then(|text| fields.read(path, id(&text)))
+    let text = text?;
+    if text.is_empty() {
+        fields.refuse(path, Reason::FieldInvalid, "must be a UUID");
+        return None;
+    }
+    fields.read(path, id(&text))
 }
 
 fn opt_ins(

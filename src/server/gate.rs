@@ -10,7 +10,7 @@ use std::{
 };
 
 use futures_util::FutureExt;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tonic::{
     Code, Status,
@@ -23,7 +23,7 @@ use tracing::Instrument;
 use uuid::Uuid;
 
 use crate::{
-    auth::{Caller, bearer_key},
+    auth::{Caller, Place, bearer_key},
     error::{Error, Result},
     repository::{Repository, api_keys},
     settings::ServeSettings,
@@ -47,12 +47,6 @@ pub struct Gate {
     force: CancellationToken,
 }
 
-/// Keeps a call's place among the calls at once.
-struct Admission {
-    _server: OwnedSemaphorePermit,
-    _key: OwnedSemaphorePermit,
-}
-
 impl Gate {
     /// A gate that lets calls in until `closing`, and cuts them off at `force`.
     pub fn new(
@@ -74,7 +68,7 @@ impl Gate {
         }
     }
 
-    async fn admit(&self, request: &mut http::Request<Body>) -> Result<Admission> {
+    async fn admit(&self, request: &mut http::Request<Body>) -> Result<Place> {
         if self.closing.is_cancelled() {
             return Err(Error::ShuttingDown);
         }
@@ -91,10 +85,9 @@ impl Gate {
             .map_err(|_| too_many(self.max_calls_per_key, "api_key"))?;
         tracing::Span::current().record("organization", caller.organization.id.to_string());
         request.extensions_mut().insert(caller);
-        Ok(Admission {
-            _server: server,
-            _key: key,
-        })
+        let place = Place::new(server, key);
+        request.extensions_mut().insert(place.clone());
+        Ok(place)
     }
 
     fn calls_of(&self, caller: &Caller) -> Arc<Semaphore> {
@@ -170,8 +163,8 @@ where
         }
         let span = tracing::info_span!("call", method, organization = tracing::field::Empty);
         let answer = async move {
-            let _admission = match gate.admit(&mut request).await {
-                Ok(admission) => admission,
+            let _place = match gate.admit(&mut request).await {
+                Ok(place) => place,
                 Err(error) => return Ok(refusal(error)),
             };
             tokio::select! {

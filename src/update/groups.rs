@@ -1,6 +1,6 @@
 //! Groups: the contacts of a call that have the same phone, folded into one.
 
-use std::cmp::Ordering;
+use std::{cmp::Ordering, collections::BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -45,7 +45,7 @@ pub struct Group {
     /// Their places in the stream.
     pub indexes: Vec<u32>,
     /// Every external_id that one of them gives.
-    pub external_ids: Vec<Text>,
+    pub external_ids: BTreeSet<Text>,
     /// Their encoded size.
     pub encoded_bytes: u32,
 }
@@ -101,7 +101,7 @@ impl Rejected {
         &mut self,
         phone: PhoneNumber,
         indexes: &[u32],
-        external_ids: &[Text],
+        external_ids: &BTreeSet<Text>,
         violations: &[Violation],
     ) -> Result<()> {
         for index in indexes {
@@ -208,11 +208,8 @@ impl Group {
 
     fn add(&mut self, later: Received) {
         self.indexes.push(later.index);
-        if let Some(external_id) = later.changes.given_external_id()
-            && !self.external_ids.contains(external_id)
-        {
-            self.external_ids.push(external_id.clone());
-        }
+        self.external_ids
+            .extend(later.changes.given_external_id().cloned());
         self.encoded_bytes = self.encoded_bytes.saturating_add(later.encoded_bytes);
         self.changes.fold(later.changes);
     }

@@ -54,10 +54,14 @@ impl Intake {
     ) -> Result<Self> {
         let mode = match recorded(repository, &caller, &header).await? {
             Some(recorded) => Mode::Replay(Box::new(recorded)),
-            None => {
-                let collected = Collected::begin(repository, &caller, &header, quota).await?;
-                Mode::Collect(Box::new(collected))
-            }
+            None => match Collected::begin(repository, &caller, &header, quota).await {
+                Ok(collected) => Mode::Collect(Box::new(collected)),
+                // A twin may have been applied, and the list archived, since we looked.
+                Err(refusal) => match recorded(repository, &caller, &header).await? {
+                    Some(recorded) => Mode::Replay(Box::new(recorded)),
+                    None => return Err(refusal),
+                },
+            },
         };
         Ok(Self {
             caller,

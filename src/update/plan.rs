@@ -1,6 +1,10 @@
 //! The plan of an update: who each group is and what is to be written, for all groups before the first write.
 
-use std::{borrow::Cow, cmp::Ordering, collections::HashMap};
+use std::{
+    borrow::Cow,
+    cmp::Ordering,
+    collections::{BTreeSet, HashMap},
+};
 
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
@@ -41,7 +45,7 @@ pub struct Plan {
 pub struct Planned {
     phone: PhoneNumber,
     indexes: Vec<u32>,
-    external_ids: Vec<Text>,
+    external_ids: BTreeSet<Text>,
     /// What is to be written of it.
     pub change: PlannedChange,
     encoded_bytes: u32,

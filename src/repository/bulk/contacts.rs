@@ -40,7 +40,7 @@ pub async fn contacts_by_phone(
     let sql = concat!(
         "SELECT ",
         contact_columns!(),
-        " FROM {phones} JOIN contacts c ON c.organization_id = $1 AND c.phone = phones.phone \
+        " FROM {phones} {join} contacts c ON c.organization_id = $1 AND c.phone = phones.phone \
          ORDER BY c.phone {lock}"
     );
     let phones = Rows::new("phones").texts("phone", phones.map(|phone| phone.as_str().to_owned()));
@@ -56,7 +56,7 @@ pub async fn contacts_by_external_id(
     let sql = concat!(
         "SELECT ",
         contact_columns!(),
-        " FROM {given} JOIN contacts c ON c.organization_id = $1 AND c.external_id = given.external_id \
+        " FROM {given} {join} contacts c ON c.organization_id = $1 AND c.external_id = given.external_id \
          ORDER BY c.phone {lock}"
     );
     let given =
@@ -73,7 +73,7 @@ pub async fn contacts_by_id(
     let sql = concat!(
         "SELECT ",
         contact_columns!(),
-        " FROM {ids} JOIN contacts c ON c.organization_id = $1 AND c.id = ids.id ORDER BY c.phone {lock}"
+        " FROM {ids} {join} contacts c ON c.organization_id = $1 AND c.id = ids.id ORDER BY c.phone {lock}"
     );
     contacts(transaction, sql, organization, Rows::ids("ids", ids)).await
 }
@@ -148,12 +148,15 @@ pub async fn update_contacts(
         email = NULLIF(new.email, ''), name = NULLIF(new.name, ''), language = NULLIF(new.language, ''), \
         default_channel_id = NULLIF(new.default_channel_id, {nil}), address = NULLIF(new.address, ''){jsonb}, \
         birth_date = NULLIF(new.birth_date, ''), update_time = new.update_time \
-        FROM {new} WHERE c.organization_id = $1 AND c.id = new.id";
+        FROM {new} WHERE c.organization_id = $1 AND c.id = new.id AND c.id IN (SELECT ids.id FROM {ids})";
     execute(
         transaction,
         sql,
         [organization.0.into()],
-        [contact_rows(contacts)?],
+        [
+            contact_rows(contacts)?,
+            Rows::ids("ids", contacts.iter().map(|contact| contact.id)),
+        ],
     )
     .await?;
     Ok(())
@@ -222,8 +225,8 @@ pub async fn ids_named_by(
     phones: impl Iterator<Item = PhoneNumber>,
     external_ids: impl Iterator<Item = Text>,
 ) -> Result<Vec<Uuid>> {
-    let sql = "SELECT c.id FROM {phones} JOIN contacts c ON c.organization_id = $1 AND c.phone = phones.phone \
-        UNION SELECT c.id FROM {given} JOIN contacts c ON c.organization_id = $1 AND c.external_id = given.external_id";
+    let sql = "SELECT c.id FROM {phones} {join} contacts c ON c.organization_id = $1 AND c.phone = phones.phone \
+        UNION SELECT c.id FROM {given} {join} contacts c ON c.organization_id = $1 AND c.external_id = given.external_id";
     let statement = statement(
         transaction.backend(),
         sql,

@@ -24,7 +24,7 @@ pub async fn opt_in_new_contacts(
     let sql = "INSERT INTO communication_preferences \
         (organization_id, contact_id, channel_id, opted_in, change_time, api_key_id, update_id) \
         SELECT h.organization_id, contacts.id, h.id, TRUE, $2, $3, $4 \
-        FROM {contacts} CROSS JOIN {targets} JOIN channels h ON h.organization_id = $1 AND h.id = targets.id";
+        FROM {contacts} CROSS JOIN {targets} {join} channels h ON h.organization_id = $1 AND h.id = targets.id";
     execute(
         transaction,
         sql,
@@ -44,10 +44,10 @@ pub async fn incomplete_opt_ins(
     contact_ids: impl Iterator<Item = Uuid>,
     channel_ids: &[Uuid],
 ) -> Result<Vec<(Uuid, u64)>> {
-    let sql = "SELECT contacts.id, COUNT(p.channel_id) FROM {contacts} \
-        LEFT JOIN communication_preferences p ON p.organization_id = $1 AND p.contact_id = contacts.id \
-        AND p.opted_in AND p.channel_id IN (SELECT targets.id FROM {targets}) \
-        GROUP BY contacts.id HAVING COUNT(p.channel_id) < $2";
+    let sql = "SELECT counted.id, counted.channels FROM (SELECT contacts.id, (SELECT COUNT(*) \
+        FROM communication_preferences p WHERE p.organization_id = $1 AND p.contact_id = contacts.id AND p.opted_in \
+        AND p.channel_id IN (SELECT targets.id FROM {targets})) AS channels FROM {contacts}) AS counted \
+        WHERE counted.channels < $2";
     let statement = statement(
         transaction.backend(),
         sql,
@@ -77,7 +77,7 @@ pub async fn opt_in(
     let sql = "INSERT INTO communication_preferences \
         (organization_id, contact_id, channel_id, opted_in, change_time, api_key_id, update_id) \
         SELECT h.organization_id, contacts.id, h.id, TRUE, $2, $3, $4 \
-        FROM {contacts} CROSS JOIN {targets} JOIN channels h ON h.organization_id = $1 AND h.id = targets.id \
+        FROM {contacts} CROSS JOIN {targets} {join} channels h ON h.organization_id = $1 AND h.id = targets.id \
         WHERE NOT EXISTS (SELECT 1 FROM communication_preferences a WHERE a.organization_id = $1 \
         AND a.contact_id = contacts.id AND a.channel_id = {nil}) \
         ON CONFLICT (organization_id, contact_id, channel_id) DO NOTHING";
@@ -103,7 +103,7 @@ pub async fn resubscribe(
     let sql = "INSERT INTO communication_preferences AS p \
         (organization_id, contact_id, channel_id, opted_in, change_time, api_key_id, update_id) \
         SELECT h.organization_id, contacts.id, h.id, TRUE, $2, $3, $4 \
-        FROM {contacts} CROSS JOIN {targets} JOIN channels h ON h.organization_id = $1 AND h.id = targets.id \
+        FROM {contacts} CROSS JOIN {targets} {join} channels h ON h.organization_id = $1 AND h.id = targets.id \
         WHERE TRUE ON CONFLICT (organization_id, contact_id, channel_id) DO UPDATE SET opted_in = TRUE, \
         change_time = excluded.change_time, api_key_id = excluded.api_key_id, update_id = excluded.update_id \
         WHERE NOT p.opted_in";
@@ -129,7 +129,7 @@ pub async fn opt_out(
     let sql = "INSERT INTO communication_preferences AS p \
         (organization_id, contact_id, channel_id, opted_in, change_time, api_key_id, update_id) \
         SELECT h.organization_id, contacts.id, h.id, FALSE, $2, $3, $4 \
-        FROM {contacts} CROSS JOIN {targets} JOIN channels h ON h.organization_id = $1 AND h.id = targets.id \
+        FROM {contacts} CROSS JOIN {targets} {join} channels h ON h.organization_id = $1 AND h.id = targets.id \
         WHERE TRUE ON CONFLICT (organization_id, contact_id, channel_id) DO UPDATE SET opted_in = FALSE, \
         change_time = excluded.change_time, api_key_id = excluded.api_key_id, update_id = excluded.update_id \
         WHERE p.opted_in";

@@ -23,7 +23,7 @@ pub async fn records(
     contact_ids: impl Iterator<Item = Uuid>,
 ) -> Result<HashMap<Uuid, Properties>> {
     let sql = "SELECT r.contact_id, r.properties{as_text} AS properties FROM {contacts} \
-        JOIN custom_object_records r ON r.organization_id = $1 AND r.custom_object_id = $2 \
+        {join} custom_object_records r ON r.organization_id = $1 AND r.custom_object_id = $2 \
         AND r.contact_id = contacts.id";
     let statement = statement(
         transaction.backend(),

@@ -6,6 +6,7 @@ use contact_lists::proto::{
     Contact, UpdateContactListContactsHeader as Header,
     UpdateContactListContactsResponse as Outcome,
 };
+use sea_orm::{ConnectionTrait, TransactionTrait};
 use tokio::task::JoinSet;
 
 use crate::support::*;
@@ -207,5 +208,32 @@ on_both! {
         }
         writer.await.unwrap();
         assert!(!seen.is_empty());
+    }
+
+    /// On SQLite all who write wait for each other.
+    async fn updates_that_wait_for_a_list_keep_nobody_else_waiting(database: Database) {
+        if !database.is_postgres() {
+            return;
+        }
+        let service = Service::start_with(database, &["--max-connections", "4"]).await;
+        let admin = service.admin();
+        let (busy, other) = (admin.create_list("Busy").await, admin.create_list("Other").await);
+        let held = service.repository().db().begin().await.unwrap();
+        held.execute_unprepared("SELECT 1 FROM contact_lists WHERE name = 'Busy' FOR UPDATE").await.unwrap();
+        let waiting: Vec<_> = (0..20)
+            .map(|n| {
+                let (caller, busy) = (service.admin(), busy.clone());
+                tokio::spawn(async move { caller.update(header(&busy).add(), people(n..n + 1)).await })
+            })
+            .collect();
+        for n in 100..130 {
+            admin.update(header(&other).add(), people(n..n + 1)).await.expect("another list is free");
+        }
+        assert_eq!(admin.members(&other).await.len(), 30);
+        held.rollback().await.unwrap();
+        for caller in waiting {
+            caller.await.unwrap().expect("the list is free now");
+        }
+        assert_eq!(counted_members(&service, &busy).await.len(), 20);
     }
 }

@@ -1,0 +1,101 @@
+//! Whether a run left the rows that it must leave: all are counted, and some people looked at in full.
+
+use contact_lists::repository::entity::{communication_preference, contact, contact_list_contact};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter};
+use uuid::Uuid;
+
+use crate::{
+    data::Person,
+    ground::{CHANNEL_COUNT, Ground},
+};
+
+/// How many people of a run are looked at in full.
+const LOOKED_AT: usize = 20;
+
+/// How many rows there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Totals {
+    /// Contacts of the organization.
+    pub contacts: i64,
+    /// Its communication preferences.
+    pub preferences: i64,
+    /// Its recorded updates.
+    pub updates: i64,
+    /// Members of the list.
+    pub members: i64,
+    /// What the list says of them.
+    pub member_count: i64,
+}
+
+impl Totals {
+    /// Counts.
+    pub async fn of(ground: &Ground, list: Uuid) -> anyhow::Result<Self> {
+        let sql = "SELECT (SELECT COUNT(*) FROM contacts WHERE organization_id = $1), \
+            (SELECT COUNT(*) FROM communication_preferences WHERE organization_id = $1), \
+            (SELECT COUNT(*) FROM contact_list_updates WHERE organization_id = $1), \
+            (SELECT COUNT(*) FROM contact_list_contacts WHERE organization_id = $1 AND contact_list_id = $2), \
+            (SELECT contact_count FROM contact_lists WHERE organization_id = $1 AND id = $2)";
+        let values = [ground.tenant.organization.into(), list.into()];
+        let row = ground
+            .db
+            .query_one_raw(ground.statement(sql, values))
+            .await?;
+        let row = row.ok_or_else(|| anyhow::anyhow!("no counts"))?;
+        Ok(Self {
+            contacts: row.try_get_by_index(0)?,
+            preferences: row.try_get_by_index(1)?,
+            updates: row.try_get_by_index(2)?,
+            members: row.try_get_by_index(3)?,
+            member_count: row.try_get_by_index(4)?,
+        })
+    }
+
+    /// What it is to be after an update that makes this many new contacts and leaves this many members.
+    pub fn after(self, created: u64, members: i64) -> Self {
+        Self {
+            contacts: self.contacts + created as i64,
+            preferences: self.preferences + (created * CHANNEL_COUNT) as i64,
+            updates: self.updates + 1,
+            members,
+            member_count: members,
+        }
+    }
+}
+
+/// Compares some of `people` with what is stored of them.
+pub async fn look(
+    ground: &Ground,
+    list: Uuid,
+    people: &[Person],
+    are_members: bool,
+) -> anyhow::Result<()> {
+    let organization = ground.tenant.organization;
+    for person in people.iter().step_by(people.len().div_ceil(LOOKED_AT)) {
+        let stored = contact::Entity::find()
+            .filter(contact::Column::OrganizationId.eq(organization))
+            .filter(contact::Column::Phone.eq(&person.phone))
+            .one(&ground.db)
+            .await?
+            .ok_or_else(|| anyhow::anyhow!("{person:?} is not there"))?;
+        let as_given = stored.external_id == person.external_id
+            && stored.email.as_deref() == Some(&person.email)
+            && stored.name.as_deref() == Some(&person.name)
+            && stored.language.is_none()
+            && stored.default_channel_id.is_none()
+            && stored.address.is_none()
+            && stored.birth_date.is_none();
+        anyhow::ensure!(as_given, "{stored:?} is not {person:?}");
+        let opt_ins = communication_preference::Entity::find()
+            .filter(communication_preference::Column::OrganizationId.eq(organization))
+            .filter(communication_preference::Column::ContactId.eq(stored.id))
+            .filter(communication_preference::Column::OptedIn.eq(true))
+            .count(&ground.db)
+            .await?;
+        anyhow::ensure!(opt_ins == CHANNEL_COUNT, "{stored:?} has {opt_ins} opt-ins");
+        let member = contact_list_contact::Entity::find_by_id((organization, list, stored.id))
+            .one(&ground.db)
+            .await?;
+        anyhow::ensure!(member.is_some() == are_members, "{stored:?}: {member:?}");
+    }
+    Ok(())
+}

@@ -1,0 +1,224 @@
+//! The floor: the best plain SQL that leaves the same rows as the service, by the same identity rules. It runs without the
+//! service, on people who are prepared: phones in E.164, sorted by phone. What both databases share is here.
+
+use std::collections::HashMap;
+
+use anyhow::bail;
+use serde_json::json;
+use sqlx::{PgConnection, SqliteConnection};
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use crate::{data::Person, floor_postgres, floor_sqlite};
+
+/// What happens to the list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Action {
+    /// The people become members.
+    Add,
+    /// The people stop being members.
+    Remove,
+    /// The people become the only members.
+    Overwrite,
+}
+
+impl Action {
+    /// The name that the record of the update has.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Add => "add",
+            Self::Remove => "remove",
+            Self::Overwrite => "overwrite",
+        }
+    }
+}
+
+/// Whose rows are written, and by whom.
+#[derive(Debug, Clone, Copy)]
+pub struct Tenant {
+    /// The organization.
+    pub organization: Uuid,
+    /// The key that the preferences and the record name.
+    pub api_key: Uuid,
+}
+
+/// An update of a list by the floor.
+#[derive(Debug, Clone, Copy)]
+pub struct Update {
+    /// Whose it is.
+    pub tenant: Tenant,
+    /// The list.
+    pub list: Uuid,
+    /// What happens to it.
+    pub action: Action,
+    /// Under which id it is recorded.
+    pub id: Uuid,
+    /// When.
+    pub now: OffsetDateTime,
+}
+
+/// The connection that the floor has for itself.
+pub enum Floor {
+    /// To PostgreSQL.
+    Postgres(PgConnection),
+    /// To a SQLite file.
+    Sqlite(SqliteConnection),
+}
+
+impl Floor {
+    /// Updates a list in one transaction.
+    pub async fn update(
+        &mut self,
+        tenant: Tenant,
+        list: Uuid,
+        action: Action,
+        people: &[Person],
+    ) -> anyhow::Result<()> {
+        let update = Update {
+            tenant,
+            list,
+            action,
+            id: Uuid::now_v7(),
+            now: contact_lists::domain::now(),
+        };
+        match self {
+            Self::Postgres(connection) => floor_postgres::update(connection, update, people).await,
+            Self::Sqlite(connection) => floor_sqlite::update(connection, update, people).await,
+        }
+    }
+}
+
+/// What is stored of a person.
+#[derive(Debug)]
+pub struct Stored {
+    pub id: Uuid,
+    pub phone: String,
+    pub external_id: Option<String>,
+    pub email: Option<String>,
+    pub name: Option<String>,
+}
+
+/// A row of [`Stored`]'s columns.
+pub type StoredRow = (Uuid, String, Option<String>, Option<String>, Option<String>);
+
+impl From<StoredRow> for Stored {
+    fn from((id, phone, external_id, email, name): StoredRow) -> Self {
+        Self {
+            id,
+            phone,
+            external_id,
+            email,
+            name,
+        }
+    }
+}
+
+/// A chunk of people by what is to be written of them.
+#[derive(Default)]
+pub struct Chunk<'a> {
+    /// Who is new, with the ids that they get: in the order of the phones.
+    pub created: Vec<(Uuid, &'a Person)>,
+    /// Who is stored otherwise.
+    pub updated: Vec<(Uuid, &'a Person)>,
+    /// All who are stored.
+    pub stored: Vec<Uuid>,
+}
+
+/// Which external_ids of a chunk are still to be looked up, when its phones have been.
+pub fn elsewhere<'a>(people: &'a [Person], by_phone: &[Stored]) -> Vec<&'a str> {
+    let here: HashMap<&str, &Stored> = by_phone.iter().map(|it| (it.phone.as_str(), it)).collect();
+    let found = |person: &Person| {
+        here.get(person.phone.as_str())
+            .is_some_and(|stored| stored.external_id == person.external_id)
+    };
+    people
+        .iter()
+        .filter(|person| !found(person))
+        .filter_map(|person| person.external_id.as_deref())
+        .collect()
+}
+
+/// Decides who is who: by external_id, else by phone, else new.
+pub fn resolve<'a>(
+    people: &'a [Person],
+    by_phone: &[Stored],
+    by_external_id: &[Stored],
+) -> anyhow::Result<Chunk<'a>> {
+    let phones: HashMap<&str, &Stored> =
+        by_phone.iter().map(|it| (it.phone.as_str(), it)).collect();
+    let external_ids: HashMap<&str, &Stored> = by_phone
+        .iter()
+        .chain(by_external_id)
+        .filter_map(|it| Some((it.external_id.as_deref()?, it)))
+        .collect();
+    let mut chunk = Chunk::default();
+    for person in people {
+        let external_id = person.external_id.as_deref();
+        let here = phones.get(person.phone.as_str()).copied();
+        let stored = match external_id.and_then(|id| external_ids.get(id)) {
+            Some(stored) if stored.phone == person.phone => Some(*stored),
+            Some(_) => bail!("the benchmark's people keep their numbers"),
+            None => here,
+        };
+        let Some(stored) = stored else {
+            chunk.created.push((Uuid::now_v7(), person));
+            continue;
+        };
+        if external_id.is_some()
+            && stored.external_id.is_some()
+            && external_id != stored.external_id.as_deref()
+        {
+            bail!("the benchmark's people keep their external_ids");
+        }
+        let is_same = stored.name.as_deref() == Some(&person.name)
+            && stored.email.as_deref() == Some(&person.email)
+            && (external_id.is_none() || external_id == stored.external_id.as_deref());
+        if !is_same {
+            chunk.updated.push((stored.id, person));
+        }
+        chunk.stored.push(stored.id);
+    }
+    Ok(chunk)
+}
+
+/// What the floor counts: what the answer of the service says.
+#[derive(Debug, Default)]
+pub struct Counts {
+    pub created: u64,
+    pub updated: u64,
+    pub unchanged: u64,
+    pub added: u64,
+    pub removed: u64,
+    pub opted_in: u64,
+}
+
+impl Counts {
+    /// Counts a chunk's people.
+    pub fn add_chunk(&mut self, chunk: &Chunk<'_>) {
+        self.created += chunk.created.len() as u64;
+        self.updated += chunk.updated.len() as u64;
+        self.unchanged += (chunk.stored.len() - chunk.updated.len()) as u64;
+    }
+
+    /// By how much the list grows.
+    pub fn change(&self) -> i64 {
+        self.added as i64 - self.removed as i64
+    }
+
+    /// The column `outcome` of the update's record.
+    pub fn outcome(&self, update: &Update, received: usize, list_count: i64) -> serde_json::Value {
+        json!({
+            "contact_list": {
+                "id": update.list, "name": "Benchmark", "color": null, "state": "active",
+                "contact_count": list_count,
+                "create_time": update.now.unix_timestamp_nanos() as i64 / 1000,
+                "update_time": update.now.unix_timestamp_nanos() as i64 / 1000,
+            },
+            "counts": {
+                "received": received, "created": self.created, "updated": self.updated,
+                "unchanged": self.unchanged, "duplicate": 0, "rejected": 0, "added": self.added,
+                "removed": self.removed, "opted_in": self.opted_in, "kept_opt_out": 0,
+            },
+        })
+    }
+}

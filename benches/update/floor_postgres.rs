@@ -1,0 +1,281 @@
+//! The floor on PostgreSQL: UNNEST of arrays in chunks of 2000, what is stored is read first, and only differences are
+//! written.
+
+use sqlx::{Connection, PgConnection, Postgres, Transaction};
+use uuid::Uuid;
+
+use crate::{
+    data::Person,
+    floor::{Action, Chunk, Counts, Stored, StoredRow, Update, elsewhere, resolve},
+};
+
+const CHUNK_SIZE: usize = 2000;
+
+/// Updates a list in one transaction.
+pub async fn update(
+    connection: &mut PgConnection,
+    update: Update,
+    people: &[Person],
+) -> anyhow::Result<()> {
+    let mut transaction = connection.begin().await?;
+    let list_count: i64 = sqlx::query_scalar(
+        "SELECT contact_count FROM contact_lists WHERE organization_id = $1 AND id = $2 FOR UPDATE",
+    )
+    .bind(update.tenant.organization)
+    .bind(update.list)
+    .fetch_one(&mut *transaction)
+    .await?;
+    let channels = hold(&mut transaction, update).await?;
+    let mut chunks = Vec::new();
+    for chunk in people.chunks(CHUNK_SIZE) {
+        chunks.push(look_up(&mut transaction, update, chunk).await?);
+    }
+    let mut counts = Counts::default();
+    if update.action == Action::Overwrite {
+        counts.removed += remove_others(&mut transaction, update, &chunks).await?;
+    }
+    for chunk in &chunks {
+        counts.add_chunk(chunk);
+        write_contacts(&mut transaction, update, chunk).await?;
+        if update.action != Action::Remove {
+            counts.opted_in += opt_in(&mut transaction, update, chunk, &channels).await?;
+        }
+        change_members(&mut transaction, update, chunk, &mut counts).await?;
+    }
+    let list_count = list_count + counts.change();
+    sqlx::query(
+        "UPDATE contact_lists SET contact_count = $3 WHERE organization_id = $1 AND id = $2",
+    )
+    .bind(update.tenant.organization)
+    .bind(update.list)
+    .bind(list_count)
+    .execute(&mut *transaction)
+    .await?;
+    sqlx::query(
+        "INSERT INTO contact_list_updates \
+        (organization_id, id, contact_list_id, action, api_key_id, create_time, outcome) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7)",
+    )
+    .bind(update.tenant.organization)
+    .bind(update.id)
+    .bind(update.list)
+    .bind(update.action.name())
+    .bind(update.tenant.api_key)
+    .bind(update.now)
+    .bind(counts.outcome(&update, people.len(), list_count))
+    .execute(&mut *transaction)
+    .await?;
+    transaction.commit().await?;
+    Ok(())
+}
+
+/// Locks what the service locks: the organization and its channels.
+async fn hold(
+    transaction: &mut Transaction<'_, Postgres>,
+    update: Update,
+) -> anyhow::Result<Vec<Uuid>> {
+    // Nobody's number has an opt-out here; who has one would have to take it over.
+    let opt_outs: bool = sqlx::query_scalar(
+        "SELECT EXISTS (SELECT FROM opted_out_numbers n WHERE n.organization_id = $1) \
+        FROM organizations o WHERE o.id = $1 FOR SHARE OF o",
+    )
+    .bind(update.tenant.organization)
+    .fetch_one(&mut **transaction)
+    .await?;
+    anyhow::ensure!(!opt_outs, "the benchmark's people have no opt-outs");
+    let channels = sqlx::query_scalar(
+        "SELECT id FROM channels WHERE organization_id = $1 ORDER BY id FOR KEY SHARE",
+    )
+    .bind(update.tenant.organization)
+    .fetch_all(&mut **transaction)
+    .await?;
+    Ok(channels)
+}
+
+async fn look_up<'a>(
+    transaction: &mut Transaction<'_, Postgres>,
+    update: Update,
+    people: &'a [Person],
+) -> anyhow::Result<Chunk<'a>> {
+    let by_phone = "SELECT c.id, c.phone, c.external_id, c.email, c.name FROM UNNEST($2::text[]) AS given (phone) \
+        JOIN contacts c ON c.organization_id = $1 AND c.phone = given.phone \
+        ORDER BY c.phone FOR NO KEY UPDATE OF c";
+    let by_external_id = "SELECT c.id, c.phone, c.external_id, c.email, c.name FROM UNNEST($2::text[]) AS given (id) \
+        JOIN contacts c ON c.organization_id = $1 AND c.external_id = given.id \
+        ORDER BY c.phone FOR NO KEY UPDATE OF c";
+    let phones = people.iter().map(|person| person.phone.as_str()).collect();
+    let by_phone = stored(transaction, update, by_phone, phones).await?;
+    let external_ids = elsewhere(people, &by_phone);
+    let by_external_id = stored(transaction, update, by_external_id, external_ids).await?;
+    resolve(people, &by_phone, &by_external_id)
+}
+
+async fn stored(
+    transaction: &mut Transaction<'_, Postgres>,
+    update: Update,
+    sql: &'static str,
+    values: Vec<&str>,
+) -> anyhow::Result<Vec<Stored>> {
+    if values.is_empty() {
+        return Ok(Vec::new());
+    }
+    let rows: Vec<StoredRow> = sqlx::query_as(sql)
+        .bind(update.tenant.organization)
+        .bind(values)
+        .fetch_all(&mut **transaction)
+        .await?;
+    Ok(rows.into_iter().map(Stored::from).collect())
+}
+
+async fn write_contacts(
+    transaction: &mut Transaction<'_, Postgres>,
+    update: Update,
+    chunk: &Chunk<'_>,
+) -> anyhow::Result<()> {
+    let insert = "INSERT INTO contacts \
+        (organization_id, id, phone, external_id, email, name, create_time, update_time) \
+        SELECT $1, new.id, new.phone, new.external_id, new.email, new.name, $2, $2 \
+        FROM UNNEST($3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[]) \
+        AS new (id, phone, external_id, email, name)";
+    let change = "UPDATE contacts AS c SET phone = new.phone, external_id = COALESCE(new.external_id, c.external_id), \
+        email = new.email, name = new.name, update_time = $2 \
+        FROM UNNEST($3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[]) \
+        AS new (id, phone, external_id, email, name) WHERE c.organization_id = $1 AND c.id = new.id";
+    for (sql, people) in [(insert, &chunk.created), (change, &chunk.updated)] {
+        if people.is_empty() {
+            continue;
+        }
+        let column = |value: fn(&Person) -> &str| -> Vec<&str> {
+            people.iter().map(|(_, person)| value(person)).collect()
+        };
+        let ids: Vec<Uuid> = people.iter().map(|(id, _)| *id).collect();
+        let external_ids: Vec<Option<&str>> = people
+            .iter()
+            .map(|(_, person)| person.external_id.as_deref())
+            .collect();
+        sqlx::query(sql)
+            .bind(update.tenant.organization)
+            .bind(update.now)
+            .bind(ids)
+            .bind(column(|person| &person.phone))
+            .bind(external_ids)
+            .bind(column(|person| &person.email))
+            .bind(column(|person| &person.name))
+            .execute(&mut **transaction)
+            .await?;
+    }
+    Ok(())
+}
+
+/// Opts the new contacts in plainly; of those stored, one count each tells who needs a look.
+async fn opt_in(
+    transaction: &mut Transaction<'_, Postgres>,
+    update: Update,
+    chunk: &Chunk<'_>,
+    channels: &[Uuid],
+) -> anyhow::Result<u64> {
+    let insert = "INSERT INTO communication_preferences \
+        (organization_id, contact_id, channel_id, opted_in, change_time, api_key_id, update_id) \
+        SELECT $1, contact.id, channel.id, TRUE, $2, $3, $4 \
+        FROM UNNEST($5::uuid[]) AS contact (id) CROSS JOIN UNNEST($6::uuid[]) AS channel (id)";
+    let insert_missing = "INSERT INTO communication_preferences \
+        (organization_id, contact_id, channel_id, opted_in, change_time, api_key_id, update_id) \
+        SELECT $1, contact.id, channel.id, TRUE, $2, $3, $4 \
+        FROM UNNEST($5::uuid[]) AS contact (id) CROSS JOIN UNNEST($6::uuid[]) AS channel (id) \
+        ON CONFLICT (organization_id, contact_id, channel_id) DO NOTHING";
+    let mut incomplete: Vec<Uuid> = Vec::new();
+    if !chunk.stored.is_empty() {
+        incomplete = sqlx::query_scalar(
+            "SELECT contact.id FROM UNNEST($2::uuid[]) AS contact (id) \
+            WHERE (SELECT COUNT(*) FROM communication_preferences p WHERE p.organization_id = $1 \
+            AND p.contact_id = contact.id AND p.channel_id = ANY ($3) AND p.opted_in) < $4",
+        )
+        .bind(update.tenant.organization)
+        .bind(&chunk.stored)
+        .bind(channels)
+        .bind(channels.len() as i64)
+        .fetch_all(&mut **transaction)
+        .await?;
+    }
+    let created: Vec<Uuid> = chunk.created.iter().map(|(id, _)| *id).collect();
+    let mut opted_in = 0;
+    for (sql, contacts) in [(insert, created), (insert_missing, incomplete)] {
+        if contacts.is_empty() {
+            continue;
+        }
+        opted_in += sqlx::query(sql)
+            .bind(update.tenant.organization)
+            .bind(update.now)
+            .bind(update.tenant.api_key)
+            .bind(update.id)
+            .bind(contacts)
+            .bind(channels)
+            .execute(&mut **transaction)
+            .await?
+            .rows_affected();
+    }
+    Ok(opted_in)
+}
+
+async fn change_members(
+    transaction: &mut Transaction<'_, Postgres>,
+    update: Update,
+    chunk: &Chunk<'_>,
+    counts: &mut Counts,
+) -> anyhow::Result<()> {
+    if update.action == Action::Remove {
+        // Who is new is no member.
+        counts.removed += sqlx::query(
+            "DELETE FROM contact_list_contacts m USING UNNEST($3::uuid[]) AS contact (id) \
+            WHERE m.organization_id = $1 AND m.contact_list_id = $2 AND m.contact_id = contact.id",
+        )
+        .bind(update.tenant.organization)
+        .bind(update.list)
+        .bind(&chunk.stored)
+        .execute(&mut **transaction)
+        .await?
+        .rows_affected();
+        return Ok(());
+    }
+    let insert = "INSERT INTO contact_list_contacts (organization_id, contact_list_id, contact_id, join_time) \
+        SELECT $1, $2, contact.id, $3 FROM UNNEST($4::uuid[]) AS contact (id)";
+    let insert_missing = "INSERT INTO contact_list_contacts (organization_id, contact_list_id, contact_id, join_time) \
+        SELECT $1, $2, contact.id, $3 FROM UNNEST($4::uuid[]) AS contact (id) \
+        ON CONFLICT (organization_id, contact_list_id, contact_id) DO NOTHING";
+    let created: Vec<Uuid> = chunk.created.iter().map(|(id, _)| *id).collect();
+    for (sql, contacts) in [(insert, &created), (insert_missing, &chunk.stored)] {
+        if contacts.is_empty() {
+            continue;
+        }
+        counts.added += sqlx::query(sql)
+            .bind(update.tenant.organization)
+            .bind(update.list)
+            .bind(update.now)
+            .bind(contacts)
+            .execute(&mut **transaction)
+            .await?
+            .rows_affected();
+    }
+    Ok(())
+}
+
+async fn remove_others(
+    transaction: &mut Transaction<'_, Postgres>,
+    update: Update,
+    chunks: &[Chunk<'_>],
+) -> anyhow::Result<u64> {
+    let kept: Vec<Uuid> = chunks
+        .iter()
+        .flat_map(|chunk| chunk.stored.iter().copied())
+        .collect();
+    let removed = sqlx::query(
+        "DELETE FROM contact_list_contacts m WHERE m.organization_id = $1 AND m.contact_list_id = $2 \
+        AND NOT EXISTS (SELECT FROM UNNEST($3::uuid[]) AS kept (id) WHERE kept.id = m.contact_id)",
+    )
+    .bind(update.tenant.organization)
+    .bind(update.list)
+    .bind(kept)
+    .execute(&mut **transaction)
+    .await?;
+    Ok(removed.rows_affected())
+}

@@ -1,0 +1,339 @@
+//! The floor on SQLite: lists of values for 500 people a statement through sqlx, in one `BEGIN IMMEDIATE` transaction. What
+//! is stored is read first, and only differences are written.
+
+use std::fmt::Write;
+
+use sqlx::{
+    AssertSqlSafe, Connection, Sqlite, SqliteConnection, Transaction,
+    query::{Query, QueryAs},
+    sqlite::SqliteArguments,
+};
+use uuid::Uuid;
+
+use crate::{
+    data::Person,
+    floor::{Action, Chunk, Counts, Stored, StoredRow, Update, elsewhere, resolve},
+};
+
+const CHUNK_SIZE: usize = 500;
+
+/// How many ids a statement can bind beside its other values.
+const MOST_IDS: usize = 32_000;
+
+type Arguments = SqliteArguments;
+
+/// Updates a list in one transaction.
+pub async fn update(
+    connection: &mut SqliteConnection,
+    update: Update,
+    people: &[Person],
+) -> anyhow::Result<()> {
+    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+    let list_count: i64 = sqlx::query_scalar(
+        "SELECT contact_count FROM contact_lists WHERE organization_id = ?1 AND id = ?2",
+    )
+    .bind(update.tenant.organization)
+    .bind(update.list)
+    .fetch_one(&mut *transaction)
+    .await?;
+    // Nobody's number has an opt-out here; who has one would have to take it over.
+    let opt_outs: bool = sqlx::query_scalar(
+        "SELECT EXISTS (SELECT 1 FROM opted_out_numbers WHERE organization_id = ?1)",
+    )
+    .bind(update.tenant.organization)
+    .fetch_one(&mut *transaction)
+    .await?;
+    anyhow::ensure!(!opt_outs, "the benchmark's people have no opt-outs");
+    let channels: Vec<Uuid> =
+        sqlx::query_scalar("SELECT id FROM channels WHERE organization_id = ?1 ORDER BY id")
+            .bind(update.tenant.organization)
+            .fetch_all(&mut *transaction)
+            .await?;
+    let mut chunks = Vec::new();
+    for chunk in people.chunks(CHUNK_SIZE) {
+        chunks.push(look_up(&mut transaction, update, chunk).await?);
+    }
+    let mut counts = Counts::default();
+    if update.action == Action::Overwrite {
+        counts.removed += remove_others(&mut transaction, update, &chunks).await?;
+    }
+    for chunk in &chunks {
+        counts.add_chunk(chunk);
+        insert_contacts(&mut transaction, update, &chunk.created).await?;
+        update_contacts(&mut transaction, update, &chunk.updated).await?;
+        if update.action != Action::Remove {
+            counts.opted_in += opt_in(&mut transaction, update, chunk, &channels).await?;
+        }
+        change_members(&mut transaction, update, chunk, &mut counts).await?;
+    }
+    let list_count = list_count + counts.change();
+    sqlx::query(
+        "UPDATE contact_lists SET contact_count = ?3 WHERE organization_id = ?1 AND id = ?2",
+    )
+    .bind(update.tenant.organization)
+    .bind(update.list)
+    .bind(list_count)
+    .execute(&mut *transaction)
+    .await?;
+    sqlx::query(
+        "INSERT INTO contact_list_updates \
+        (organization_id, id, contact_list_id, action, api_key_id, create_time, outcome) \
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    )
+    .bind(update.tenant.organization)
+    .bind(update.id)
+    .bind(update.list)
+    .bind(update.action.name())
+    .bind(update.tenant.api_key)
+    .bind(update.now)
+    .bind(counts.outcome(&update, people.len(), list_count))
+    .execute(&mut *transaction)
+    .await?;
+    transaction.commit().await?;
+    Ok(())
+}
+
+async fn look_up<'a>(
+    transaction: &mut Transaction<'_, Sqlite>,
+    update: Update,
+    people: &'a [Person],
+) -> anyhow::Result<Chunk<'a>> {
+    let phones: Vec<&str> = people.iter().map(|person| person.phone.as_str()).collect();
+    let by_phone = stored(transaction, update, "phone", phones).await?;
+    let external_ids = elsewhere(people, &by_phone);
+    let by_external_id = stored(transaction, update, "external_id", external_ids).await?;
+    resolve(people, &by_phone, &by_external_id)
+}
+
+async fn stored(
+    transaction: &mut Transaction<'_, Sqlite>,
+    update: Update,
+    column: &str,
+    values: Vec<&str>,
+) -> anyhow::Result<Vec<Stored>> {
+    if values.is_empty() {
+        return Ok(Vec::new());
+    }
+    let sql = format!(
+        "SELECT id, phone, external_id, email, name FROM contacts WHERE organization_id = ?1 AND {column} IN ({})",
+        numbered(2, values.len())
+    );
+    let mut query: QueryAs<'_, Sqlite, StoredRow, Arguments> =
+        sqlx::query_as(AssertSqlSafe(sql)).bind(update.tenant.organization);
+    for value in values {
+        query = query.bind(value.to_owned());
+    }
+    let rows = query.fetch_all(&mut **transaction).await?;
+    Ok(rows.into_iter().map(Stored::from).collect())
+}
+
+async fn insert_contacts(
+    transaction: &mut Transaction<'_, Sqlite>,
+    update: Update,
+    people: &[(Uuid, &Person)],
+) -> anyhow::Result<()> {
+    if people.is_empty() {
+        return Ok(());
+    }
+    let sql = format!(
+        "INSERT INTO contacts (organization_id, create_time, update_time, id, phone, external_id, email, name) VALUES {}",
+        rows("?1, ?2, ?2, ", 3, 5, people.len())
+    );
+    let query = sqlx::query(AssertSqlSafe(sql))
+        .bind(update.tenant.organization)
+        .bind(update.now);
+    bind_people(query, people)
+        .execute(&mut **transaction)
+        .await?;
+    Ok(())
+}
+
+async fn update_contacts(
+    transaction: &mut Transaction<'_, Sqlite>,
+    update: Update,
+    people: &[(Uuid, &Person)],
+) -> anyhow::Result<()> {
+    if people.is_empty() {
+        return Ok(());
+    }
+    // With `IN` the contacts are looked up by their ids; from the join alone SQLite would read all that there are.
+    let sql = format!(
+        "WITH \
+        new (id, phone, external_id, email, name) AS (VALUES {}) \
+        UPDATE contacts AS c SET phone = new.phone, external_id = COALESCE(new.external_id, c.external_id), \
+        email = new.email, name = new.name, update_time = ?2 FROM new \
+        WHERE c.organization_id = ?1 AND c.id = new.id AND c.id IN (SELECT id FROM new)",
+        rows("", 3, 5, people.len())
+    );
+    let query = sqlx::query(AssertSqlSafe(sql))
+        .bind(update.tenant.organization)
+        .bind(update.now);
+    bind_people(query, people)
+        .execute(&mut **transaction)
+        .await?;
+    Ok(())
+}
+
+fn bind_people<'q>(
+    mut query: Query<'q, Sqlite, Arguments>,
+    people: &[(Uuid, &Person)],
+) -> Query<'q, Sqlite, Arguments> {
+    for (id, person) in people {
+        query = query
+            .bind(*id)
+            .bind(person.phone.clone())
+            .bind(person.external_id.clone())
+            .bind(person.email.clone())
+            .bind(person.name.clone());
+    }
+    query
+}
+
+/// Opts the new contacts in plainly; of those stored, one count tells whether any opt-in is missing.
+async fn opt_in(
+    transaction: &mut Transaction<'_, Sqlite>,
+    update: Update,
+    chunk: &Chunk<'_>,
+    channels: &[Uuid],
+) -> anyhow::Result<u64> {
+    let created: Vec<Uuid> = chunk.created.iter().map(|(id, _)| *id).collect();
+    let mut opted_in = insert_opt_ins(transaction, update, &created, channels, "").await?;
+    if chunk.stored.is_empty() {
+        return Ok(opted_in);
+    }
+    let sql = format!(
+        "SELECT COUNT(*) FROM communication_preferences WHERE organization_id = ?1 AND opted_in \
+        AND contact_id IN ({}) AND channel_id IN ({})",
+        numbered(2, chunk.stored.len()),
+        numbered(2 + chunk.stored.len(), channels.len()),
+    );
+    let mut query = sqlx::query_scalar(AssertSqlSafe(sql)).bind(update.tenant.organization);
+    for id in chunk.stored.iter().chain(channels) {
+        query = query.bind(*id);
+    }
+    let count: i64 = query.fetch_one(&mut **transaction).await?;
+    if count as usize != chunk.stored.len() * channels.len() {
+        let unless_there = "ON CONFLICT (organization_id, contact_id, channel_id) DO NOTHING";
+        opted_in +=
+            insert_opt_ins(transaction, update, &chunk.stored, channels, unless_there).await?;
+    }
+    Ok(opted_in)
+}
+
+async fn insert_opt_ins(
+    transaction: &mut Transaction<'_, Sqlite>,
+    update: Update,
+    contacts: &[Uuid],
+    channels: &[Uuid],
+    unless_there: &str,
+) -> anyhow::Result<u64> {
+    if contacts.is_empty() {
+        return Ok(0);
+    }
+    let first_contact = 5 + channels.len();
+    let mut values = String::new();
+    for contact in 0..contacts.len() {
+        for channel in 0..channels.len() {
+            let comma = if values.is_empty() { "" } else { ", " };
+            let (contact, channel) = (first_contact + contact, 5 + channel);
+            let _ = write!(
+                values,
+                "{comma}(?1, ?{contact}, ?{channel}, TRUE, ?2, ?3, ?4)"
+            );
+        }
+    }
+    let sql = format!(
+        "INSERT INTO communication_preferences \
+        (organization_id, contact_id, channel_id, opted_in, change_time, api_key_id, update_id) \
+        VALUES {values} {unless_there}"
+    );
+    let mut query = sqlx::query(AssertSqlSafe(sql))
+        .bind(update.tenant.organization)
+        .bind(update.now)
+        .bind(update.tenant.api_key)
+        .bind(update.id);
+    for id in channels.iter().chain(contacts) {
+        query = query.bind(*id);
+    }
+    Ok(query.execute(&mut **transaction).await?.rows_affected())
+}
+
+async fn change_members(
+    transaction: &mut Transaction<'_, Sqlite>,
+    update: Update,
+    chunk: &Chunk<'_>,
+    counts: &mut Counts,
+) -> anyhow::Result<()> {
+    if update.action == Action::Remove {
+        // Who is new is no member.
+        counts.removed += delete_members(transaction, update, "IN", &chunk.stored).await?;
+        return Ok(());
+    }
+    let created: Vec<Uuid> = chunk.created.iter().map(|(id, _)| *id).collect();
+    let unless_there = "ON CONFLICT (organization_id, contact_list_id, contact_id) DO NOTHING";
+    for (contacts, unless_there) in [(&created, ""), (&chunk.stored, unless_there)] {
+        if contacts.is_empty() {
+            continue;
+        }
+        let sql = format!(
+            "INSERT INTO contact_list_contacts (organization_id, contact_list_id, join_time, contact_id) \
+            VALUES {} {unless_there}",
+            rows("?1, ?2, ?3, ", 4, 1, contacts.len())
+        );
+        let mut query = sqlx::query(AssertSqlSafe(sql))
+            .bind(update.tenant.organization)
+            .bind(update.list)
+            .bind(update.now);
+        for id in contacts {
+            query = query.bind(*id);
+        }
+        counts.added += query.execute(&mut **transaction).await?.rows_affected();
+    }
+    Ok(())
+}
+
+async fn remove_others(
+    transaction: &mut Transaction<'_, Sqlite>,
+    update: Update,
+    chunks: &[Chunk<'_>],
+) -> anyhow::Result<u64> {
+    let kept: Vec<Uuid> = chunks
+        .iter()
+        .flat_map(|chunk| chunk.stored.iter().copied())
+        .collect();
+    anyhow::ensure!(kept.len() <= MOST_IDS, "too many to keep in one statement");
+    delete_members(transaction, update, "NOT IN", &kept).await
+}
+
+async fn delete_members(
+    transaction: &mut Transaction<'_, Sqlite>,
+    update: Update,
+    which: &str,
+    contacts: &[Uuid],
+) -> anyhow::Result<u64> {
+    let sql = format!(
+        "DELETE FROM contact_list_contacts WHERE organization_id = ?1 AND contact_list_id = ?2 \
+        AND contact_id {which} ({})",
+        numbered(3, contacts.len())
+    );
+    let mut query = sqlx::query(AssertSqlSafe(sql))
+        .bind(update.tenant.organization)
+        .bind(update.list);
+    for id in contacts {
+        query = query.bind(*id);
+    }
+    Ok(query.execute(&mut **transaction).await?.rows_affected())
+}
+
+/// `?2, ?3, ?4`: `count` values from the one with the number `first`.
+fn numbered(first: usize, count: usize) -> String {
+    let numbers = first..first + count;
+    let values: Vec<String> = numbers.map(|number| format!("?{number}")).collect();
+    values.join(", ")
+}
+
+/// `(?1, ?3, ?4), (?1, ?5, ?6)`: rows of the `fixed` values and `width` more, which are numbered from `first`.
+fn rows(fixed: &str, first: usize, width: usize, count: usize) -> String {
+    let row = |row| format!("({fixed}{})", numbered(first + row * width, width));
+    (0..count).map(row).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,228 @@
+//! The ground that all measure on: a database with an organization, three channels, lists, and a base of contacts; the
+//! service on it, and the floor's own connection to it.
+
+use std::{path::Path, str::FromStr, time::Duration};
+
+use anyhow::Context;
+use contact_lists::{
+    auth::Scope,
+    domain::now,
+    repository::{
+        Repository, api_keys,
+        entity::{channel, contact_list},
+        organizations,
+    },
+};
+use sea_orm::{
+    ActiveModelTrait, ActiveValue::Set, ConnectionTrait, DatabaseConnection, DbBackend, Statement,
+    Value,
+};
+use sqlx::{
+    ConnectOptions, Connection, PgConnection,
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
+};
+use tempfile::TempDir;
+use uuid::Uuid;
+
+use crate::{
+    Flags, data,
+    floor::{Action, Floor, Tenant},
+    postgres::Postgres,
+    profile::Profile,
+    service::{self, Caller},
+};
+
+/// How many channels the organization has.
+pub const CHANNEL_COUNT: u64 = 3;
+
+/// A database, and who works on it.
+pub struct Ground {
+    /// The database's name, as the table has it.
+    pub name: &'static str,
+    /// What to connect to.
+    pub url: String,
+    /// Whose rows they are.
+    pub tenant: Tenant,
+    /// The key of a caller.
+    pub key: String,
+    /// A caller of the service.
+    pub caller: Caller,
+    /// The floor.
+    pub floor: Floor,
+    /// A connection past both, for looking and for row by row.
+    pub db: DatabaseConnection,
+    /// What PostgreSQL tells of its statements, if asked.
+    pub profile: Option<Profile>,
+    /// How many contacts the base has: those with the first indexes.
+    pub base: u64,
+    /// The index of the next person that nobody has seen yet.
+    next: u64,
+    /// Last: gone after all who are connected.
+    _keeper: Keeper,
+}
+
+/// What the database needs to live.
+#[allow(dead_code)]
+enum Keeper {
+    Folder(TempDir),
+    Server(Postgres),
+}
+
+impl Ground {
+    /// A fresh SQLite file. `folder` is on a disk: not all systems' temporary files are.
+    pub async fn sqlite(folder: &Path, flags: &Flags) -> anyhow::Result<Self> {
+        let folder = tempfile::tempdir_in(folder)?;
+        let url = format!("sqlite://{}", folder.path().join("bench.db").display());
+        Self::on("SQLite", url, Keeper::Folder(folder), flags).await
+    }
+
+    /// A throw-away PostgreSQL. None where it is not installed.
+    pub async fn postgres(flags: &Flags) -> anyhow::Result<Option<Self>> {
+        let Some(server) = Postgres::start(flags.profile).await? else {
+            return Ok(None);
+        };
+        let url = server.url();
+        let ground = Self::on("PostgreSQL", url, Keeper::Server(server), flags).await?;
+        Ok(Some(ground))
+    }
+
+    async fn on(
+        name: &'static str,
+        url: String,
+        keeper: Keeper,
+        flags: &Flags,
+    ) -> anyhow::Result<Self> {
+        let repository = Repository::connect(&url, 4).await?;
+        repository.migrate().await?;
+        let organization = organizations::create(&repository, "Benchmark", None).await?;
+        let (api_key, key) = api_keys::create(&repository, organization.id, Scope::Admin).await?;
+        let tenant = Tenant {
+            organization: organization.id.0,
+            api_key: api_key.id,
+        };
+        let address = service::start(&url, flags.max_contacts.max(flags.contacts)).await?;
+        let mut ground = Self {
+            name,
+            tenant,
+            caller: Caller::connect(address, &key).await?,
+            key,
+            floor: connect(&url).await?,
+            db: repository.db().clone(),
+            profile: None,
+            base: flags.base(),
+            next: flags.base(),
+            url,
+            _keeper: keeper,
+        };
+        ground.make_channels().await?;
+        if flags.profile && ground.backend() == DbBackend::Postgres {
+            ground.profile = Some(Profile::start(&ground.url).await?);
+        }
+        Ok(ground)
+    }
+
+    async fn make_channels(&self) -> anyhow::Result<()> {
+        for number in 0..CHANNEL_COUNT {
+            let channel = channel::ActiveModel {
+                organization_id: Set(self.tenant.organization),
+                id: Set(Uuid::now_v7()),
+                name: Set(format!("Channel {number}")),
+                channel_type: Set("phone".to_owned()),
+                phone: Set(Some(format!("+4930901820{number:02}"))),
+                create_time: Set(now()),
+                update_time: Set(now()),
+            };
+            channel.insert(&self.db).await?;
+        }
+        Ok(())
+    }
+
+    /// Which database it is.
+    pub fn backend(&self) -> DbBackend {
+        self.db.get_database_backend()
+    }
+
+    /// Makes an empty list.
+    pub async fn make_list(&self, name: &str) -> anyhow::Result<Uuid> {
+        let list = contact_list::ActiveModel {
+            organization_id: Set(self.tenant.organization),
+            id: Set(Uuid::now_v7()),
+            name: Set(name.to_owned()),
+            color: Set(None),
+            state: Set("active".to_owned()),
+            contact_count: Set(0),
+            create_time: Set(now()),
+            update_time: Set(now()),
+        };
+        Ok(list.insert(&self.db).await?.id)
+    }
+
+    /// Adds the base to the database and to `list`.
+    pub async fn fill(&mut self, list: Uuid) -> anyhow::Result<()> {
+        let people = data::sorted(&data::people(0..self.base));
+        self.floor
+            .update(self.tenant, list, Action::Add, &people)
+            .await?;
+        self.tidy(true).await
+    }
+
+    /// Makes the members of `from` members of `list` too.
+    pub async fn copy_members(&self, from: Uuid, list: Uuid) -> anyhow::Result<()> {
+        let insert = "INSERT INTO contact_list_contacts (organization_id, contact_list_id, contact_id, join_time) \
+            SELECT organization_id, $3, contact_id, join_time FROM contact_list_contacts \
+            WHERE organization_id = $1 AND contact_list_id = $2 ORDER BY contact_id \
+            ON CONFLICT (organization_id, contact_list_id, contact_id) DO NOTHING";
+        let count = "UPDATE contact_lists SET contact_count = (SELECT f.contact_count FROM contact_lists f \
+            WHERE f.organization_id = $1 AND f.id = $2) WHERE organization_id = $1 AND id = $3";
+        let organization = self.tenant.organization;
+        for sql in [insert, count] {
+            let values = [organization.into(), from.into(), list.into()];
+            self.db.execute_raw(self.statement(sql, values)).await?;
+        }
+        Ok(())
+    }
+
+    /// Makes the next run start like the others: no dead rows, no long write-ahead log. Never part of what is measured.
+    pub async fn tidy(&self, all: bool) -> anyhow::Result<()> {
+        let sql = match (self.backend(), all) {
+            (DbBackend::Postgres, true) => "VACUUM (ANALYZE)",
+            (DbBackend::Postgres, false) => "VACUUM (ANALYZE) contact_list_contacts, contacts",
+            _ => "PRAGMA wal_checkpoint(TRUNCATE)",
+        };
+        self.db.execute_unprepared(sql).await?;
+        Ok(())
+    }
+
+    /// People that nobody has seen yet.
+    pub fn fresh(&mut self, count: u64) -> Vec<data::Person> {
+        let first = self.next;
+        self.next += count;
+        data::people(first..self.next)
+    }
+
+    /// A statement of either database.
+    pub fn statement<const N: usize>(&self, sql: &str, values: [Value; N]) -> Statement {
+        let sql = match self.backend() {
+            DbBackend::Postgres => sql.to_owned(),
+            _ => sql.replace('$', "?"),
+        };
+        Statement::from_sql_and_values(self.backend(), sql, values)
+    }
+}
+
+/// The floor's connection. On SQLite it has the service's durability (a write-ahead log that each commit syncs), but leaves
+/// the checkpoints to [`Ground::tidy`]: they can be made outside a call.
+async fn connect(url: &str) -> anyhow::Result<Floor> {
+    if url.starts_with("postgres") {
+        return Ok(Floor::Postgres(PgConnection::connect(url).await?));
+    }
+    let options = SqliteConnectOptions::from_str(url)
+        .context("a bad address")?
+        .foreign_keys(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .busy_timeout(Duration::from_secs(10))
+        .pragma("wal_autocheckpoint", "0")
+        .disable_statement_logging();
+    Ok(Floor::Sqlite(options.connect().await?))
+}

@@ -1,0 +1,31 @@
+//! Row 4: one very large call. The server is a process of its own here, so that its memory shows.
+
+use std::path::Path;
+
+use crate::{
+    Flags,
+    floor::Action,
+    ground::Ground,
+    report::Memory,
+    service::{Caller, Process},
+};
+
+/// Sends one call of `--max-contacts` new contacts, and watches the server's memory.
+pub async fn memory(ground: &mut Ground, folder: &Path, flags: &Flags) -> anyhow::Result<Memory> {
+    let contacts = flags.max_contacts;
+    let list = ground.make_list("large call").await?;
+    let people = ground.fresh(contacts);
+    let process = Process::start(folder, &ground.url, contacts)?;
+    let mut caller = Caller::connect(process.address, &ground.key).await?;
+    // A small call first: pools and caches belong to an idle server too.
+    let few = ground.fresh(100);
+    caller.update(list, Action::Add, &few).await?;
+    let idle_bytes = process.memory("VmRSS")?;
+    caller.update(list, Action::Add, &people).await?;
+    Ok(Memory {
+        database: ground.name,
+        contacts,
+        idle_bytes,
+        peak_bytes: process.memory("VmHWM")?,
+    })
+}

@@ -1,0 +1,140 @@
+//! A run by one of the three contestants, checked; and what the times of many runs say.
+
+use std::time::{Duration, Instant};
+
+use uuid::Uuid;
+
+use crate::{
+    check::{Totals, look},
+    data::{Person, sorted},
+    floor::Action,
+    ground::Ground,
+    row_by_row,
+};
+
+/// Who does the work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Contestant {
+    /// The service, over TCP.
+    Service,
+    /// The best plain SQL.
+    Floor,
+    /// What one would write instead.
+    RowByRow,
+}
+
+/// An update, and the rows that it must leave.
+pub struct Run<'a> {
+    /// What it is, for the profile.
+    pub work: &'static str,
+    /// The list.
+    pub list: Uuid,
+    /// What happens to it.
+    pub action: Action,
+    /// The people.
+    pub people: &'a [Person],
+    /// How many of them are new.
+    pub created: u64,
+}
+
+impl Run<'_> {
+    /// Runs it, measures it, and checks the rows.
+    pub async fn by(&self, who: Contestant, ground: &mut Ground) -> anyhow::Result<Duration> {
+        let before = Totals::of(ground, self.list).await?;
+        let prepared = match who {
+            Contestant::Service => Vec::new(),
+            Contestant::Floor | Contestant::RowByRow => sorted(self.people),
+        };
+        if let Some(profile) = &mut ground.profile {
+            profile.forget().await?;
+        }
+        let start = Instant::now();
+        let mut time = None;
+        match who {
+            Contestant::Service => {
+                let caller = &mut ground.caller;
+                time = Some(caller.update(self.list, self.action, self.people).await?);
+            }
+            Contestant::Floor => {
+                let floor = &mut ground.floor;
+                let (tenant, action) = (ground.tenant, self.action);
+                floor.update(tenant, self.list, action, &prepared).await?;
+            }
+            Contestant::RowByRow => {
+                row_by_row::add(&ground.db, ground.tenant, self.list, &prepared).await?;
+            }
+        }
+        let time = time.unwrap_or_else(|| start.elapsed());
+        if let Some(profile) = &mut ground.profile {
+            profile.note(self.work, who, time).await?;
+        }
+        self.check(who, ground, before).await?;
+        Ok(time)
+    }
+
+    async fn check(&self, who: Contestant, ground: &Ground, before: Totals) -> anyhow::Result<()> {
+        let count = self.people.len() as i64;
+        let members = match self.action {
+            Action::Add => before.members + self.created as i64,
+            Action::Remove => before.members - count,
+            Action::Overwrite => count,
+        };
+        let expected = before.after(self.created, members);
+        let after = Totals::of(ground, self.list).await?;
+        anyhow::ensure!(
+            after == expected,
+            "{who:?}, {}: {after:?} is not {expected:?}",
+            self.work
+        );
+        let are_members = self.action != Action::Remove;
+        look(ground, self.list, self.people, are_members).await
+    }
+}
+
+/// How long the runs of each contestant took, in seconds. A service's run and the floor's of the same place are a pair.
+#[derive(Debug, Default, Clone)]
+pub struct Times {
+    pub service: Vec<f64>,
+    pub floor: Vec<f64>,
+    pub row_by_row: Vec<f64>,
+}
+
+impl Times {
+    /// Adds a run.
+    pub fn add(&mut self, who: Contestant, time: Duration) {
+        let times = match who {
+            Contestant::Service => &mut self.service,
+            Contestant::Floor => &mut self.floor,
+            Contestant::RowByRow => &mut self.row_by_row,
+        };
+        times.push(time.as_secs_f64());
+    }
+
+    /// The median over the pairs of the floor's time to the service's: 1 is as fast as the floor.
+    pub fn ratio(&self) -> Option<f64> {
+        let pairs = self.floor.iter().zip(&self.service);
+        median(
+            &pairs
+                .map(|(floor, service)| floor / service)
+                .collect::<Vec<_>>(),
+        )
+    }
+
+    /// How many times as fast as row by row the service is.
+    pub fn times_row_by_row(&self) -> Option<f64> {
+        Some(median(&self.row_by_row)? / median(&self.service)?)
+    }
+}
+
+/// The value in the middle.
+pub fn median(values: &[f64]) -> Option<f64> {
+    let mut values = values.to_vec();
+    values.sort_by(f64::total_cmp);
+    match values.len() {
+        0 => None,
+        count if count.is_multiple_of(2) => {
+            Some(f64::midpoint(values[count / 2 - 1], values[count / 2]))
+        }
+        count => Some(values[count / 2]),
+    }
+}

@@ -1,0 +1,66 @@
+//! Who waits for what inside the server, in the order in which they came, and without a connection of the pool.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError, Weak},
+};
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use uuid::Uuid;
+
+/// The queues of a database's writers. Cheap to clone.
+#[derive(Clone)]
+pub struct Queues {
+    /// All writers: SQLite has one at a time; on PostgreSQL some connections are left for those who read.
+    writers: Arc<Semaphore>,
+    /// The updates of a list: they act one after another, and wait here rather than for the lock on its row.
+    lists: Arc<Mutex<HashMap<Uuid, Weak<Semaphore>>>>,
+}
+
+/// A writer's turn, until it is dropped.
+pub struct Turn {
+    // In this order: the list's queue moves on once the writer is done.
+    _writer: OwnedSemaphorePermit,
+    _list: Option<OwnedSemaphorePermit>,
+}
+
+impl Queues {
+    /// Queues for at most `max_writers` at once.
+    pub fn new(max_writers: usize) -> Self {
+        Self {
+            writers: Arc::new(Semaphore::new(max_writers)),
+            lists: Arc::default(),
+        }
+    }
+
+    /// Waits for a turn: among those who update `list`, if it is given, and then among all writers.
+    pub async fn turn(&self, list: Option<Uuid>) -> Turn {
+        let list = match list {
+            None => None,
+            Some(list) => Some(acquire(self.of_list(list)).await),
+        };
+        Turn {
+            _writer: acquire(Arc::clone(&self.writers)).await,
+            _list: list,
+        }
+    }
+
+    fn of_list(&self, list: Uuid) -> Arc<Semaphore> {
+        let mut lists = self.lists.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(queue) = lists.get(&list).and_then(Weak::upgrade) {
+            return queue;
+        }
+        lists.retain(|_, queue| queue.strong_count() > 0);
+        let queue = Arc::new(Semaphore::new(1));
+        lists.insert(list, Arc::downgrade(&queue));
+        queue
+    }
+}
+
+#[allow(clippy::expect_used)]
+async fn acquire(queue: Arc<Semaphore>) -> OwnedSemaphorePermit {
+    queue
+        .acquire_owned()
+        .await
+        .expect("a queue is never closed")
+}
