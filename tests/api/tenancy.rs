@@ -249,7 +249,7 @@ on_both! {
         for (caller, list) in [(&two.first, &two.list), (&two.second, &two.second_list)] {
             let lists = caller.lists.clone().list_contact_lists(ListContactListsRequest::default()).await;
             let ids: Vec<_> = lists.unwrap().into_inner().contact_lists.into_iter().map(|it| it.id).collect();
-            assert_eq!(ids, std::slice::from_ref(&list));
+            assert_eq!(ids, std::slice::from_ref(list));
         }
     }
 
