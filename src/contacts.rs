@@ -12,7 +12,7 @@ use crate::{
     },
     error::{Error, Result},
     preferences::numbers,
-    repository::{Outcome, Repository, Transaction, bulk, contact_lists, contacts},
+    repository::{Outcome, Repository, Transaction, bulk, channels, contact_lists, contacts},
     update::{checks::Checks, plan::PlannedChange},
 };
 
@@ -146,8 +146,11 @@ impl ContactUpdate {
 
 /// Erases a person everywhere. The opt-outs stay with the number, under its keyed hash.
 pub async fn erase(repository: &Repository, caller: Caller, id: Uuid) -> Result<()> {
+    let organization = caller.organization.id;
+    let lists = contacts::lists_of(repository.db(), organization, id).await?;
+    let lines = lists.iter().map(|list| (organization, list.id)).collect();
     repository
-        .write((caller, id), |(caller, id), transaction| {
+        .write_lists(lines, (caller, id), |(caller, id), transaction| {
             Box::pin(erase_in(transaction, caller, *id))
         })
         .await
@@ -160,6 +163,8 @@ async fn erase_in(transaction: &Transaction, caller: &Caller, id: Uuid) -> Resul
     for list in contacts::lists_of(transaction.db(), organization.id, id).await? {
         lists.extend(contact_lists::lock(transaction, organization.id, list.id).await?);
     }
+    // So that no channel goes while its opt-outs move to the number.
+    channels::share(transaction, organization.id).await?;
     let contact = contacts::lock(transaction, organization.id, id)
         .await?
         .ok_or_else(|| Error::not_found("contact", id))?;

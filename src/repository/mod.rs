@@ -34,7 +34,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 use uuid::Uuid;
 
-use self::queue::Queues;
+use self::queue::{ListKey, Queues};
 use crate::error::{Error, Result};
 
 /// How often a transaction that lost a race is run again.
@@ -136,9 +136,11 @@ impl Repository {
     pub async fn migrate(&self) -> Result<()> {
         let transaction = self.begin().await?;
         if transaction.get_database_backend() == DbBackend::Postgres {
-            // A number of our own; held until the commit.
+            // A number of our own; held until the commit, however long another server's migrations take.
             transaction
-                .execute_unprepared("SELECT pg_advisory_xact_lock(7295317431582)")
+                .execute_unprepared(
+                    "SET LOCAL lock_timeout = 0; SELECT pg_advisory_xact_lock(7295317431582)",
+                )
                 .await?;
         }
         migration::Migrator::up(&transaction, None).await?;
@@ -162,14 +164,14 @@ impl Repository {
             + Sync
             + 'static,
     {
-        self.write_list(None, input, work).await
+        self.write_lists(Vec::new(), input, work).await
     }
 
-    /// Runs `work` as [`Self::write`] does, after those who came before it to update `list`.
+    /// Runs `work` as [`Self::write`] does, after those who came before it to lock one of `lists`, which are in their order.
     ///
     /// A task of its own holds the transaction and ends it: a caller that leaves can neither cut it off half way nor hand
     /// an open one back to the pool.
-    pub async fn write_list<I, T, W>(&self, list: Option<Uuid>, input: I, work: W) -> Result<T>
+    pub async fn write_lists<I, T, W>(&self, lists: Vec<ListKey>, input: I, work: W) -> Result<T>
     where
         I: Send + Sync + 'static,
         T: Send + 'static,
@@ -183,7 +185,7 @@ impl Repository {
         let repository = self.clone();
         let task = async move {
             repository
-                .write_until_won(list, &input, work, caller_left)
+                .write_until_won(&lists, &input, work, caller_left)
                 .await
         };
         let task = tokio::spawn(task.in_current_span());
@@ -194,7 +196,7 @@ impl Repository {
 
     async fn write_until_won<I, T, W>(
         &self,
-        list: Option<Uuid>,
+        lists: &[ListKey],
         input: &I,
         work: W,
         caller_left: CancellationToken,
@@ -204,7 +206,7 @@ impl Repository {
     {
         let mut attempt = 1;
         loop {
-            match self.write_once(list, input, &work, &caller_left).await {
+            match self.write_once(lists, input, &work, &caller_left).await {
                 Err(Error::ConcurrentChange)
                     if attempt < MAX_ATTEMPTS && !caller_left.is_cancelled() =>
                 {
@@ -219,7 +221,7 @@ impl Repository {
 
     async fn write_once<I, T, W>(
         &self,
-        list: Option<Uuid>,
+        lists: &[ListKey],
         input: &I,
         work: &W,
         caller_left: &CancellationToken,
@@ -228,7 +230,7 @@ impl Repository {
         W: for<'a> Fn(&'a I, &'a Transaction) -> BoxFuture<'a, Result<Outcome<T>>>,
     {
         let _turn = tokio::select! {
-            turn = self.queues.turn(list) => turn,
+            turn = self.queues.turn(lists) => turn,
             () = caller_left.cancelled() => {
                 return Err(Error::StreamBroken("the caller left".to_owned()));
             }
@@ -237,9 +239,9 @@ impl Repository {
             db: self.begin().await?,
             caller_left: caller_left.clone(),
         };
-        match work(input, &transaction).await {
+        let result = work(input, &transaction).await;
+        match result.and_then(|outcome| transaction.check_caller().map(|()| outcome)) {
             Ok(Outcome::Commit(value)) => {
-                transaction.check_caller()?;
                 transaction.db.commit().await?;
                 Ok(value)
             }

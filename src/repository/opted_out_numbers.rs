@@ -108,23 +108,39 @@ pub async fn insert(
     Ok(())
 }
 
-/// Gives what numbers carry to contacts. An opt-out wins over what a contact has; an exception does not.
+/// Gives what numbers carry to contacts. An opt-out wins over what a contact has; an exception to an opt-out of all
+/// channels does not, nor over the contact's own opt-out of all.
 pub async fn hand_over(
     transaction: &Transaction,
     organization: OrganizationId,
     preferences: &[(Uuid, NumberPreference)],
 ) -> Result<()> {
-    let sql = "INSERT INTO communication_preferences AS p \
+    let exceptions = "INSERT INTO communication_preferences \
+        (organization_id, contact_id, channel_id, opted_in, change_time, api_key_id, update_id) \
+        SELECT o.id, new.contact_id, new.channel_id, new.opted_in, new.change_time, new.api_key_id, \
+        NULLIF(new.update_id, {nil}) FROM organizations o CROSS JOIN {new} WHERE o.id = $1 \
+        AND NOT EXISTS (SELECT 1 FROM communication_preferences a WHERE a.organization_id = $1 \
+        AND a.contact_id = new.contact_id AND a.channel_id = {nil}) \
+        ON CONFLICT (organization_id, contact_id, channel_id) DO NOTHING";
+    let opt_outs = "INSERT INTO communication_preferences AS p \
         (organization_id, contact_id, channel_id, opted_in, change_time, api_key_id, update_id) \
         SELECT o.id, new.contact_id, new.channel_id, new.opted_in, new.change_time, new.api_key_id, \
         NULLIF(new.update_id, {nil}) FROM organizations o CROSS JOIN {new} WHERE o.id = $1 \
         ON CONFLICT (organization_id, contact_id, channel_id) DO UPDATE SET opted_in = FALSE, \
         change_time = excluded.change_time, api_key_id = excluded.api_key_id, update_id = excluded.update_id \
-        WHERE p.opted_in AND NOT excluded.opted_in";
-    for chunk in preferences.chunks(ROWS_CHUNK) {
-        let new = Rows::new("new").uuids("contact_id", chunk.iter().map(|(contact, _)| *contact));
-        let new = preference_rows(new, chunk.iter().map(|(_, preference)| preference));
-        execute(transaction, sql, [organization.0.into()], [new]).await?;
+        WHERE p.opted_in";
+    // The exceptions first: whether a contact opted out of all channels itself shows only until the number's is its own.
+    for (sql, opted_in) in [(exceptions, true), (opt_outs, false)] {
+        let preferences: Vec<_> = preferences
+            .iter()
+            .filter(|(_, preference)| preference.opted_in == opted_in)
+            .collect();
+        for chunk in preferences.chunks(ROWS_CHUNK) {
+            let new =
+                Rows::new("new").uuids("contact_id", chunk.iter().map(|(contact, _)| *contact));
+            let new = preference_rows(new, chunk.iter().map(|(_, preference)| preference));
+            execute(transaction, sql, [organization.0.into()], [new]).await?;
+        }
     }
     Ok(())
 }

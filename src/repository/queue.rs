@@ -8,20 +8,25 @@ use std::{
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use uuid::Uuid;
 
+use crate::domain::OrganizationId;
+
+/// A list of an organization.
+pub type ListKey = (OrganizationId, Uuid);
+
 /// The queues of a database's writers. Cheap to clone.
 #[derive(Clone)]
 pub struct Queues {
     /// All writers: SQLite has one at a time; on PostgreSQL some connections are left for those who read.
     writers: Arc<Semaphore>,
-    /// The updates of a list: they act one after another, and wait here rather than for the lock on its row.
-    lists: Arc<Mutex<HashMap<Uuid, Weak<Semaphore>>>>,
+    /// Those who lock a list's row: they act one after another, and wait here rather than for the lock on its row.
+    lists: Arc<Mutex<HashMap<ListKey, Weak<Semaphore>>>>,
 }
 
 /// A writer's turn, until it is dropped.
 pub struct Turn {
-    // In this order: the list's queue moves on once the writer is done.
+    // In this order: the lists' queues move on once the writer is done.
     _writer: OwnedSemaphorePermit,
-    _list: Option<OwnedSemaphorePermit>,
+    _lists: Vec<OwnedSemaphorePermit>,
 }
 
 impl Queues {
@@ -33,19 +38,19 @@ impl Queues {
         }
     }
 
-    /// Waits for a turn: among those who update `list`, if it is given, and then among all writers.
-    pub async fn turn(&self, list: Option<Uuid>) -> Turn {
-        let list = match list {
-            None => None,
-            Some(list) => Some(acquire(self.of_list(list)).await),
-        };
+    /// Waits for a turn: among those who lock each of `lists`, and then among all writers.
+    pub async fn turn(&self, lists: &[ListKey]) -> Turn {
+        let mut turns = Vec::with_capacity(lists.len());
+        for list in lists {
+            turns.push(acquire(self.of_list(*list)).await);
+        }
         Turn {
             _writer: acquire(Arc::clone(&self.writers)).await,
-            _list: list,
+            _lists: turns,
         }
     }
 
-    fn of_list(&self, list: Uuid) -> Arc<Semaphore> {
+    fn of_list(&self, list: ListKey) -> Arc<Semaphore> {
         let mut lists = self.lists.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(queue) = lists.get(&list).and_then(Weak::upgrade) {
             return queue;

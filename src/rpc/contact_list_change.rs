@@ -71,6 +71,11 @@ impl ListChange {
         fields.finish(Some(change))
     }
 
+    /// The list that it changes.
+    pub fn list(&self) -> (OrganizationId, Uuid) {
+        (self.organization, self.id)
+    }
+
     /// Changes the list, and answers it as it is then.
     pub async fn apply_in(&self, transaction: &Transaction) -> Result<Outcome<ContactList>> {
         let list = contact_lists::lock(transaction, self.organization, self.id).await?;

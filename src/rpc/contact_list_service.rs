@@ -145,7 +145,7 @@ impl ContactListService for Api {
         let change = ListChange::parse(caller.organization.id, request.into_inner())?;
         let list = self
             .repository
-            .write(change, |change, transaction| {
+            .write_lists(vec![change.list()], change, |change, transaction| {
                 Box::pin(change.apply_in(transaction))
             })
             .await?;
@@ -162,7 +162,8 @@ impl ContactListService for Api {
         let id = required_id("id", &request.into_inner().id)?;
         let list = self
             .repository
-            .write(
+            .write_lists(
+                vec![(caller.organization.id, id)],
                 (caller.organization.id, id),
                 |(organization, id), transaction| {
                     Box::pin(async move {
@@ -228,8 +229,12 @@ impl ContactListService for Api {
         };
         let organization = caller.organization.id;
         let filter = filter.resolve(self.repository.db(), organization).await?;
+        // Exports read for long: a few at once, so that there are connections for the others.
+        let turn = self.exports.acquire().await.map_err(Error::internal)?;
         let members = export::members(&self.repository, organization, filter, &self.quota).await?;
-        Ok(Response::new(export::send(members, place)))
+        drop(turn);
+        let idle_limit = self.limits.stream_idle;
+        Ok(Response::new(export::send(members, place, idle_limit)))
     }
 
     async fn get_contact_list_update(

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use prost::Message;
 use prost_types::FieldMask;
 use tonic::{Request, Response, Status};
+use uuid::Uuid;
 
 use super::{
     Api, convert,
@@ -15,10 +16,13 @@ use crate::{
     auth::{Caller, Scope},
     contacts::ContactUpdate,
     domain::{
-        contact::ContactReference,
-        contact_list::ListState,
+        OrganizationId,
+        contact::{Contact, ContactReference},
+        contact_list::{ContactList, ListState},
         now,
         phone_number::DefaultRegion,
+        preference::Preference,
+        property_value::Properties,
         text::{self, Text},
         violation::Reason,
     },
@@ -28,7 +32,9 @@ use crate::{
         ListContactsRequest, ListContactsResponse, UpdateContactRequest, UpdateContactResponse,
         contact_service_server::ContactService, get_contact_request::Reference,
     },
-    repository::{channels, contacts, contacts::ContactFilter, custom_objects, preferences},
+    repository::{
+        Transaction, channels, contacts, contacts::ContactFilter, custom_objects, preferences,
+    },
     update::checks::Checks,
 };
 
@@ -39,19 +45,24 @@ impl ContactService for Api {
         request: Request<GetContactRequest>,
     ) -> Result<Response<GetContactResponse>, Status> {
         let caller = Caller::with_scope(&request, Scope::Read)?;
-        let (db, organization) = (self.repository.db(), caller.organization.id);
+        let organization = caller.organization.id;
         let (reference, name) =
             parse_reference(request.into_inner(), caller.organization.default_region)?;
-        let contact = contacts::find(db, organization, &reference)
-            .await?
-            .ok_or_else(|| Error::not_found("contact", name))?;
-        let lists = contacts::lists_of(db, organization, contact.id).await?;
-        let preferences =
-            preferences::page(db, organization, contact.id, None, i64::MAX as u64).await?;
-        let records = contacts::records_of(db, organization, contact.id).await?;
-        let only = custom_objects::only(db, organization).await?.ok();
-        let only = only.and_then(|object| {
-            let (_, record) = records.iter().find(|(id, _)| *id == object.id)?;
+        let input = (organization, reference, name);
+        let Person {
+            contact,
+            lists,
+            preferences,
+            records,
+            only_object,
+        } = self
+            .repository
+            .snapshot(input, |(organization, reference, name), transaction| {
+                Box::pin(Person::read(transaction, *organization, reference, name))
+            })
+            .await?;
+        let only = only_object.and_then(|object| {
+            let (_, record) = records.iter().find(|(id, _)| *id == object)?;
             Some(record.clone())
         });
         Ok(Response::new(GetContactResponse {
@@ -81,7 +92,7 @@ impl ContactService for Api {
     ) -> Result<Response<ListContactsResponse>, Status> {
         let caller = Caller::with_scope(&request, Scope::Read)?;
         let request = request.into_inner();
-        let (db, organization) = (self.repository.db(), caller.organization.id);
+        let organization = caller.organization.id;
         let filter = parse_filter(&request, caller.organization.default_region)?;
         let object = optional_id("custom_object_id", request.custom_object_id.as_deref())?;
         let presence = format!(
@@ -95,17 +106,28 @@ impl ContactService for Api {
         );
         let binding = ["ListContacts", &presence, request.custom_object_id()];
         let page = Page::parse(&caller, request.page_size, &request.page_token, &binding)?;
-        let object = custom_objects::named_or_only(db, organization, object).await?;
         let after = page.after().unwrap_or_default();
-        let mut contacts = contacts::page(db, organization, &filter, after, page.limit()).await?;
+        let input = (organization, filter, object, after, page.limit());
+        let (mut contacts, mut records) = self
+            .repository
+            .snapshot(input, |input, transaction| {
+                Box::pin(async move {
+                    let (organization, filter, object, after, limit) = input;
+                    let (db, organization) = (transaction.db(), *organization);
+                    let object = custom_objects::named_or_only(db, organization, *object).await?;
+                    let contacts = contacts::page(db, organization, filter, *after, *limit).await?;
+                    let records = match object {
+                        None => HashMap::new(),
+                        Some(object) => {
+                            let ids = contacts.iter().map(|contact| contact.id);
+                            contacts::records(db, organization, object.id, ids).await?
+                        }
+                    };
+                    Ok((contacts, records))
+                })
+            })
+            .await?;
         let next_page_token = page.cut(&mut contacts, |contact| contact.id);
-        let mut records = match object {
-            None => HashMap::new(),
-            Some(object) => {
-                let ids = contacts.iter().map(|contact| contact.id);
-                contacts::records(db, organization, object.id, ids).await?
-            }
-        };
         Ok(Response::new(ListContactsResponse {
             contacts: contacts
                 .into_iter()
@@ -180,6 +202,41 @@ impl Api {
             changes,
             changes_phone,
             checks,
+        })
+    }
+}
+
+/// What `GetContact` reads, as of one instant.
+struct Person {
+    contact: Contact,
+    lists: Vec<ContactList>,
+    preferences: Vec<Preference>,
+    records: Vec<(Uuid, Properties)>,
+    /// The organization's only custom object, if it has one.
+    only_object: Option<Uuid>,
+}
+
+impl Person {
+    async fn read(
+        transaction: &Transaction,
+        organization: OrganizationId,
+        reference: &ContactReference,
+        name: &str,
+    ) -> Result<Self> {
+        let db = transaction.db();
+        let contact = contacts::find(db, organization, reference)
+            .await?
+            .ok_or_else(|| Error::not_found("contact", name))?;
+        let no_limit = i64::MAX as u64;
+        Ok(Self {
+            lists: contacts::lists_of(db, organization, contact.id).await?,
+            preferences: preferences::page(db, organization, contact.id, None, no_limit).await?,
+            records: contacts::records_of(db, organization, contact.id).await?,
+            only_object: custom_objects::only(db, organization)
+                .await?
+                .ok()
+                .map(|object| object.id),
+            contact,
         })
     }
 }

@@ -1,10 +1,10 @@
 //! `ExportContactListContacts`: the list is read as of one instant into a spool, and sent from there. No transaction is
 //! open while the client reads, and a slow or vanished one costs no more than the spool.
 
-use std::cmp::Ordering;
+use std::{cmp::Ordering, time::Duration};
 
 use prost::Message;
-use tokio::sync::mpsc;
+use tokio::sync::mpsc::{self, Sender};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
 use uuid::Uuid;
@@ -13,7 +13,7 @@ use super::members::wire_member;
 use crate::{
     auth::Place,
     domain::OrganizationId,
-    error::Result,
+    error::{Error, Result},
     proto::{ContactListContact, ExportContactListContactsResponse},
     repository::{
         Repository, Transaction, contacts,
@@ -22,8 +22,8 @@ use crate::{
     spool::{Item, Spool, SpoolQuota},
 };
 
-/// How many members one statement reads.
-const PAGE_SIZE: u64 = 1000;
+/// How many members one statement reads: with contacts of the largest size this is some 16 MiB.
+const PAGE_SIZE: u64 = 200;
 
 /// The most members of a message.
 const MAX_MESSAGE_CONTACTS: usize = 500;
@@ -40,9 +40,8 @@ impl Item for Member {
     }
 
     fn size_bytes(&self) -> usize {
-        // A guess that is too large rather than too small: what is kept in memory is bounded by it.
-        let record = self.record.as_ref().map_or(0, |record| record.len() * 128);
-        size_of::<Self>() + 512 + record
+        // As it is written to the spool's file, which is about what its parts take in memory.
+        size_of::<Self>() + serde_json::to_vec(self).map_or(0, |json| json.len())
     }
 }
 
@@ -84,32 +83,52 @@ async fn spool(
     }
 }
 
-/// Sends the members at the client's pace. The call keeps its `place` until the last one is sent.
-pub fn send(members: Spool<Member>, place: Option<Place>) -> Messages {
-    let (sender, receiver) = mpsc::channel(1);
+/// Sends the members at the client's pace, unless it takes none for `idle_limit`. The call keeps its `place` until then.
+pub fn send(members: Spool<Member>, place: Option<Place>, idle_limit: Duration) -> Messages {
+    // One message waits while the client reads; the other place is kept for word of a failure, so that a stream that is
+    // cut never looks whole.
+    let (sender, receiver) = mpsc::channel(2);
     tokio::spawn(async move {
         let _place = place;
-        let mut message = Batch::default();
-        for member in members.iter() {
-            let member = match member {
-                Ok(member) => wire_member(member.into_owned()),
-                Err(failure) => {
-                    let _ = sender.send(Err(failure.into())).await;
-                    return;
-                }
-            };
-            if let Some(full) = message.add(member)
-                && sender.send(Ok(full)).await.is_err()
-            {
-                // The client is gone.
-                return;
-            }
-        }
-        if !message.members.is_empty() {
-            let _ = sender.send(Ok(message.take())).await;
+        let Ok(last_word) = sender.clone().reserve_owned().await else {
+            return;
+        };
+        if let Err(failure) = send_all(&members, &sender, idle_limit).await {
+            last_word.send(Err(failure.into()));
         }
     });
     ReceiverStream::new(receiver)
+}
+
+async fn send_all(
+    members: &Spool<Member>,
+    sender: &Sender<Result<ExportContactListContactsResponse, Status>>,
+    idle_limit: Duration,
+) -> Result<()> {
+    let mut message = Batch::default();
+    for member in members.iter() {
+        if let Some(full) = message.add(wire_member(member?.into_owned())) {
+            send_one(full, sender, idle_limit).await?;
+        }
+    }
+    if !message.members.is_empty() {
+        send_one(message.take(), sender, idle_limit).await?;
+    }
+    Ok(())
+}
+
+async fn send_one(
+    message: ExportContactListContactsResponse,
+    sender: &Sender<Result<ExportContactListContactsResponse, Status>>,
+    idle_limit: Duration,
+) -> Result<()> {
+    match tokio::time::timeout(idle_limit, sender.send(Ok(message))).await {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(_)) => Err(Error::StreamBroken("the client left".to_owned())),
+        Err(_) => Err(Error::StreamIdle {
+            limit_seconds: idle_limit.as_secs(),
+        }),
+    }
 }
 
 /// A message while it fills.

@@ -13,7 +13,9 @@ mod members;
 mod page;
 mod update_call;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
+
+use tokio::sync::Semaphore;
 
 use crate::{repository::Repository, settings::ServeSettings, spool::SpoolQuota};
 
@@ -23,6 +25,8 @@ pub struct Api {
     repository: Repository,
     limits: Limits,
     quota: SpoolQuota,
+    /// How many exports may read at once.
+    exports: Arc<Semaphore>,
 }
 
 /// The limits of a call that the operator sets.
@@ -44,6 +48,9 @@ impl Api {
                 stream_idle: settings.stream_idle(),
             },
             quota: SpoolQuota::new(settings.max_spool_bytes),
+            exports: Arc::new(Semaphore::new(
+                (settings.database.max_connections as usize / 8).max(1),
+            )),
         }
     }
 }

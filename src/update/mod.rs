@@ -54,9 +54,9 @@ pub struct Update {
 impl Update {
     /// Applies the update, and answers what it did.
     pub async fn apply(self, repository: &Repository) -> Result<UpdateOutcome> {
-        let list = self.header.contact_list_id;
+        let list = (self.organization(), self.header.contact_list_id);
         repository
-            .write_list(Some(list), self, |update, transaction| {
+            .write_lists(vec![list], self, |update, transaction| {
                 Box::pin(update.apply_in(transaction))
             })
             .await

@@ -75,6 +75,21 @@ on_both! {
         assert!(preferences.iter().all(|it| !it.opted_in), "{preferences:?}");
     }
 
+    async fn an_opt_in_of_the_new_number_does_not_lift_the_contacts_own_opt_out_of_all(
+        service: Service,
+    ) {
+        let admin = service.admin();
+        let before = stored(&admin, contact(&number(1))).await;
+        admin.opt_out_of_all_channels(&number(1)).await;
+        admin.opt_out_of_all_channels(&number(2)).await;
+        let later = admin.create_channel(&number(99)).await;
+        admin.opt_in(&number(2), &[&later]).await;
+        change(&admin, at(&before, &number(2))).await.unwrap();
+        let preferences = admin.preferences(&number(2)).await;
+        assert!(preferences[0].all_channels, "{preferences:?}");
+        assert!(preferences.iter().all(|it| !it.opted_in), "{preferences:?}");
+    }
+
     async fn a_phone_belongs_to_one_contact(service: Service) {
         let admin = service.admin();
         let (one, two) = (

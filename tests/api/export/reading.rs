@@ -60,6 +60,27 @@ on_both! {
         assert_eq!(in_time(export(&admin, of(&list))).await.unwrap().len(), 1);
     }
 
+    async fn a_client_that_takes_nothing_for_too_long_gives_its_place_back_and_is_told(
+        database: Database,
+    ) {
+        let args = ["--stream-idle-seconds", "1", "--max-calls-per-key", "1"];
+        let service = Service::start_with(database, &args).await;
+        let admin = service.admin();
+        let list = bulky_list(&admin).await;
+        let (_, mut stream) = half_read(&service.admin(), &list).await;
+        let ask = contact_lists::proto::GetContactListRequest { id: list.clone() };
+        let get = async || admin.lists.clone().get_contact_list(ask.clone()).await;
+        assert_refused(get().await, Code::ResourceExhausted, "TOO_MANY_CALLS");
+        until("the place is free", async || get().await.is_ok()).await;
+        let end = loop {
+            match stream.message().await {
+                Ok(message) => assert!(message.is_some(), "a cut export looks whole"),
+                Err(status) => break status,
+            }
+        };
+        assert_refused::<()>(Err(end), Code::DeadlineExceeded, "STREAM_IDLE");
+    }
+
     async fn a_message_has_at_most_500_contacts(service: Service) {
         let admin = service.admin();
         let list = admin.create_list("List").await;
