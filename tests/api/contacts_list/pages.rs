@@ -122,4 +122,30 @@ on_both! {
             assert_refused(page(&admin, request).await, code, reason);
         }
     }
+
+    async fn a_contact_and_its_record_are_never_of_different_updates(service: Service) {
+        let admin = service.admin();
+        admin.create_customer_object().await;
+        let list = admin.create_list("Watched").await;
+        let as_of = |name: &'static str| -> Vec<Contact> {
+            (0..300).map(|n| contact(&number(n)).name(name).properties(json!({"plan": name}))).collect()
+        };
+        admin.update(header(&list).add(), as_of("v0")).await.unwrap();
+        let writer = {
+            let (admin, list) = (service.admin(), list.clone());
+            tokio::spawn(async move {
+                for name in ["v1", "v0"].repeat(8) {
+                    admin.update(header(&list).add(), as_of(name)).await.expect("no call fails");
+                }
+            })
+        };
+        while !writer.is_finished() {
+            let request = Request { page_size: 500, ..by_name("v") };
+            for contact in find(&admin, request).await {
+                let plan = json!({"plan": contact.name});
+                assert_eq!(json_of(contact.properties.as_ref().unwrap()), plan);
+            }
+        }
+        writer.await.unwrap();
+    }
 }

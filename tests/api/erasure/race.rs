@@ -1,5 +1,7 @@
 //! `DeleteContact` while others add the contact to lists and opt it out.
 
+use contact_lists::proto;
+
 use super::*;
 
 on_both! {
@@ -39,6 +41,36 @@ on_both! {
             service.rows("SELECT count(*) FROM opted_out_numbers").await,
             0
         );
+    }
+
+    async fn an_erasure_amid_the_deletion_of_a_channel_leaves_no_opt_out_of_it(service: Service) {
+        let admin = service.admin();
+        let list = admin.create_list("List").await;
+        admin.update(header(&list).add(), crowd()).await.unwrap();
+        let mut both = tokio::task::JoinSet::new();
+        for n in 0..CROWD_SIZE {
+            let channel = admin.create_channel(&number(900 + n)).await;
+            admin.opt_out(&number(n), &[&channel]).await;
+            let id = admin.contact(&number(n)).await.contact.unwrap().id;
+            let (contacts, channels) = (service.admin().contacts, service.admin().channels);
+            both.spawn(async move {
+                let erasure = proto::DeleteContactRequest { id };
+                let deletion = proto::DeleteChannelRequest { id: channel };
+                let (mut contacts, mut channels) = (contacts, channels);
+                let (erased, deleted) =
+                    tokio::join!(contacts.delete_contact(erasure), channels.delete_channel(deletion));
+                erased.expect("an erased contact");
+                deleted.expect("a deleted channel");
+            });
+        }
+        both.join_all().await;
+        for table in ["opted_out_numbers", "communication_preferences"] {
+            let left = format!(
+                "SELECT count(*) FROM {table} t WHERE NOT EXISTS (SELECT 1 FROM channels h \
+                 WHERE h.organization_id = t.organization_id AND h.id = t.channel_id)"
+            );
+            assert_eq!(service.rows(&left).await, 0, "{table}");
+        }
     }
 }
 
