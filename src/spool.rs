@@ -82,11 +82,6 @@ impl<T: Item> Spool<T> {
         }
     }
 
-    /// How many items there are.
-    pub fn len(&self) -> u64 {
-        self.len
-    }
-
     /// Whether there are no items.
     pub fn is_empty(&self) -> bool {
         self.len == 0
