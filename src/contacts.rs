@@ -148,9 +148,9 @@ impl ContactUpdate {
 pub async fn erase(repository: &Repository, caller: Caller, id: Uuid) -> Result<()> {
     let organization = caller.organization.id;
     let lists = contacts::lists_of(repository.db(), organization, id).await?;
-    let lines = lists.iter().map(|list| (organization, list.id)).collect();
+    let keys = lists.iter().map(|list| (organization, list.id)).collect();
     repository
-        .write_lists(lines, (caller, id), |(caller, id), transaction| {
+        .write_lists(keys, (caller, id), |(caller, id), transaction| {
             Box::pin(erase_in(transaction, caller, *id))
         })
         .await

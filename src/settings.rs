@@ -177,7 +177,7 @@ pub struct ServeSettings {
     /// The most bytes in one message
     #[arg(long, env = "CONTACT_LISTS_MAX_MESSAGE_BYTES", value_parser = clap::value_parser!(u32).range(1..), default_value_t = 4 * 1024 * 1024)]
     pub max_message_bytes: u32,
-    /// The most bytes that all calls together may keep of streamed contacts, in memory and in temporary files
+    /// The most bytes that all calls together may keep of contacts that stream in or out, in memory and in temporary files
     #[arg(long, env = "CONTACT_LISTS_MAX_SPOOL_BYTES", value_parser = clap::value_parser!(u64).range(1..), default_value_t = 4 * 1024 * 1024 * 1024)]
     pub max_spool_bytes: u64,
     /// The most calls at once
