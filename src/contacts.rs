@@ -5,7 +5,7 @@ use uuid::Uuid;
 use crate::{
     auth::Caller,
     domain::{
-        contact::{Contact, ContactChanges, ContactReference},
+        contact::{ContactChanges, ContactFieldSet, ContactReference, StoredContact},
         now,
         preference::Said,
         property_value::Properties,
@@ -32,7 +32,10 @@ pub struct ContactUpdate {
 
 impl ContactUpdate {
     /// Changes the contact, and answers it as it is then, with its record.
-    pub async fn apply(self, repository: &Repository) -> Result<(Contact, Option<Properties>)> {
+    pub async fn apply(
+        self,
+        repository: &Repository,
+    ) -> Result<(StoredContact, Option<Properties>)> {
         repository
             .write(self, |update, transaction| {
                 Box::pin(update.apply_in(transaction))
@@ -43,19 +46,17 @@ impl ContactUpdate {
     async fn apply_in(
         &self,
         transaction: &Transaction,
-    ) -> Result<Outcome<(Contact, Option<Properties>)>> {
+    ) -> Result<Outcome<(StoredContact, Option<Properties>)>> {
         let organization = &self.caller.organization;
         let channels = self.checks.hold(transaction, organization.id).await?;
-        let ids = [self.id].into_iter();
-        let stored = bulk::contacts_by_id(transaction, organization.id, ids)
+        let stored = contacts::lock(transaction, organization.id, self.id)
             .await?
-            .pop()
             .ok_or_else(|| Error::not_found("contact", self.id))?;
         let mut changes = self.changes.clone();
         if !self.changes_phone {
-            changes.phone = stored.phone;
+            changes.phone = stored.contact.phone;
         }
-        self.refuse_taken(transaction, &stored, &changes).await?;
+        self.refuse_taken(transaction, &changes).await?;
 
         let said = Said {
             change_time: now(),
@@ -64,7 +65,7 @@ impl ContactUpdate {
         };
         let stored_record = self.stored_record(transaction).await?;
         let record = self.merged_record(stored_record.as_ref())?;
-        let change = PlannedChange::of_stored(&stored, &changes, record, said.change_time);
+        let change = PlannedChange::of_stored(&stored.contact, &changes, record);
         let PlannedChange::Update {
             contact,
             record,
@@ -73,7 +74,9 @@ impl ContactUpdate {
         else {
             return Ok(Outcome::RollBack((stored, stored_record)));
         };
-        bulk::update_contacts(transaction, organization.id, &[&contact]).await?;
+        let fields = ContactFieldSet::ALL;
+        let updated = [&contact];
+        bulk::update_contacts(transaction, organization.id, fields, &updated, said).await?;
         if let Ok(object) = &self.checks.custom_object
             && let Some(record) = &record
         {
@@ -86,13 +89,17 @@ impl ContactUpdate {
             let no_opt_ins = (&[][..], said);
             numbers::take_over(transaction, organization, &arrived, &channels, no_opt_ins).await?;
         }
-        Ok(Outcome::Commit((contact, record.or(stored_record))))
+        let updated = StoredContact {
+            contact,
+            update_time: said.change_time,
+            ..stored
+        };
+        Ok(Outcome::Commit((updated, record.or(stored_record))))
     }
 
     async fn refuse_taken(
         &self,
         transaction: &Transaction,
-        stored: &Contact,
         changes: &ContactChanges,
     ) -> Result<()> {
         let phone = ContactReference::Phone(changes.phone);
@@ -105,7 +112,7 @@ impl ContactUpdate {
             let Some(reference) = reference else { continue };
             let organization = self.caller.organization.id;
             let holder = contacts::find(transaction.db(), organization, &reference).await?;
-            if holder.is_some_and(|holder| holder.id != stored.id) {
+            if holder.is_some_and(|holder| holder.contact.id != self.id) {
                 return Err(Error::AlreadyExists {
                     resource_type: "contact",
                     field,
@@ -165,7 +172,7 @@ async fn erase_in(transaction: &Transaction, caller: &Caller, id: Uuid) -> Resul
     }
     // So that no channel goes while its opt-outs move to the number.
     channels::share(transaction, organization.id).await?;
-    let contact = contacts::lock(transaction, organization.id, id)
+    let stored = contacts::lock_to_delete(transaction, organization.id, id)
         .await?
         .ok_or_else(|| Error::not_found("contact", id))?;
     let lists_now = contacts::lists_of(transaction.db(), organization.id, id).await?;
@@ -177,7 +184,7 @@ async fn erase_in(transaction: &Transaction, caller: &Caller, id: Uuid) -> Resul
         // Somebody put the contact on a list, or took it off one, between the look and the lock.
         return Err(Error::ConcurrentChange);
     }
-    numbers::leave(transaction, organization, &[(id, contact.phone)]).await?;
+    numbers::leave(transaction, organization, &[(id, stored.contact.phone)]).await?;
     contact_lists::remove_from(transaction, organization.id, &lists, id).await?;
     contacts::delete(transaction, organization.id, id).await?;
     Ok(Outcome::Commit(()))

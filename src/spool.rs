@@ -23,6 +23,9 @@ use crate::error::{Error, Result};
 /// How many bytes of items a spool keeps in memory before it writes them to its file.
 const MEMORY_BYTES: u64 = 8 * 1024 * 1024;
 
+/// What keeping an item in memory takes beside it: its pointer, and what the allocator adds.
+const BOX_BYTES: u64 = 24;
+
 /// What a spool keeps.
 pub trait Item: Serialize + DeserializeOwned + Clone {
     /// The order in which a spool gives its items back; equal items come as they were pushed.
@@ -60,7 +63,8 @@ pub struct Spool<T> {
     quota: SpoolQuota,
     /// What this spool has taken of the quota.
     taken_bytes: u64,
-    memory: Vec<T>,
+    /// Boxed, as sorting moves them about.
+    memory: Vec<Box<T>>,
     memory_bytes: u64,
     file: Option<File>,
     /// The sorted runs in the file.
@@ -98,8 +102,8 @@ impl<T: Item> Spool<T> {
         if used + size_bytes > self.quota.limit_bytes {
             return Err(self.quota.full());
         }
-        self.memory.push(item);
-        self.memory_bytes += size_bytes;
+        self.memory.push(Box::new(item));
+        self.memory_bytes += size_bytes + BOX_BYTES;
         self.len += 1;
         if self.memory_bytes > MEMORY_BYTES {
             tokio::task::block_in_place(|| self.spill()).map_err(|failure| {
@@ -114,7 +118,7 @@ impl<T: Item> Spool<T> {
 
     /// Ends the pushing: from here on the items can be read.
     pub fn sort(&mut self) {
-        self.memory.sort_by(T::order);
+        self.memory.sort_by(|one, other| one.order(other));
     }
 
     /// The items in their order.
@@ -183,8 +187,8 @@ pub struct Items<'a, T: Item> {
 
 enum Run<'a, T> {
     File(BufReader<FileRange<'a>>),
-    Borrowed(slice::Iter<'a, T>),
-    Owned(vec::IntoIter<T>),
+    Borrowed(slice::Iter<'a, Box<T>>),
+    Owned(vec::IntoIter<Box<T>>),
 }
 
 struct Head<'a, T: Clone> {
@@ -200,8 +204,11 @@ impl<'a, T: Item> Items<'a, T> {
             runs,
             failure: None,
         };
-        for run in 0..items.runs.len() {
-            items.advance(run);
+        // A single run is in order by itself.
+        if items.runs.len() > 1 {
+            for run in 0..items.runs.len() {
+                items.advance(run);
+            }
         }
         items
     }
@@ -219,6 +226,9 @@ impl<'a, T: Item> Iterator for Items<'a, T> {
     type Item = Result<Cow<'a, T>>;
 
     fn next(&mut self) -> Option<Self::Item> {
+        if let [only] = self.runs.as_mut_slice() {
+            return only.next().map_err(Error::internal).transpose();
+        }
         if let Some(failure) = self.failure.take() {
             self.heads.clear();
             return Some(Err(failure));
@@ -232,8 +242,8 @@ impl<'a, T: Item> Iterator for Items<'a, T> {
 impl<'a, T: Item> Run<'a, T> {
     fn next(&mut self) -> io::Result<Option<Cow<'a, T>>> {
         match self {
-            Self::Borrowed(items) => Ok(items.next().map(Cow::Borrowed)),
-            Self::Owned(items) => Ok(items.next().map(Cow::Owned)),
+            Self::Borrowed(items) => Ok(items.next().map(|item| Cow::Borrowed(&**item))),
+            Self::Owned(items) => Ok(items.next().map(|item| Cow::Owned(*item))),
             Self::File(reader) => {
                 let mut line = Vec::new();
                 if reader.read_until(b'\n', &mut line)? == 0 {

@@ -57,6 +57,19 @@ pub struct Update {
     pub now: OffsetDateTime,
 }
 
+impl Update {
+    /// An update that begins now.
+    pub fn new(tenant: Tenant, list: Uuid, action: Action) -> Self {
+        Self {
+            tenant,
+            list,
+            action,
+            id: Uuid::now_v7(),
+            now: contact_lists::domain::now(),
+        }
+    }
+}
+
 /// The connection that the floor has for itself.
 pub enum Floor {
     /// To PostgreSQL.
@@ -74,13 +87,7 @@ impl Floor {
         action: Action,
         people: &[Person],
     ) -> anyhow::Result<()> {
-        let update = Update {
-            tenant,
-            list,
-            action,
-            id: Uuid::now_v7(),
-            now: contact_lists::domain::now(),
-        };
+        let update = Update::new(tenant, list, action);
         match self {
             Self::Postgres(connection) => floor_postgres::update(connection, update, people).await,
             Self::Sqlite(connection) => floor_sqlite::update(connection, update, people).await,

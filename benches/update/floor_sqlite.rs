@@ -1,8 +1,6 @@
 //! The floor on SQLite: lists of values for 500 people a statement through sqlx, in one `BEGIN IMMEDIATE` transaction. What
 //! is stored is read first, and only differences are written.
 
-use std::fmt::Write;
-
 use sqlx::{
     AssertSqlSafe, Connection, Sqlite, SqliteConnection, Transaction,
     query::{Query, QueryAs},
@@ -115,8 +113,8 @@ async fn stored(
         return Ok(Vec::new());
     }
     let sql = format!(
-        "SELECT id, phone, external_id, email, name FROM contacts WHERE organization_id = ?1 AND {column} IN ({})",
-        numbered(2, values.len())
+        "SELECT id, phone, external_id, email, name FROM contacts WHERE organization_id = ? AND {column} IN ({})",
+        places(values.len())
     );
     let mut query: QueryAs<'_, Sqlite, StoredRow, Arguments> =
         sqlx::query_as(AssertSqlSafe(sql)).bind(update.tenant.organization);
@@ -136,11 +134,13 @@ async fn insert_contacts(
         return Ok(());
     }
     let sql = format!(
-        "INSERT INTO contacts (organization_id, create_time, update_time, id, phone, external_id, email, name) VALUES {}",
-        rows("?1, ?2, ?2, ", 3, 5, people.len())
+        "INSERT INTO contacts (organization_id, create_time, update_time, id, phone, external_id, email, name) \
+        SELECT ?, ?, ?, * FROM (VALUES {})",
+        rows(5, people.len())
     );
     let query = sqlx::query(AssertSqlSafe(sql))
         .bind(update.tenant.organization)
+        .bind(update.now)
         .bind(update.now);
     bind_people(query, people)
         .execute(&mut **transaction)
@@ -161,14 +161,13 @@ async fn update_contacts(
         "WITH \
         new (id, phone, external_id, email, name) AS (VALUES {}) \
         UPDATE contacts AS c SET phone = new.phone, external_id = COALESCE(new.external_id, c.external_id), \
-        email = new.email, name = new.name, update_time = ?2 FROM new \
-        WHERE c.organization_id = ?1 AND c.id = new.id AND c.id IN (SELECT id FROM new)",
-        rows("", 3, 5, people.len())
+        email = new.email, name = new.name, update_time = ? FROM new \
+        WHERE c.organization_id = ? AND c.id = new.id AND c.id IN (SELECT id FROM new)",
+        rows(5, people.len())
     );
-    let query = sqlx::query(AssertSqlSafe(sql))
+    bind_people(sqlx::query(AssertSqlSafe(sql)), people)
+        .bind(update.now)
         .bind(update.tenant.organization)
-        .bind(update.now);
-    bind_people(query, people)
         .execute(&mut **transaction)
         .await?;
     Ok(())
@@ -202,10 +201,10 @@ async fn opt_in(
         return Ok(opted_in);
     }
     let sql = format!(
-        "SELECT COUNT(*) FROM communication_preferences WHERE organization_id = ?1 AND opted_in \
+        "SELECT COUNT(*) FROM communication_preferences WHERE organization_id = ? AND opted_in \
         AND contact_id IN ({}) AND channel_id IN ({})",
-        numbered(2, chunk.stored.len()),
-        numbered(2 + chunk.stored.len(), channels.len()),
+        places(chunk.stored.len()),
+        places(channels.len()),
     );
     let mut query = sqlx::query_scalar(AssertSqlSafe(sql)).bind(update.tenant.organization);
     for id in chunk.stored.iter().chain(channels) {
@@ -230,29 +229,20 @@ async fn insert_opt_ins(
     if contacts.is_empty() {
         return Ok(0);
     }
-    let first_contact = 5 + channels.len();
-    let mut values = String::new();
-    for contact in 0..contacts.len() {
-        for channel in 0..channels.len() {
-            let comma = if values.is_empty() { "" } else { ", " };
-            let (contact, channel) = (first_contact + contact, 5 + channel);
-            let _ = write!(
-                values,
-                "{comma}(?1, ?{contact}, ?{channel}, TRUE, ?2, ?3, ?4)"
-            );
-        }
-    }
     let sql = format!(
         "INSERT INTO communication_preferences \
         (organization_id, contact_id, channel_id, opted_in, change_time, api_key_id, update_id) \
-        VALUES {values} {unless_there}"
+        SELECT ?, contact.column1, channel.column1, TRUE, ?, ?, ? \
+        FROM (VALUES {}) AS contact CROSS JOIN (VALUES {}) AS channel WHERE TRUE {unless_there}",
+        rows(1, contacts.len()),
+        rows(1, channels.len()),
     );
     let mut query = sqlx::query(AssertSqlSafe(sql))
         .bind(update.tenant.organization)
         .bind(update.now)
         .bind(update.tenant.api_key)
         .bind(update.id);
-    for id in channels.iter().chain(contacts) {
+    for id in contacts.iter().chain(channels) {
         query = query.bind(*id);
     }
     Ok(query.execute(&mut **transaction).await?.rows_affected())
@@ -277,8 +267,8 @@ async fn change_members(
         }
         let sql = format!(
             "INSERT INTO contact_list_contacts (organization_id, contact_list_id, join_time, contact_id) \
-            VALUES {} {unless_there}",
-            rows("?1, ?2, ?3, ", 4, 1, contacts.len())
+            SELECT ?, ?, ?, * FROM (VALUES {}) WHERE TRUE {unless_there}",
+            rows(1, contacts.len())
         );
         let mut query = sqlx::query(AssertSqlSafe(sql))
             .bind(update.tenant.organization)
@@ -312,9 +302,9 @@ async fn delete_members(
     contacts: &[Uuid],
 ) -> anyhow::Result<u64> {
     let sql = format!(
-        "DELETE FROM contact_list_contacts WHERE organization_id = ?1 AND contact_list_id = ?2 \
+        "DELETE FROM contact_list_contacts WHERE organization_id = ? AND contact_list_id = ? \
         AND contact_id {which} ({})",
-        numbered(3, contacts.len())
+        places(contacts.len())
     );
     let mut query = sqlx::query(AssertSqlSafe(sql))
         .bind(update.tenant.organization)
@@ -325,15 +315,12 @@ async fn delete_members(
     Ok(query.execute(&mut **transaction).await?.rows_affected())
 }
 
-/// `?2, ?3, ?4`: `count` values from the one with the number `first`.
-fn numbered(first: usize, count: usize) -> String {
-    let numbers = first..first + count;
-    let values: Vec<String> = numbers.map(|number| format!("?{number}")).collect();
-    values.join(", ")
+/// `?, ?, ?`: places for so many values. Numbered ones (`?7`) would be slower: SQLite keeps their names.
+fn places(count: usize) -> String {
+    vec!["?"; count].join(", ")
 }
 
-/// `(?1, ?3, ?4), (?1, ?5, ?6)`: rows of the `fixed` values and `width` more, which are numbered from `first`.
-fn rows(fixed: &str, first: usize, width: usize, count: usize) -> String {
-    let row = |row| format!("({fixed}{})", numbered(first + row * width, width));
-    (0..count).map(row).collect::<Vec<_>>().join(", ")
+/// `(?, ?), (?, ?)`: so many rows of `width` values.
+fn rows(width: usize, count: usize) -> String {
+    vec![format!("({})", places(width)); count].join(", ")
 }

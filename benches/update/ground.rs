@@ -29,6 +29,7 @@ use crate::{
     floor::{Action, Floor, Tenant},
     postgres::Postgres,
     profile::Profile,
+    rusqlite_floor,
     service::{self, Caller},
 };
 
@@ -49,6 +50,8 @@ pub struct Ground {
     pub caller: Caller,
     /// The floor.
     pub floor: Floor,
+    /// The connection of rusqlite's prepared statements, on SQLite.
+    pub rusqlite: Option<rusqlite::Connection>,
     /// A connection past both, for looking and for row by row.
     pub db: DatabaseConnection,
     /// What PostgreSQL tells of its statements, if asked.
@@ -70,19 +73,22 @@ enum Keeper {
 
 impl Ground {
     /// A fresh SQLite file. `folder` is on a disk: not all systems' temporary files are.
-    pub async fn sqlite(folder: &Path, flags: &Flags) -> anyhow::Result<Self> {
+    pub async fn sqlite(folder: &Path, flags: &Flags, base: u64) -> anyhow::Result<Self> {
         let folder = tempfile::tempdir_in(folder)?;
-        let url = format!("sqlite://{}", folder.path().join("bench.db").display());
-        Self::on("SQLite", url, Keeper::Folder(folder), flags).await
+        let file = folder.path().join("bench.db").display().to_string();
+        let url = format!("sqlite://{file}");
+        let mut ground = Self::on("SQLite", url, Keeper::Folder(folder), flags, base).await?;
+        ground.rusqlite = Some(rusqlite_floor::connect(&file)?);
+        Ok(ground)
     }
 
     /// A throw-away PostgreSQL. None where it is not installed.
-    pub async fn postgres(flags: &Flags) -> anyhow::Result<Option<Self>> {
+    pub async fn postgres(flags: &Flags, base: u64) -> anyhow::Result<Option<Self>> {
         let Some(server) = Postgres::start(flags.profile).await? else {
             return Ok(None);
         };
         let url = server.url();
-        let ground = Self::on("PostgreSQL", url, Keeper::Server(server), flags).await?;
+        let ground = Self::on("PostgreSQL", url, Keeper::Server(server), flags, base).await?;
         Ok(Some(ground))
     }
 
@@ -91,6 +97,7 @@ impl Ground {
         url: String,
         keeper: Keeper,
         flags: &Flags,
+        base: u64,
     ) -> anyhow::Result<Self> {
         let repository = Repository::connect(&url, 4).await?;
         repository.migrate().await?;
@@ -100,17 +107,18 @@ impl Ground {
             organization: organization.id.0,
             api_key: api_key.id,
         };
-        let address = service::start(&url, flags.max_contacts.max(flags.contacts)).await?;
+        let address = service::start(&url, flags.largest_call()).await?;
         let mut ground = Self {
             name,
             tenant,
             caller: Caller::connect(address, &key).await?,
             key,
             floor: connect(&url).await?,
+            rusqlite: None,
             db: repository.db().clone(),
             profile: None,
-            base: flags.base(),
-            next: flags.base(),
+            base,
+            next: base,
             url,
             _keeper: keeper,
         };
@@ -193,6 +201,14 @@ impl Ground {
         Ok(())
     }
 
+    /// Empties SQLite's write-ahead log, so that no contestant's checkpoint falls into the time of another.
+    pub async fn empty_log(&self) -> anyhow::Result<()> {
+        if self.backend() == DbBackend::Sqlite {
+            self.tidy(false).await?;
+        }
+        Ok(())
+    }
+
     /// People that nobody has seen yet.
     pub fn fresh(&mut self, count: u64) -> Vec<data::Person> {
         let first = self.next;
@@ -222,6 +238,7 @@ async fn connect(url: &str) -> anyhow::Result<Floor> {
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
         .busy_timeout(Duration::from_secs(10))
+        .pragma("cache_size", "-32768")
         .pragma("wal_autocheckpoint", "0")
         .disable_statement_logging();
     Ok(Floor::Sqlite(options.connect().await?))

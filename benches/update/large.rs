@@ -3,16 +3,14 @@
 use std::path::Path;
 
 use crate::{
-    Flags,
     floor::Action,
     ground::Ground,
     report::Memory,
     service::{Caller, Process},
 };
 
-/// Sends one call of `--max-contacts` new contacts, and watches the server's memory.
-pub async fn memory(ground: &mut Ground, folder: &Path, flags: &Flags) -> anyhow::Result<Memory> {
-    let contacts = flags.max_contacts;
+/// Sends one call of so many new contacts, and watches the server's memory.
+pub async fn memory(ground: &mut Ground, folder: &Path, contacts: u64) -> anyhow::Result<Memory> {
     let list = ground.make_list("large call").await?;
     let people = ground.fresh(contacts);
     let process = Process::start(folder, &ground.url, contacts)?;

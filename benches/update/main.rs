@@ -4,12 +4,14 @@
 //! `cargo bench` runs the whole table; `cargo bench -- --short` takes under three minutes. The table and a plot are written
 //! to `target/bench/`.
 
+mod callers;
 mod check;
 mod data;
 mod floor;
 mod floor_postgres;
 mod floor_sqlite;
 mod ground;
+mod growth;
 mod large;
 mod measure;
 mod plot;
@@ -17,6 +19,7 @@ mod postgres;
 mod profile;
 mod report;
 mod row_by_row;
+mod rusqlite_floor;
 mod service;
 mod start;
 mod works;
@@ -27,7 +30,7 @@ use anyhow::Context;
 use clap::{Parser, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::{ground::Ground, works::Works};
+use crate::{ground::Ground, report::Report, works::Works};
 
 /// What is measured, and how often.
 #[derive(Debug, Parser)]
@@ -48,13 +51,16 @@ pub struct Flags {
     /// How many contacts a call has
     #[arg(long, default_value_t = 4000)]
     contacts: u64,
-    /// How many contacts the largest call has; 0 leaves it out, as --short does
-    #[arg(long, default_value_t = 100_000)]
-    max_contacts: u64,
+    /// How many contacts the largest calls have; --short leaves them out
+    #[arg(long, value_delimiter = ',', default_values_t = [100_000, 1_000_000])]
+    large_contacts: Vec<u64>,
+    /// Leave out the base of a million contacts, as --short does
+    #[arg(long)]
+    no_growth: bool,
     /// Only this database
     #[arg(long, value_enum)]
     database: Option<Database>,
-    /// Print where PostgreSQL's time goes, statement by statement
+    /// Print where PostgreSQL's time goes, statement by statement, and the service's own log
     #[arg(long)]
     profile: bool,
     /// What `cargo bench` says
@@ -67,6 +73,21 @@ pub struct Flags {
 enum Database {
     Sqlite,
     Postgres,
+}
+
+impl Database {
+    /// A fresh one. None where PostgreSQL is not installed.
+    async fn ground(
+        self,
+        folder: &Path,
+        flags: &Flags,
+        base: u64,
+    ) -> anyhow::Result<Option<Ground>> {
+        match self {
+            Self::Sqlite => Ground::sqlite(folder, flags, base).await.map(Some),
+            Self::Postgres => Ground::postgres(flags, base).await,
+        }
+    }
 }
 
 impl Flags {
@@ -86,7 +107,7 @@ impl Flags {
         match size {
             1 if self.short => 50,
             1 => 300,
-            100_000.. => 3,
+            works::LARGE.. => 3,
             _ => self.pairs(),
         }
     }
@@ -99,14 +120,19 @@ impl Flags {
     /// The sizes of calls beside the usual one.
     fn sizes(&self) -> Vec<u64> {
         let mut sizes = vec![1, 10, 100, 1000];
-        if self.max_contacts > 0 {
-            sizes.push(self.max_contacts);
-        }
+        sizes.extend(&self.large_contacts);
         sizes
     }
 
+    /// How many contacts the server must take.
+    fn largest_call(&self) -> u64 {
+        let large = self.large_contacts.iter().copied().max().unwrap_or(0);
+        large.max(self.contacts)
+    }
+
     fn steps(&self) -> u64 {
-        5 * (self.pairs() as u64 + 1) + self.sizes().len() as u64
+        let adds = if self.no_growth { 1 } else { 3 };
+        (3 * adds + 2) * (self.pairs() as u64 + 1) + self.sizes().len() as u64
     }
 
     fn wants(&self, database: Database) -> bool {
@@ -118,7 +144,12 @@ impl Flags {
 async fn main() -> anyhow::Result<()> {
     let mut flags = Flags::parse();
     if flags.short {
-        flags.max_contacts = 0;
+        flags.large_contacts.clear();
+        flags.no_growth = true;
+    }
+    if flags.profile {
+        let filter = tracing_subscriber::EnvFilter::new("contact_lists=info");
+        tracing_subscriber::fmt().with_env_filter(filter).init();
     }
     let temporary = Path::new(env!("CARGO_TARGET_TMPDIR"));
     fs::create_dir_all(temporary)?;
@@ -127,24 +158,36 @@ async fn main() -> anyhow::Result<()> {
     )?);
 
     progress.set_message("starting the binary");
-    let start = start::measure(temporary).await?;
-    let (mut lines, mut large) = (Vec::new(), Vec::new());
-    let mut grounds = Vec::new();
-    if flags.wants(Database::Sqlite) {
-        grounds.push(Ground::sqlite(temporary, &flags).await?);
-    }
-    if flags.wants(Database::Postgres) {
-        match Ground::postgres(&flags).await? {
-            Some(ground) => grounds.push(ground),
-            None => progress.println("PostgreSQL is not installed: left out"),
+    let mut report = Report::new(start::measure(temporary).await?, flags.base());
+    for database in [Database::Sqlite, Database::Postgres] {
+        if !flags.wants(database) {
+            continue;
         }
-    }
-    for mut ground in grounds {
-        if flags.max_contacts > 0 {
-            large.push(large::memory(&mut ground, temporary, &flags).await?);
+        let Some(mut ground) = database.ground(temporary, &flags, flags.base()).await? else {
+            progress.println("PostgreSQL is not installed: left out");
+            continue;
+        };
+        for size in &flags.large_contacts {
+            progress.set_message(format!("{}: memory in a call of {size}", ground.name));
+            report
+                .memory
+                .push(large::memory(&mut ground, temporary, *size).await?);
         }
-        let works = Works::begin(ground, &flags, &progress).await?;
-        lines.extend(works.measure().await?);
+        let mut works = Works::begin(ground, &flags, &progress).await?;
+        report.lines.extend(works.measure().await?);
+        report.callers.extend(works.callers().await?);
+        drop(works);
+        if flags.no_growth {
+            continue;
+        }
+        let empty = database.ground(temporary, &flags, 0).await?;
+        let large = database
+            .ground(temporary, &flags, growth::LARGE_BASE)
+            .await?;
+        if let (Some(empty), Some(large)) = (empty, large) {
+            let growth = growth::measure(empty, large, &flags, &progress).await?;
+            report.growth.extend(growth);
+        }
     }
     progress.finish_and_clear();
 
@@ -153,9 +196,9 @@ async fn main() -> anyhow::Result<()> {
         .context("no target folder")?
         .join("bench");
     fs::create_dir_all(&folder)?;
-    let table = report::markdown(&lines, &large, &start, flags.base());
+    let table = report.markdown();
     fs::write(folder.join("table.md"), &table)?;
-    fs::write(folder.join("plot.svg"), plot::svg(&lines))?;
+    fs::write(folder.join("plot.svg"), plot::svg(&report.lines))?;
     println!("{table}\nWritten to {}", folder.display());
     Ok(())
 }

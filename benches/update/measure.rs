@@ -1,15 +1,16 @@
-//! A run by one of the three contestants, checked; and what the times of many runs say.
+//! A run by one of the contestants, checked; and what the times of many runs say.
 
 use std::time::{Duration, Instant};
 
+use anyhow::Context;
 use uuid::Uuid;
 
 use crate::{
     check::{Totals, look},
     data::{Person, sorted},
-    floor::Action,
+    floor::{Action, Update},
     ground::Ground,
-    row_by_row,
+    row_by_row, rusqlite_floor,
 };
 
 /// Who does the work.
@@ -19,6 +20,8 @@ pub enum Contestant {
     Service,
     /// The best plain SQL.
     Floor,
+    /// The same by rusqlite's prepared statements, on SQLite alone.
+    Rusqlite,
     /// What one would write instead.
     RowByRow,
 }
@@ -43,11 +46,12 @@ impl Run<'_> {
         let before = Totals::of(ground, self.list).await?;
         let prepared = match who {
             Contestant::Service => Vec::new(),
-            Contestant::Floor | Contestant::RowByRow => sorted(self.people),
+            _ => sorted(self.people),
         };
         if let Some(profile) = &mut ground.profile {
             profile.forget().await?;
         }
+        ground.empty_log().await?;
         let start = Instant::now();
         let mut time = None;
         match who {
@@ -59,6 +63,13 @@ impl Run<'_> {
                 let floor = &mut ground.floor;
                 let (tenant, action) = (ground.tenant, self.action);
                 floor.update(tenant, self.list, action, &prepared).await?;
+            }
+            Contestant::Rusqlite => {
+                let update = Update::new(ground.tenant, self.list, self.action);
+                let connection = ground.rusqlite.as_mut().context("only on SQLite")?;
+                tokio::task::block_in_place(|| {
+                    rusqlite_floor::update(connection, update, &prepared)
+                })?;
             }
             Contestant::RowByRow => {
                 row_by_row::add(&ground.db, ground.tenant, self.list, &prepared).await?;
@@ -96,6 +107,7 @@ impl Run<'_> {
 pub struct Times {
     pub service: Vec<f64>,
     pub floor: Vec<f64>,
+    pub rusqlite: Vec<f64>,
     pub row_by_row: Vec<f64>,
 }
 
@@ -105,6 +117,7 @@ impl Times {
         let times = match who {
             Contestant::Service => &mut self.service,
             Contestant::Floor => &mut self.floor,
+            Contestant::Rusqlite => &mut self.rusqlite,
             Contestant::RowByRow => &mut self.row_by_row,
         };
         times.push(time.as_secs_f64());

@@ -1,10 +1,12 @@
 //! The works that are measured, in interleaved pairs of the service and the floor, each on contacts of its own.
 
 use indicatif::ProgressBar;
+use sea_orm::DbBackend;
 use uuid::Uuid;
 
 use crate::{
     Flags,
+    callers::{self, Callers},
     data::{Person, people, renamed},
     floor::Action,
     ground::Ground,
@@ -19,6 +21,9 @@ const OVERWRITE: &str = "overwrite a list of the whole base";
 const REMOVE: &str = "remove from a list of the whole base";
 const ONE: &str = "one new contact";
 const SIZE: &str = "new, by size";
+
+/// From this size on a call is measured fewer times: it takes long.
+pub const LARGE: u64 = 100_000;
 
 /// The lists of a contestant.
 #[derive(Clone, Copy)]
@@ -37,7 +42,8 @@ pub struct Works<'a> {
     base_list: Uuid,
     service: Lists,
     floor: Lists,
-    row_by_row: Uuid,
+    rusqlite: Lists,
+    row_by_row: Lists,
 }
 
 impl<'a> Works<'a> {
@@ -58,7 +64,15 @@ impl<'a> Works<'a> {
             small: ground.make_list("floor").await?,
             large: ground.make_list("floor, large").await?,
         };
-        let row_by_row = ground.make_list("row by row").await?;
+        let rusqlite = Lists {
+            small: ground.make_list("rusqlite").await?,
+            large: ground.make_list("rusqlite, large").await?,
+        };
+        let small = ground.make_list("row by row").await?;
+        let row_by_row = Lists {
+            small,
+            large: small,
+        };
         Ok(Self {
             ground,
             flags,
@@ -66,12 +80,13 @@ impl<'a> Works<'a> {
             base_list,
             service,
             floor,
+            rusqlite,
             row_by_row,
         })
     }
 
-    /// Measures everything, and answers the table's lines.
-    pub async fn measure(mut self) -> anyhow::Result<Vec<Line>> {
+    /// Measures everything of one caller, and answers the table's lines.
+    pub async fn measure(&mut self) -> anyhow::Result<Vec<Line>> {
         let mut lines = self.add().await?;
         lines.extend(self.large_list().await?);
         for size in self.flags.sizes() {
@@ -83,17 +98,36 @@ impl<'a> Works<'a> {
         Ok(lines)
     }
 
+    /// Row 6, where the database has more than one writer at a time.
+    pub async fn callers(&mut self) -> anyhow::Result<Vec<Callers>> {
+        if self.ground.backend() == DbBackend::Sqlite {
+            return Ok(Vec::new());
+        }
+        self.progress.set_message("several callers");
+        callers::measure(&mut self.ground, self.flags).await
+    }
+
+    /// Who the service is held against, in turns.
+    fn contestants(&self, pair: usize) -> Vec<Contestant> {
+        let mut contestants = vec![Contestant::Service, Contestant::Floor];
+        if self.ground.rusqlite.is_some() {
+            contestants.push(Contestant::Rusqlite);
+        }
+        let count = contestants.len();
+        contestants.rotate_left(pair % count);
+        contestants
+    }
+
     /// Rows 1, 2 and 9: new contacts, the same again, the same with other names. The first pair warms up and counts for
     /// nothing.
-    async fn add(&mut self) -> anyhow::Result<Vec<Line>> {
+    pub async fn add(&mut self) -> anyhow::Result<Vec<Line>> {
         let count = self.flags.contacts;
         let mut times = [NEW, UNCHANGED, RENAMED].map(|work| (work, Times::default()));
         for pair in 0..=self.flags.pairs() {
             self.progress
                 .set_message(format!("{}: adding, pair {pair}", self.ground.name));
-            let mut contestants = vec![Contestant::Service, Contestant::Floor];
-            contestants.rotate_left(pair % 2);
-            if pair <= self.flags.row_by_row_runs() && pair > 0 {
+            let mut contestants = self.contestants(pair);
+            if pair <= self.flags.row_by_row_runs() && pair > 0 && self.ground.base > 0 {
                 contestants.push(Contestant::RowByRow);
             }
             let given: Vec<_> = contestants
@@ -130,20 +164,16 @@ impl<'a> Works<'a> {
             self.progress
                 .set_message(format!("{}: a large list, pair {pair}", self.ground.name));
             for (work, action, times) in &mut times {
-                for list in [self.service.large, self.floor.large] {
+                for who in self.contestants(pair) {
+                    let list = self.lists(who).large;
                     self.ground.copy_members(self.base_list, list).await?;
                 }
                 self.ground.tidy(false).await?;
-                let mut contestants = [
-                    (Contestant::Service, self.service.large),
-                    (Contestant::Floor, self.floor.large),
-                ];
-                contestants.rotate_left(pair % 2);
-                for (place, (who, list)) in (0_u64..).zip(contestants) {
-                    let first = (2 * pair as u64 + place) * count % (self.ground.base - count);
+                for (place, who) in (0_u64..).zip(self.contestants(pair)) {
+                    let first = (3 * pair as u64 + place) * count % (self.ground.base - count);
                     let run = Run {
                         work,
-                        list,
+                        list: self.lists(who).large,
                         action: *action,
                         people: &people(first..first + count),
                         created: 0,
@@ -167,13 +197,16 @@ impl<'a> Works<'a> {
         let work = if size == 1 { ONE } else { SIZE };
         let pairs = self.flags.pairs_of(size);
         let mut times = Times::default();
-        for pair in 0..=pairs {
+        // The first pair warms up; the largest calls need no warming.
+        for pair in usize::from(size >= LARGE)..=pairs {
             self.progress.set_message(format!(
                 "{}: {size} contacts a call, pair {pair}",
                 self.ground.name
             ));
-            let mut contestants = vec![Contestant::Service, Contestant::Floor];
-            contestants.rotate_left(pair % 2);
+            let mut contestants = self.contestants(pair);
+            if size >= LARGE {
+                contestants.retain(|who| *who != Contestant::Rusqlite);
+            }
             if size < self.flags.contacts && pair <= 9 {
                 contestants.push(Contestant::RowByRow);
             }
@@ -199,19 +232,23 @@ impl<'a> Works<'a> {
         people: &[Person],
         created: u64,
     ) -> anyhow::Result<std::time::Duration> {
-        let list = match who {
-            Contestant::Service => self.service.small,
-            Contestant::Floor => self.floor.small,
-            Contestant::RowByRow => self.row_by_row,
-        };
         let run = Run {
             work,
-            list,
+            list: self.lists(who).small,
             action: Action::Add,
             people,
             created,
         };
         run.by(who, &mut self.ground).await
+    }
+
+    fn lists(&self, who: Contestant) -> Lists {
+        match who {
+            Contestant::Service => self.service,
+            Contestant::Floor => self.floor,
+            Contestant::Rusqlite => self.rusqlite,
+            Contestant::RowByRow => self.row_by_row,
+        }
     }
 
     fn line(&self, work: &'static str, contacts: u64, goal: Option<f64>, times: Times) -> Line {

@@ -12,7 +12,7 @@ use super::{
 /// The most bytes that an encoded contact may have.
 pub const MAX_ENCODED_BYTES: usize = 64 * 1024;
 
-/// A stored person.
+/// A person.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Contact {
     /// The id.
@@ -21,6 +21,14 @@ pub struct Contact {
     pub phone: PhoneNumber,
     /// What else is known.
     pub fields: ContactFields,
+}
+
+/// A contact as readers see it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StoredContact {
+    /// The contact.
+    #[serde(flatten)]
+    pub contact: Contact,
     /// When the contact was created.
     #[serde(with = "time::serde::timestamp::microseconds")]
     pub create_time: OffsetDateTime,
@@ -46,6 +54,55 @@ pub struct ContactFields {
     pub address: Option<Address>,
     /// The date of birth.
     pub birth_date: Option<BirthDate>,
+}
+
+/// A field of a contact beside its phone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "they are those of `ContactFields`")]
+pub enum ContactField {
+    ExternalId,
+    Email,
+    Name,
+    Language,
+    DefaultChannelId,
+    Address,
+    BirthDate,
+}
+
+/// Some of the fields of contacts, such as those that a call speaks of: the others need neither be read nor written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ContactFieldSet(u8);
+
+impl ContactFieldSet {
+    /// All fields.
+    pub const ALL: Self = Self(0b111_1111);
+
+    /// These fields and one more.
+    #[must_use]
+    pub fn with(self, field: ContactField) -> Self {
+        Self(self.0 | 1 << field as u8)
+    }
+
+    /// These fields and those of another set.
+    #[must_use]
+    pub fn union(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// The fields, always in the same order.
+    pub fn iter(self) -> impl Iterator<Item = ContactField> + Clone {
+        [
+            ContactField::ExternalId,
+            ContactField::Email,
+            ContactField::Name,
+            ContactField::Language,
+            ContactField::DefaultChannelId,
+            ContactField::Address,
+            ContactField::BirthDate,
+        ]
+        .into_iter()
+        .filter(move |field| self.0 & 1 << *field as u8 != 0)
+    }
 }
 
 /// A postal address with at least one part.
@@ -111,6 +168,27 @@ impl ContactChanges {
         self.external_id.as_ref()?.as_ref()
     }
 
+    /// The fields that are set or cleared.
+    pub fn fields(&self) -> ContactFieldSet {
+        [
+            (ContactField::ExternalId, self.external_id.is_some()),
+            (ContactField::Email, self.email.is_some()),
+            (ContactField::Name, self.name.is_some()),
+            (ContactField::Language, self.language.is_some()),
+            (
+                ContactField::DefaultChannelId,
+                self.default_channel_id.is_some(),
+            ),
+            (ContactField::Address, self.address.is_some()),
+            (ContactField::BirthDate, self.birth_date.is_some()),
+        ]
+        .into_iter()
+        .filter(|(_, is_given)| *is_given)
+        .fold(ContactFieldSet::default(), |set, (field, _)| {
+            set.with(field)
+        })
+    }
+
     /// Adds what a later message says about the same contact: it wins field by field, and property by property.
     pub fn fold(&mut self, later: Self) {
         self.external_id = later.external_id.or(self.external_id.take());
@@ -121,6 +199,22 @@ impl ContactChanges {
         self.address = later.address.or(self.address.take());
         self.birth_date = later.birth_date.or(self.birth_date.take());
         self.properties.extend(later.properties);
+    }
+
+    /// Whether `contact` is as they say already. Its record is left out.
+    pub fn hold_for(&self, contact: &Contact) -> bool {
+        fn holds<T: PartialEq>(field: &Option<T>, change: &Change<T>) -> bool {
+            change.as_ref().is_none_or(|value| value == field)
+        }
+        let fields = &contact.fields;
+        self.phone == contact.phone
+            && holds(&fields.external_id, &self.external_id)
+            && holds(&fields.email, &self.email)
+            && holds(&fields.name, &self.name)
+            && holds(&fields.language, &self.language)
+            && holds(&fields.default_channel_id, &self.default_channel_id)
+            && holds(&fields.address, &self.address)
+            && holds(&fields.birth_date, &self.birth_date)
     }
 
     /// What `fields` become. The record is not a field: see [`super::custom_object::CustomObject::merge`].

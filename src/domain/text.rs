@@ -30,6 +30,12 @@ impl Text {
     }
 }
 
+impl From<Text> for String {
+    fn from(text: Text) -> Self {
+        text.0
+    }
+}
+
 /// Refuses text that no field takes: too long, or with U+0000.
 pub fn check(text: &str) -> Result<(), Invalid> {
     // Bytes first: text of so few bytes cannot have too many characters.

@@ -10,7 +10,7 @@ use crate::{
     auth::Caller,
     domain::{
         channel::ChannelReference,
-        contact::ContactReference,
+        contact::{ContactFieldSet, ContactReference},
         now,
         phone_number::PhoneNumber,
         preference::{NumberHash, Said},
@@ -111,8 +111,13 @@ impl PreferenceChange {
         if unknown {
             organizations::lock(transaction, organization.id).await?;
         }
-        let by_phone =
-            bulk::contacts_by_phone(transaction, organization.id, phones.iter().copied()).await?;
+        let by_phone = bulk::contacts_by_phone(
+            transaction,
+            organization.id,
+            ContactFieldSet::default(),
+            phones.iter().copied(),
+        )
+        .await?;
         if by_phone.len() < phones.len() && !unknown {
             // Somebody gave up a number between the look and the lock.
             return Err(Error::ConcurrentChange);

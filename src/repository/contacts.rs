@@ -11,8 +11,8 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::{
-    Transaction, bulk,
-    bulk::contact_columns,
+    Transaction,
+    bulk::{self, malformed_number},
     entity::{
         communication_preference, contact, contact_list, contact_list_contact, custom_object,
         custom_object_record,
@@ -24,7 +24,7 @@ use crate::{
     domain::{
         OrganizationId,
         birth_date::BirthDate,
-        contact::{Contact, ContactFields, ContactReference},
+        contact::{Contact, ContactFieldSet, ContactFields, ContactReference, StoredContact},
         contact_list::ContactList,
         email::Email,
         language::Language,
@@ -40,7 +40,7 @@ pub async fn find(
     db: &impl ConnectionTrait,
     organization: OrganizationId,
     reference: &ContactReference,
-) -> Result<Option<Contact>> {
+) -> Result<Option<StoredContact>> {
     let query = contact::Entity::find().filter(contact::Column::OrganizationId.eq(organization.0));
     let query = match reference {
         ContactReference::Id(id) => query.filter(contact::Column::Id.eq(*id)),
@@ -49,7 +49,11 @@ pub async fn find(
             query.filter(contact::Column::ExternalId.eq(id.as_str()))
         }
     };
-    query.one(db).await?.map(Contact::try_from).transpose()
+    query
+        .one(db)
+        .await?
+        .map(StoredContact::try_from)
+        .transpose()
 }
 
 /// Which members of a list to read.
@@ -67,12 +71,19 @@ pub struct MemberFilter {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Member {
     /// The contact.
-    pub contact: Contact,
+    pub contact: StoredContact,
     /// When it joined.
     #[serde(with = "time::serde::timestamp::microseconds")]
     pub join_time: OffsetDateTime,
     /// Its record of the custom object that was asked for.
     pub record: Option<Properties>,
+}
+
+impl Member {
+    /// The contact's id.
+    pub fn id(&self) -> Uuid {
+        self.contact.contact.id
+    }
 }
 
 /// At most `limit` members of a list with an id above `after`, ordered by id.
@@ -83,17 +94,17 @@ pub async fn members(
     after: Uuid,
     limit: u64,
 ) -> Result<Vec<Member>> {
-    let sql = concat!(
-        "SELECT ",
-        contact_columns!(),
-        ", m.join_time, r.properties{as_text} AS properties FROM contact_list_contacts m \
+    let sql = format!(
+        "SELECT m.join_time, c.create_time, c.update_time, r.properties{{as_text}} AS properties, {} \
+         FROM contact_list_contacts m \
          JOIN contacts c ON c.organization_id = $1 AND c.id = m.contact_id \
          LEFT JOIN custom_object_records r ON r.organization_id = $1 AND r.custom_object_id = $4 \
          AND r.contact_id = m.contact_id \
          WHERE m.organization_id = $1 AND m.contact_list_id = $2 AND m.contact_id > $3 \
-         AND ($5 = {nil} OR EXISTS (SELECT 1 FROM communication_preferences p WHERE p.organization_id = $1 \
+         AND ($5 = {{nil}} OR EXISTS (SELECT 1 FROM communication_preferences p WHERE p.organization_id = $1 \
          AND p.contact_id = m.contact_id AND p.channel_id = $5 AND p.opted_in)) \
-         ORDER BY m.contact_id LIMIT $6"
+         ORDER BY m.contact_id LIMIT $6",
+        bulk::contact_columns(ContactFieldSet::ALL),
     );
     let scalars = [
         organization.0.into(),
@@ -103,15 +114,19 @@ pub async fn members(
         filter.opted_in_to.unwrap_or_default().into(),
         i64::try_from(limit).unwrap_or(i64::MAX).into(),
     ];
-    let statement = statement(db.get_database_backend(), sql, scalars, []);
+    let statement = statement(db.get_database_backend(), &sql, scalars, []);
     db.query_all_raw(statement)
         .await?
         .iter()
         .map(|row| {
-            let record: Option<String> = row.try_get_by_index(12)?;
+            let record: Option<String> = row.try_get_by_index(3)?;
             Ok(Member {
-                contact: bulk::contact(row)?,
-                join_time: row.try_get_by_index(11)?,
+                join_time: row.try_get_by_index(0)?,
+                contact: StoredContact {
+                    contact: bulk::contact(row, 4, ContactFieldSet::ALL)?,
+                    create_time: row.try_get_by_index(1)?,
+                    update_time: row.try_get_by_index(2)?,
+                },
                 record: match record {
                     None => None,
                     Some(json) => Some(serde_json::from_str(&json).map_err(Error::internal)?),
@@ -141,7 +156,7 @@ pub async fn page(
     filter: &ContactFilter,
     after: Uuid,
     limit: u64,
-) -> Result<Vec<Contact>> {
+) -> Result<Vec<StoredContact>> {
     let mut query = contact::Entity::find()
         .filter(contact::Column::OrganizationId.eq(organization.0))
         .filter(contact::Column::Id.gt(after));
@@ -163,7 +178,7 @@ pub async fn page(
         .limit(limit)
         .all(db)
         .await?;
-    models.into_iter().map(Contact::try_from).collect()
+    models.into_iter().map(StoredContact::try_from).collect()
 }
 
 /// The records that contacts have of a custom object.
@@ -238,17 +253,35 @@ pub async fn records_of(
         .collect()
 }
 
-/// Finds a contact by its id and locks it: nobody else is at it until the commit.
+/// Finds a contact by its id and locks it: nobody else changes it until the commit.
 pub async fn lock(
     transaction: &Transaction,
     organization: OrganizationId,
     id: Uuid,
-) -> Result<Option<Contact>> {
+) -> Result<Option<StoredContact>> {
+    lock_as(transaction, organization, id, LockType::NoKeyUpdate).await
+}
+
+/// The same for a contact that is about to be deleted.
+pub async fn lock_to_delete(
+    transaction: &Transaction,
+    organization: OrganizationId,
+    id: Uuid,
+) -> Result<Option<StoredContact>> {
+    lock_as(transaction, organization, id, LockType::Update).await
+}
+
+async fn lock_as(
+    transaction: &Transaction,
+    organization: OrganizationId,
+    id: Uuid,
+    lock: LockType,
+) -> Result<Option<StoredContact>> {
     contact::Entity::find_by_id((organization.0, id))
-        .lock(LockType::Update)
+        .lock(lock)
         .one(transaction.db())
         .await?
-        .map(Contact::try_from)
+        .map(StoredContact::try_from)
         .transpose()
 }
 
@@ -278,26 +311,26 @@ fn properties(json: serde_json::Value) -> Result<Properties> {
     serde_json::from_value(json).map_err(Error::internal)
 }
 
-impl TryFrom<contact::Model> for Contact {
+impl TryFrom<contact::Model> for StoredContact {
     type Error = Error;
 
     fn try_from(model: contact::Model) -> Result<Self> {
+        let phone = PhoneNumber::stored(&model.phone);
+        let address = model.address.map(serde_json::from_value).transpose();
+        let fields = ContactFields {
+            external_id: model.external_id.map(Text::stored),
+            email: model.email.map(Email::stored),
+            name: model.name.map(Text::stored),
+            language: model.language.map(Language::stored),
+            default_channel_id: model.default_channel_id,
+            address: address.map_err(Error::internal)?,
+            birth_date: model.birth_date.as_deref().and_then(BirthDate::stored),
+        };
         Ok(Self {
-            id: model.id,
-            phone: PhoneNumber::stored(&model.phone)
-                .ok_or_else(|| Error::internal(anyhow::anyhow!("a stored number is malformed")))?,
-            fields: ContactFields {
-                external_id: model.external_id.map(Text::stored),
-                email: model.email.map(Email::stored),
-                name: model.name.map(Text::stored),
-                language: model.language.map(Language::stored),
-                default_channel_id: model.default_channel_id,
-                address: model
-                    .address
-                    .map(serde_json::from_value)
-                    .transpose()
-                    .map_err(Error::internal)?,
-                birth_date: model.birth_date.as_deref().and_then(BirthDate::stored),
+            contact: Contact {
+                id: model.id,
+                phone: phone.ok_or_else(malformed_number)?,
+                fields,
             },
             create_time: model.create_time,
             update_time: model.update_time,

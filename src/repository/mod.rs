@@ -4,6 +4,7 @@
 pub mod api_keys;
 pub mod bulk;
 pub mod channels;
+mod checkpoints;
 pub mod contact_lists;
 pub mod contacts;
 pub mod custom_objects;
@@ -34,7 +35,10 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 use uuid::Uuid;
 
-use self::queue::{ListKey, Queues};
+use self::{
+    checkpoints::Checkpoints,
+    queue::{ListKey, Queues},
+};
 use crate::error::{Error, Result};
 
 /// How often a transaction that lost a race is run again.
@@ -46,6 +50,13 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a statement waits for a lock: so that who waits looks now and then whether its caller is still there.
 const POSTGRES_LOCK_TIMEOUT: &str = "SET lock_timeout = '10s'";
 
+/// How much of a SQLite file a connection keeps in memory: so much that the pages which a chunk of contacts changes need not
+/// be written before the commit.
+const SQLITE_CACHE: &str = "-32768";
+
+/// To how many bytes SQLite cuts the write-ahead log when it begins it anew.
+const SQLITE_LOG_BYTES: &str = "67108864";
+
 /// How long SQLite waits for another process that writes.
 const SQLITE_BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -54,6 +65,8 @@ const SQLITE_BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 pub struct Repository {
     db: DatabaseConnection,
     queues: Queues,
+    /// Where the database is SQLite.
+    checkpoints: Option<Checkpoints>,
 }
 
 /// What a transaction is done with: its connection, and whether its caller is still there.
@@ -114,6 +127,10 @@ impl Repository {
                     .journal_mode(SqliteJournalMode::Wal)
                     .synchronous(SqliteSynchronous::Full)
                     .busy_timeout(SQLITE_BUSY_TIMEOUT)
+                    .pragma("cache_size", SQLITE_CACHE)
+                    .pragma("journal_size_limit", SQLITE_LOG_BYTES)
+                    // See `checkpoints`.
+                    .pragma("wal_autocheckpoint", "0")
             });
         let db = Database::connect(options).await?;
         let max_writers = match db.get_database_backend() {
@@ -121,9 +138,13 @@ impl Repository {
             // The rest is for those who read: keys, health.
             _ => (max_connections * 3 / 4).max(1),
         };
+        let queues = Queues::new(max_writers as usize);
+        let checkpoints = (db.get_database_backend() == DbBackend::Sqlite)
+            .then(|| Checkpoints::start(db.clone(), queues.clone()));
         Ok(Self {
             db,
-            queues: Queues::new(max_writers as usize),
+            queues,
+            checkpoints,
         })
     }
 
@@ -243,6 +264,9 @@ impl Repository {
         match result.and_then(|outcome| transaction.check_caller().map(|()| outcome)) {
             Ok(Outcome::Commit(value)) => {
                 transaction.db.commit().await?;
+                if let Some(checkpoints) = &self.checkpoints {
+                    checkpoints.note();
+                }
                 Ok(value)
             }
             Ok(Outcome::RollBack(value)) => {

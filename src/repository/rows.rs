@@ -3,8 +3,6 @@
 //! The set-based statements are written once for both databases. Where they name a source of rows, such as `{contacts}`,
 //! PostgreSQL gets `UNNEST` of arrays and SQLite a `VALUES` list, each the fastest form there. Scalars are `$1`, `$2` …
 
-use std::fmt::Write;
-
 use sea_orm::{DbBackend, Statement, Value, sea_query::ArrayType};
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -88,79 +86,110 @@ impl Rows {
 /// before it: SQLite would else rather read the organization's whole table and look in the rows.
 pub fn statement<const N: usize>(
     backend: DbBackend,
-    sql: &'static str,
+    sql: &str,
     scalars: [Value; N],
     sources: impl IntoIterator<Item = Rows>,
 ) -> Statement {
-    let mut values = Vec::from(scalars);
-    let mut sql = match backend {
-        DbBackend::Postgres => sql
-            .replace("{jsonb}", "::jsonb")
-            .replace("{as_text}", "::text")
-            .replace("{join}", "JOIN")
-            .replace("{nil}", "'00000000-0000-0000-0000-000000000000'::uuid")
-            .replace("{lock}", "FOR NO KEY UPDATE OF c"),
-        _ => sql
-            .replace('$', "?")
-            .replace("{jsonb}", "")
-            .replace("{as_text}", "")
-            .replace("{join}", "CROSS JOIN")
-            .replace("{nil}", "zeroblob(16)")
-            .replace("{lock}", ""),
+    let (sql, values) = match backend {
+        DbBackend::Postgres => for_postgres(sql, Vec::from(scalars), sources),
+        _ => for_sqlite(sql, &scalars, sources),
     };
-    for rows in sources {
-        let source = match backend {
-            DbBackend::Postgres => rows.unnest(&mut values),
-            _ => rows.values_list(&mut values),
-        };
-        sql = sql.replace(&format!("{{{}}}", rows.name), &source);
-    }
     Statement::from_sql_and_values(backend, sql, values)
 }
 
+fn for_postgres(
+    sql: &str,
+    scalars: Vec<Value>,
+    sources: impl IntoIterator<Item = Rows>,
+) -> (String, Vec<Value>) {
+    let (mut values, nil) = (scalars, "'00000000-0000-0000-0000-000000000000'::uuid");
+    let mut sql = sql
+        .replace("{jsonb}", "::jsonb")
+        .replace("{as_text}", "::text")
+        .replace("{join}", "JOIN")
+        .replace("{nil}", nil)
+        .replace("{lock}", "FOR NO KEY UPDATE OF c");
+    for rows in sources {
+        let name = format!("{{{}}}", rows.name);
+        sql = sql.replace(&name, &rows.unnest(&mut values));
+    }
+    (sql, values)
+}
+
+/// The values are bound in the order of their places (`?`): SQLite keeps the names of numbered ones (`?7`), and the driver
+/// would look through all of them for each.
+fn for_sqlite(
+    sql: &str,
+    scalars: &[Value],
+    sources: impl IntoIterator<Item = Rows>,
+) -> (String, Vec<Value>) {
+    let sources: Vec<Rows> = sources.into_iter().collect();
+    let mut values = Vec::new();
+    let mut written = String::new();
+    let mut rest = sql;
+    while let Some(place) = rest.find(['$', '{']) {
+        written.push_str(&rest[..place]);
+        let is_scalar = rest[place..].starts_with('$');
+        rest = &rest[place + 1..];
+        let name_length = rest.find(|it: char| !it.is_ascii_alphanumeric() && it != '_');
+        let (name, after) = rest.split_at(name_length.unwrap_or(rest.len()));
+        rest = after
+            .strip_prefix('}')
+            .filter(|_| !is_scalar)
+            .unwrap_or(after);
+        let scalar = name.parse().ok().and_then(|n: usize| scalars.get(n - 1));
+        match (name, scalar) {
+            (_, Some(scalar)) => {
+                written.push('?');
+                values.push(scalar.clone());
+            }
+            ("jsonb" | "as_text" | "lock", _) => {}
+            ("join", _) => written.push_str("CROSS JOIN"),
+            ("nil", _) => written.push_str("zeroblob(16)"),
+            _ => {
+                let rows = sources.iter().find(|rows| rows.name == name);
+                written
+                    .push_str(&rows.map_or_else(String::new, |rows| rows.values_list(&mut values)));
+            }
+        }
+    }
+    written.push_str(rest);
+    (written, values)
+}
+
 impl Rows {
-    fn unnest(&self, values: &mut Vec<Value>) -> String {
+    fn unnest(self, values: &mut Vec<Value>) -> String {
         let mut arrays = Vec::with_capacity(self.columns.len());
         let mut names = Vec::with_capacity(self.columns.len());
-        for (name, column) in &self.columns {
-            values.push(column.array());
-            arrays.push(format!("${}::{}[]", values.len(), column.postgres_type()));
-            names.push(*name);
+        for (name, column) in self.columns {
+            let postgres_type = column.postgres_type();
+            values.push(column.into_array());
+            arrays.push(format!("${}::{postgres_type}[]", values.len()));
+            names.push(name);
         }
-        format!(
-            "UNNEST({}) AS {} ({})",
-            arrays.join(", "),
-            self.name,
-            names.join(", ")
-        )
+        let (arrays, names) = (arrays.join(", "), names.join(", "));
+        format!("UNNEST({arrays}) AS {} ({names})", self.name)
     }
 
     fn values_list(&self, values: &mut Vec<Value>) -> String {
-        let mut list = String::from("(SELECT ");
-        for (index, (name, _)) in self.columns.iter().enumerate() {
-            let comma = if index == 0 { "" } else { ", " };
-            let _ = write!(list, "{comma}column{} AS {name}", index + 1);
-        }
-        list.push_str(" FROM (VALUES ");
+        let columns: Vec<String> = (1..)
+            .zip(&self.columns)
+            .map(|(number, (name, _))| format!("column{number} AS {name}"))
+            .collect();
         let row_count = self.columns.first().map_or(0, |(_, column)| column.len());
         for row in 0..row_count {
-            list.push_str(if row == 0 { "(" } else { ", (" });
-            for (index, (_, column)) in self.columns.iter().enumerate() {
-                values.push(column.value(row));
-                let comma = if index == 0 { "" } else { ", " };
-                let _ = write!(list, "{comma}?{}", values.len());
-            }
-            list.push(')');
+            values.extend(self.columns.iter().map(|(_, column)| column.value(row)));
         }
-        if row_count == 0 {
-            // A source without rows is still a source.
-            let nulls = vec!["NULL"; self.columns.len()].join(", ");
-            let _ = write!(list, "({nulls})) LIMIT 0");
+        // A source without rows is still a source.
+        let (cell, limit) = if row_count == 0 {
+            ("NULL", " LIMIT 0")
         } else {
-            list.push(')');
-        }
-        let _ = write!(list, ") AS {}", self.name);
-        list
+            ("?", "")
+        };
+        let row = format!("({})", vec![cell; self.columns.len()].join(", "));
+        let rows = vec![row; row_count.max(1)].join(", ");
+        let (columns, name) = (columns.join(", "), self.name);
+        format!("(SELECT {columns} FROM (VALUES {rows}){limit}) AS {name}")
     }
 }
 
@@ -185,16 +214,18 @@ impl Column {
         }
     }
 
-    fn array(&self) -> Value {
-        let array_type = match self {
-            Self::Uuid(_) => ArrayType::Uuid,
-            Self::Text(_) => ArrayType::String,
-            Self::Bytes(_) => ArrayType::Bytes,
-            Self::Boolean(_) => ArrayType::Bool,
-            Self::Time(_) => ArrayType::TimeDateTimeWithTimeZone,
-        };
-        let values = (0..self.len()).map(|row| self.value(row)).collect();
-        Value::Array(array_type, Some(Box::new(values)))
+    fn into_array(self) -> Value {
+        fn array<T: Into<Value>>(array_type: ArrayType, values: Vec<T>) -> Value {
+            let values = values.into_iter().map(Into::into).collect();
+            Value::Array(array_type, Some(Box::new(values)))
+        }
+        match self {
+            Self::Uuid(values) => array(ArrayType::Uuid, values),
+            Self::Text(values) => array(ArrayType::String, values),
+            Self::Bytes(values) => array(ArrayType::Bytes, values),
+            Self::Boolean(values) => array(ArrayType::Bool, values),
+            Self::Time(values) => array(ArrayType::TimeDateTimeWithTimeZone, values),
+        }
     }
 
     fn postgres_type(&self) -> &'static str {

@@ -67,14 +67,14 @@ impl CommunicationPreferenceService for Api {
             .required("contact", request.contact)
             .and_then(|wire| convert::contact_reference(&mut fields, "contact", wire, region));
         let reference = fields.finish(reference)?;
-        let contact = contacts::find(db, organization, &reference)
+        let stored = contacts::find(db, organization, &reference)
             .await?
             .ok_or_else(|| Error::not_found("contact", name(&reference)))?;
-        let binding = ["ListCommunicationPreferences", &contact.id.to_string()];
+        let id = stored.contact.id;
+        let binding = ["ListCommunicationPreferences", &id.to_string()];
         let page = Page::parse(&caller, request.page_size, &request.page_token, &binding)?;
         let mut preferences =
-            repository::preferences::page(db, organization, contact.id, page.after(), page.limit())
-                .await?;
+            repository::preferences::page(db, organization, id, page.after(), page.limit()).await?;
         let next_page_token = page.cut(&mut preferences, |preference| preference.channel_id);
         Ok(Response::new(ListCommunicationPreferencesResponse {
             communication_preferences: preferences

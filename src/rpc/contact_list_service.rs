@@ -206,7 +206,7 @@ impl ContactListService for Api {
         let filter = filter.resolve(db, organization).await?;
         let after = page.after().unwrap_or_default();
         let mut members = contacts::members(db, organization, filter, after, page.limit()).await?;
-        let next_page_token = page.cut(&mut members, |member| member.contact.id);
+        let next_page_token = page.cut(&mut members, |member| member.id());
         Ok(Response::new(ListContactListContactsResponse {
             contact_list_contacts: members.into_iter().map(wire_member).collect(),
             next_page_token,

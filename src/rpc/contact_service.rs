@@ -17,7 +17,7 @@ use crate::{
     contacts::ContactUpdate,
     domain::{
         OrganizationId,
-        contact::{Contact, ContactReference},
+        contact::{ContactReference, StoredContact},
         contact_list::{ContactList, ListState},
         now,
         phone_number::DefaultRegion,
@@ -119,7 +119,7 @@ impl ContactService for Api {
                     let records = match object {
                         None => HashMap::new(),
                         Some(object) => {
-                            let ids = contacts.iter().map(|contact| contact.id);
+                            let ids = contacts.iter().map(|stored| stored.contact.id);
                             contacts::records(db, organization, object.id, ids).await?
                         }
                     };
@@ -127,13 +127,13 @@ impl ContactService for Api {
                 })
             })
             .await?;
-        let next_page_token = page.cut(&mut contacts, |contact| contact.id);
+        let next_page_token = page.cut(&mut contacts, |stored| stored.contact.id);
         Ok(Response::new(ListContactsResponse {
             contacts: contacts
                 .into_iter()
-                .map(|contact| {
-                    let record = records.remove(&contact.id);
-                    convert::wire_contact(contact, record)
+                .map(|stored| {
+                    let record = records.remove(&stored.contact.id);
+                    convert::wire_contact(stored, record)
                 })
                 .collect(),
             next_page_token,
@@ -191,7 +191,8 @@ impl Api {
             checks.refuse_unowned_properties()?;
         }
         let changes_phone = wire.phone.is_some();
-        wire.phone.get_or_insert(stored.phone.as_str().to_owned());
+        wire.phone
+            .get_or_insert(stored.contact.phone.as_str().to_owned());
         let changes = convert::contact(wire, encoded_bytes, &checks, now()).map_err(|invalid| {
             let violations = invalid.violations.into_iter();
             Error::RequestInvalid(violations.map(|it| it.below("contact")).collect())
@@ -208,7 +209,7 @@ impl Api {
 
 /// What `GetContact` reads, as of one instant.
 struct Person {
-    contact: Contact,
+    contact: StoredContact,
     lists: Vec<ContactList>,
     preferences: Vec<Preference>,
     records: Vec<(Uuid, Properties)>,
@@ -224,19 +225,20 @@ impl Person {
         name: &str,
     ) -> Result<Self> {
         let db = transaction.db();
-        let contact = contacts::find(db, organization, reference)
+        let stored = contacts::find(db, organization, reference)
             .await?
             .ok_or_else(|| Error::not_found("contact", name))?;
+        let id = stored.contact.id;
         let no_limit = i64::MAX as u64;
         Ok(Self {
-            lists: contacts::lists_of(db, organization, contact.id).await?,
-            preferences: preferences::page(db, organization, contact.id, None, no_limit).await?,
-            records: contacts::records_of(db, organization, contact.id).await?,
+            lists: contacts::lists_of(db, organization, id).await?,
+            preferences: preferences::page(db, organization, id, None, no_limit).await?,
+            records: contacts::records_of(db, organization, id).await?,
             only_object: custom_objects::only(db, organization)
                 .await?
                 .ok()
                 .map(|object| object.id),
-            contact,
+            contact: stored,
         })
     }
 }

@@ -9,7 +9,9 @@ use crate::{
     domain::{
         birth_date::BirthDate,
         channel::{Channel, ChannelReference, ChannelType},
-        contact::{Address, Change, Contact, ContactChanges, ContactReference, MAX_ENCODED_BYTES},
+        contact::{
+            Address, Change, ContactChanges, ContactReference, MAX_ENCODED_BYTES, StoredContact,
+        },
         contact_list::{ContactList, ListState},
         custom_object::property_path,
         email::Email,
@@ -277,12 +279,13 @@ pub fn phone(
 }
 
 /// A contact as it travels, with the values of one record.
-pub fn wire_contact(contact: Contact, properties: Option<Properties>) -> proto::Contact {
+pub fn wire_contact(stored: StoredContact, properties: Option<Properties>) -> proto::Contact {
+    let contact = stored.contact;
     let fields = contact.fields;
     proto::Contact {
         id: contact.id.to_string(),
-        create_time: Some(timestamp(contact.create_time)),
-        update_time: Some(timestamp(contact.update_time)),
+        create_time: Some(timestamp(stored.create_time)),
+        update_time: Some(timestamp(stored.update_time)),
         phone: Some(contact.phone.as_str().to_owned()),
         external_id: fields.external_id.map(|it| it.as_str().to_owned()),
         email: fields.email.map(|it| it.as_str().to_owned()),

@@ -36,7 +36,7 @@ pub type Messages = ReceiverStream<Result<ExportContactListContactsResponse, Sta
 
 impl Item for Member {
     fn order(&self, other: &Self) -> Ordering {
-        self.contact.id.cmp(&other.contact.id)
+        self.id().cmp(&other.id())
     }
 
     fn size_bytes(&self) -> usize {
@@ -76,7 +76,7 @@ async fn spool(
             spool.sort();
             return Ok(spool);
         };
-        after = last.contact.id;
+        after = last.id();
         for member in page {
             spool.push(member)?;
         }

@@ -53,7 +53,7 @@ pub async fn apply(
         for group in groups.by_ref().take(size) {
             chunk.add(group?.into_owned(), &mut applier.counts);
         }
-        if chunk.ids.is_empty() {
+        if chunk.is_empty() {
             break;
         }
         applier.apply_chunk(&chunk).await?;
@@ -83,8 +83,8 @@ struct Applier<'a> {
 /// A chunk of a plan, by what is to be written.
 #[derive(Default)]
 struct Chunk {
-    /// All contacts of the chunk.
-    ids: Vec<Uuid>,
+    /// Who was stored before.
+    stored_ids: Vec<Uuid>,
     created: Vec<Contact>,
     updated: Vec<Contact>,
     records: Vec<(Uuid, Properties)>,
@@ -95,8 +95,12 @@ struct Chunk {
 }
 
 impl Chunk {
+    fn is_empty(&self) -> bool {
+        self.created.is_empty() && self.stored_ids.is_empty()
+    }
+
     fn add(&mut self, group: Planned, counts: &mut Counts) {
-        counts.duplicate += group.duplicate_count();
+        counts.duplicate += u64::from(group.duplicate_count);
         let (contact_id, record) = match group.change {
             PlannedChange::Create { contact, record } => {
                 counts.created += 1;
@@ -116,17 +120,18 @@ impl Chunk {
                     self.arrived.push((contact.id, contact.phone));
                 }
                 let id = contact.id;
+                self.stored_ids.push(id);
                 self.updated.push(contact);
                 (id, record)
             }
             PlannedChange::Keep(id) => {
                 counts.unchanged += 1;
+                self.stored_ids.push(id);
                 (id, None)
             }
             // A plan's groups are those that are applied.
             PlannedChange::Reject(_) => return,
         };
-        self.ids.push(contact_id);
         self.records
             .extend(record.map(|record| (contact_id, record)));
     }
@@ -134,14 +139,16 @@ impl Chunk {
 
 impl Applier<'_> {
     async fn apply_chunk(&mut self, chunk: &Chunk) -> Result<()> {
-        let organization = self.update.organization();
+        let (organization, fields) = (self.update.organization(), self.update.fields);
         let created: Vec<_> = chunk.created.iter().collect();
         if !created.is_empty() {
-            bulk::insert_contacts(self.transaction, organization, &created).await?;
+            bulk::insert_contacts(self.transaction, organization, fields, &created, self.said)
+                .await?;
         }
         let updated: Vec<_> = chunk.updated.iter().collect();
         if !updated.is_empty() {
-            bulk::update_contacts(self.transaction, organization, &updated).await?;
+            bulk::update_contacts(self.transaction, organization, fields, &updated, self.said)
+                .await?;
         }
         if let Some(object) = self.update.custom_object()
             && !chunk.records.is_empty()
@@ -181,30 +188,21 @@ impl Applier<'_> {
         }
         let organization = self.update.organization();
         // Nobody else can see these yet, and they have no preferences: they need no look at what is stored.
-        let new: HashSet<Uuid> = chunk
-            .created
-            .iter()
-            .map(|contact| contact.id)
-            .filter(|id| !opted_out.contains(id))
-            .collect();
-        if !new.is_empty() {
-            let ids = chunk.created.iter().map(|contact| contact.id);
-            let ids = ids.filter(|id| new.contains(id));
+        let created = chunk.created.iter().map(|contact| contact.id);
+        let (with_opt_outs, without): (Vec<Uuid>, Vec<Uuid>) =
+            created.partition(|id| opted_out.contains(id));
+        if !without.is_empty() {
             self.counts.opted_in += bulk::opt_in_new_contacts(
                 self.transaction,
                 organization,
-                ids,
+                without.into_iter(),
                 &self.targets,
                 self.said,
             )
             .await?;
         }
-        let stored: Vec<Uuid> = chunk
-            .ids
-            .iter()
-            .copied()
-            .filter(|id| !new.contains(id))
-            .collect();
+        let mut stored = with_opt_outs;
+        stored.extend(&chunk.stored_ids);
         if !stored.is_empty() {
             self.opt_in_stored(&stored).await?;
         }
@@ -256,22 +254,25 @@ impl Applier<'_> {
     }
 
     async fn change_members(&mut self, chunk: &Chunk) -> Result<()> {
-        let (organization, list) = (
-            self.update.organization(),
-            self.update.header.contact_list_id,
-        );
-        let contacts = chunk.ids.iter().copied();
-        match self.update.header.action {
-            Action::Add | Action::Overwrite => {
-                let join_time = self.said.change_time;
-                self.counts.added +=
-                    bulk::add_members(self.transaction, organization, list, contacts, join_time)
-                        .await?;
-            }
-            Action::Remove => {
+        let (transaction, organization) = (self.transaction, self.update.organization());
+        let (list, join_time) = (self.update.header.contact_list_id, self.said.change_time);
+        // Who is new is no member.
+        let created = chunk.created.iter().map(|contact| contact.id);
+        let stored = chunk.stored_ids.iter().copied();
+        if self.update.header.action == Action::Remove {
+            if !chunk.stored_ids.is_empty() {
                 self.counts.removed +=
-                    bulk::remove_members(self.transaction, organization, list, contacts).await?;
+                    bulk::remove_members(transaction, organization, list, stored).await?;
             }
+            return Ok(());
+        }
+        if !chunk.created.is_empty() {
+            self.counts.added +=
+                bulk::add_new_members(transaction, organization, list, created, join_time).await?;
+        }
+        if !chunk.stored_ids.is_empty() {
+            self.counts.added +=
+                bulk::add_members(transaction, organization, list, stored, join_time).await?;
         }
         Ok(())
     }

@@ -95,30 +95,6 @@ impl Rejected {
             named: Spool::new(quota),
         }
     }
-
-    /// Rejects every contact of a group.
-    pub fn reject_group(
-        &mut self,
-        phone: PhoneNumber,
-        indexes: &[u32],
-        external_ids: &BTreeSet<Text>,
-        violations: &[Violation],
-    ) -> Result<()> {
-        for index in indexes {
-            self.rejections.reject(*index, violations.to_vec());
-        }
-        self.named.push(Named {
-            phone: Some(phone),
-            external_id: None,
-        })?;
-        for external_id in external_ids {
-            self.named.push(Named {
-                phone: None,
-                external_id: Some(external_id.clone()),
-            })?;
-        }
-        Ok(())
-    }
 }
 
 /// Folds the contacts into groups, in the order of their phones. Rejects the groups with two external_ids, and those that
@@ -158,7 +134,7 @@ fn close(
 ) -> Result<()> {
     if group.external_ids.len() > 1 {
         let message = "contacts of the call with this phone have different external_ids";
-        return group.reject(message, rejected);
+        return group.reject_as_conflicting(message, rejected);
     }
     if let Some(external_id) = group.changes.given_external_id() {
         external_ids.claim(external_id.as_str(), group.changes.phone)?;
@@ -182,7 +158,7 @@ fn without_shared_external_ids(
         let group = group?.into_owned();
         if contested.contains(group.changes.phone)? {
             let message = "contacts of the call with other phones have the same external_id";
-            group.reject(message, rejected)?;
+            group.reject_as_conflicting(message, rejected)?;
         } else {
             others.push(group)?;
         }
@@ -214,13 +190,26 @@ impl Group {
         self.changes.fold(later.changes);
     }
 
-    fn reject(&self, message: &str, rejected: &mut Rejected) -> Result<()> {
+    /// Rejects every contact of the group.
+    pub fn reject(&self, violations: &[Violation], rejected: &mut Rejected) -> Result<()> {
+        for index in &self.indexes {
+            rejected.rejections.reject(*index, violations.to_vec());
+        }
+        rejected.named.push(Named {
+            phone: Some(self.changes.phone),
+            external_id: None,
+        })?;
+        for external_id in &self.external_ids {
+            rejected.named.push(Named {
+                phone: None,
+                external_id: Some(external_id.clone()),
+            })?;
+        }
+        Ok(())
+    }
+
+    fn reject_as_conflicting(&self, message: &str, rejected: &mut Rejected) -> Result<()> {
         let violation = Violation::new(Reason::ConflictingDuplicate, "", message);
-        rejected.reject_group(
-            self.changes.phone,
-            &self.indexes,
-            &self.external_ids,
-            &[violation],
-        )
+        self.reject(&[violation], rejected)
     }
 }

@@ -1,5 +1,7 @@
 //! Takes a stream in: the limits, what is kept of the contacts, and the end that makes an [`Update`] of it.
 
+use std::time::Instant;
+
 use uuid::Uuid;
 
 use super::{
@@ -10,7 +12,7 @@ use super::{
 use crate::{
     auth::Caller,
     domain::{
-        contact::ContactChanges,
+        contact::{ContactChanges, ContactFieldSet},
         update_header::{Action, OptIns, UpdateHeader},
         update_outcome::{Fingerprint, UpdateOutcome},
     },
@@ -27,6 +29,7 @@ pub struct Intake {
     received_count: u64,
     max_contacts: u64,
     quota: SpoolQuota,
+    start: Instant,
 }
 
 enum Mode {
@@ -39,6 +42,7 @@ enum Mode {
 struct Collected {
     checks: Checks,
     opt_in_channels: Vec<Uuid>,
+    fields: ContactFieldSet,
     contacts: Spool<Received>,
     rejected: Rejected,
 }
@@ -52,6 +56,7 @@ impl Intake {
         max_contacts: u64,
         quota: &SpoolQuota,
     ) -> Result<Self> {
+        let start = Instant::now();
         let mode = match recorded(repository, &caller, &header).await? {
             Some(recorded) => Mode::Replay(Box::new(recorded)),
             None => match Collected::begin(repository, &caller, &header, quota).await {
@@ -70,6 +75,7 @@ impl Intake {
             received_count: 0,
             max_contacts,
             quota: quota.clone(),
+            start,
         })
     }
 
@@ -109,11 +115,14 @@ impl Intake {
         };
         let index = u32::try_from(self.received_count - 1).map_err(Error::internal)?;
         match checked {
-            Ok(changes) => collected.contacts.push(Received {
-                index,
-                changes,
-                encoded_bytes: u32::try_from(encoded_bytes).unwrap_or(u32::MAX),
-            }),
+            Ok(changes) => {
+                collected.fields = collected.fields.union(changes.fields());
+                collected.contacts.push(Received {
+                    index,
+                    changes,
+                    encoded_bytes: u32::try_from(encoded_bytes).unwrap_or(u32::MAX),
+                })
+            }
             Err(invalid) => {
                 collected
                     .rejected
@@ -150,6 +159,7 @@ impl Intake {
             }
             Mode::Collect(collected) => collected,
         };
+        let receive = self.start.elapsed();
         let groups = fold(collected.contacts, &mut collected.rejected, &self.quota)?;
         Ok(Finished::Update(Box::new(Update {
             caller: self.caller,
@@ -157,10 +167,12 @@ impl Intake {
             checks: collected.checks,
             opt_in_channels: collected.opt_in_channels,
             received_count: self.received_count,
+            fields: collected.fields,
             groups,
             rejected: collected.rejected,
             fingerprint,
             quota: self.quota,
+            taken_in: [receive, self.start.elapsed() - receive],
         })))
     }
 }
@@ -206,6 +218,7 @@ impl Collected {
         Ok(Self {
             checks,
             opt_in_channels,
+            fields: ContactFieldSet::default(),
             contacts: Spool::new(quota),
             rejected: Rejected::new(quota),
         })

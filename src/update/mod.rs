@@ -10,7 +10,7 @@ pub(crate) mod plan;
 mod rejections;
 mod resolve;
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use uuid::Uuid;
 
@@ -23,6 +23,7 @@ use crate::{
     auth::Caller,
     domain::{
         OrganizationId,
+        contact::ContactFieldSet,
         contact_list::{ContactList, ListState},
         custom_object::CustomObject,
         now,
@@ -44,29 +45,50 @@ pub struct Update {
     /// The channels that `opt_in_to` names.
     opt_in_channels: Vec<Uuid>,
     received_count: u64,
+    /// The fields that some contact sets or clears. Of the others the update needs to know nothing.
+    fields: ContactFieldSet,
     groups: Spool<Group>,
     /// The contacts that were rejected before the look at what is stored.
     rejected: Rejected,
     fingerprint: Option<Fingerprint>,
     quota: SpoolQuota,
+    /// How long the stream took to arrive and to be checked, and then its contacts to be folded.
+    taken_in: [Duration; 2],
+}
+
+/// An update when its transaction is about to end.
+struct Applied {
+    outcome: UpdateOutcome,
+    /// When its turn came, its plan was made, and all was written.
+    milestones: [Instant; 3],
 }
 
 impl Update {
     /// Applies the update, and answers what it did.
     pub async fn apply(self, repository: &Repository) -> Result<UpdateOutcome> {
         let list = (self.organization(), self.header.contact_list_id);
-        repository
+        let [receive, fold] = self.taken_in;
+        let start = Instant::now();
+        let applied = repository
             .write_lists(vec![list], self, |update, transaction| {
                 Box::pin(update.apply_in(transaction))
             })
-            .await
+            .await?;
+        let [turn, planned, written] = applied.milestones;
+        tracing::info!(
+            receive_us = receive.as_micros(),
+            fold_us = fold.as_micros(),
+            wait_us = (turn - start).as_micros(),
+            plan_us = (planned - turn).as_micros(),
+            write_us = (written - planned).as_micros(),
+            commit_us = written.elapsed().as_micros(),
+            "update.applied"
+        );
+        Ok(applied.outcome)
     }
 
-    async fn apply_in(
-        &self,
-        transaction: &Transaction,
-    ) -> Result<repository::Outcome<UpdateOutcome>> {
-        let start = Instant::now();
+    async fn apply_in(&self, transaction: &Transaction) -> Result<repository::Outcome<Applied>> {
+        let turn = Instant::now();
         let list = contact_lists::lock(
             transaction,
             self.organization(),
@@ -75,7 +97,11 @@ impl Update {
         .await?;
         if let Some(recorded) = self.recorded(transaction).await? {
             let outcome = recorded.replay(self.fingerprint.as_ref())?;
-            return Ok(repository::Outcome::RollBack(outcome));
+            let milestones = [turn, Instant::now(), Instant::now()];
+            return Ok(repository::Outcome::RollBack(Applied {
+                outcome,
+                milestones,
+            }));
         }
         let list = active(list, self.header.contact_list_id)?;
         let channels = self.checks.hold(transaction, self.organization()).await?;
@@ -84,11 +110,11 @@ impl Update {
             api_key_id: self.caller.api_key_id,
             update_id: Some(Uuid::now_v7()),
         };
-        let plan = plan::plan(self, transaction, said.change_time).await?;
+        let plan = plan::plan(self, transaction).await?;
         if self.header.rejection_policy == RejectionPolicy::RejectAll {
             self.refuse_rejections(&plan)?;
         }
-        let planned = start.elapsed();
+        let planned = Instant::now();
         let mut counts = if plan.groups.is_empty() {
             Counts::default()
         } else {
@@ -97,15 +123,14 @@ impl Update {
         counts.received = self.received_count;
         counts.rejected = plan.rejected.rejections.count();
         let outcome = self.finish(transaction, list, counts, plan, said).await?;
-        tracing::debug!(
-            plan_ms = planned.as_millis(),
-            apply_ms = (start.elapsed() - planned).as_millis(),
-            "update.applied"
-        );
+        let applied = Applied {
+            outcome,
+            milestones: [turn, planned, Instant::now()],
+        };
         Ok(if self.header.validate_only {
-            repository::Outcome::RollBack(outcome)
+            repository::Outcome::RollBack(applied)
         } else {
-            repository::Outcome::Commit(outcome)
+            repository::Outcome::Commit(applied)
         })
     }
 

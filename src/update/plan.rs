@@ -1,13 +1,8 @@
 //! The plan of an update: who each group is and what is to be written, for all groups before the first write.
 
-use std::{
-    borrow::Cow,
-    cmp::Ordering,
-    collections::{BTreeSet, HashMap},
-};
+use std::{borrow::Cow, cmp::Ordering, collections::HashMap};
 
 use serde::{Deserialize, Serialize};
-use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::{
@@ -18,7 +13,7 @@ use super::{
 };
 use crate::{
     domain::{
-        contact::{Contact, ContactChanges, ContactFields},
+        contact::{Contact, ContactChanges, ContactField, ContactFields},
         phone_number::PhoneNumber,
         property_value::Properties,
         text::Text,
@@ -44,8 +39,8 @@ pub struct Plan {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Planned {
     phone: PhoneNumber,
-    indexes: Vec<u32>,
-    external_ids: BTreeSet<Text>,
+    /// How many contacts of the call were folded into its first one.
+    pub duplicate_count: u32,
     /// What is to be written of it.
     pub change: PlannedChange,
     encoded_bytes: u32,
@@ -102,15 +97,13 @@ impl PlannedChange {
         stored: &Contact,
         changes: &ContactChanges,
         record: Option<Properties>,
-        now: OffsetDateTime,
     ) -> Self {
+        if record.is_none() && changes.hold_for(stored) {
+            return Self::Keep(stored.id);
+        }
         let mut contact = stored.clone();
         contact.phone = changes.phone;
         changes.apply_to(&mut contact.fields);
-        if contact == *stored && record.is_none() {
-            return Self::Keep(stored.id);
-        }
-        contact.update_time = now;
         let old_phone = (stored.phone != contact.phone).then_some(stored.phone);
         Self::Update {
             contact,
@@ -120,19 +113,11 @@ impl PlannedChange {
     }
 }
 
-impl Planned {
-    /// How many contacts of the call were folded into this group's first one.
-    pub fn duplicate_count(&self) -> u64 {
-        self.indexes.len() as u64 - 1
-    }
-}
-
 /// Makes the plan: finds and locks who is stored, and decides.
-pub async fn plan(update: &Update, transaction: &Transaction, now: OffsetDateTime) -> Result<Plan> {
+pub async fn plan(update: &Update, transaction: &Transaction) -> Result<Plan> {
     let mut planner = Planner {
         update,
         transaction,
-        now,
         groups: Spool::new(&update.quota),
         stored_ids: Spool::new(&update.quota),
         claims: Claims::new(&update.quota),
@@ -154,7 +139,6 @@ pub async fn plan(update: &Update, transaction: &Transaction, now: OffsetDateTim
 struct Planner<'a> {
     update: &'a Update,
     transaction: &'a Transaction,
-    now: OffsetDateTime,
     groups: Spool<Planned>,
     stored_ids: Spool<Uuid>,
     /// The stored contacts that two groups could resolve to.
@@ -213,8 +197,7 @@ impl Planner<'_> {
             }
             self.groups.push(Planned {
                 phone: group.changes.phone,
-                indexes: group.indexes.clone(),
-                external_ids: group.external_ids.clone(),
+                duplicate_count: group.indexes.len() as u32 - 1,
                 change,
                 encoded_bytes: group.encoded_bytes,
             })?;
@@ -225,9 +208,11 @@ impl Planner<'_> {
     /// Finds the contacts under the chunk's numbers, then those under the external_ids that they don't have.
     async fn stored(&self, chunk: &[Cow<'_, Group>]) -> Result<Stored> {
         let organization = self.update.organization();
+        // Who is who is decided by the external_id, also where no contact of the call has one.
+        let fields = self.update.fields.with(ContactField::ExternalId);
         let phones = chunk.iter().map(|group| group.changes.phone);
         let by_phone: HashMap<_, _> =
-            bulk::contacts_by_phone(self.transaction, organization, phones)
+            bulk::contacts_by_phone(self.transaction, organization, fields, phones)
                 .await?
                 .into_iter()
                 .map(|contact| (contact.phone, contact))
@@ -246,7 +231,8 @@ impl Planner<'_> {
         if !elsewhere.is_empty() {
             let external_ids = elsewhere.into_iter();
             let contacts =
-                bulk::contacts_by_external_id(self.transaction, organization, external_ids).await?;
+                bulk::contacts_by_external_id(self.transaction, organization, fields, external_ids)
+                    .await?;
             for contact in contacts {
                 if let Some(external_id) = contact.fields.external_id.clone() {
                     by_external_id.insert(external_id, contact);
@@ -311,12 +297,10 @@ impl Planner<'_> {
                 id: Uuid::now_v7(),
                 phone: group.changes.phone,
                 fields,
-                create_time: self.now,
-                update_time: self.now,
             };
             return PlannedChange::Create { contact, record };
         };
-        PlannedChange::of_stored(stored, &group.changes, record, self.now)
+        PlannedChange::of_stored(stored, &group.changes, record)
     }
 
     fn finish(mut self) -> Result<Plan> {
@@ -328,9 +312,7 @@ impl Planner<'_> {
         let groups = if contested.is_empty() && self.rejected_count == 0 {
             self.groups
         } else {
-            let mut groups = Spool::new(&self.update.quota);
-            sift(self.groups, &contested, &mut groups, &mut rejected)?;
-            groups
+            sift(self.update, self.groups, &contested, &mut rejected)?
         };
         Ok(Plan {
             groups,
@@ -340,21 +322,23 @@ impl Planner<'_> {
     }
 }
 
-/// Parts the groups that are applied from those that are not.
+/// Parts the groups that are applied, which it answers, from those that are not.
 fn sift(
-    mut groups: Spool<Planned>,
+    update: &Update,
+    mut planned: Spool<Planned>,
     contested: &Contested,
-    applied: &mut Spool<Planned>,
     rejected: &mut Rejected,
-) -> Result<()> {
+) -> Result<Spool<Planned>> {
+    let mut applied = Spool::new(&update.quota);
     let mut contested = contested.lookup();
-    for group in groups.drain() {
-        let group = group?.into_owned();
-        let mut violations = match &group.change {
+    // Both are in the order of the phones.
+    for (planned, group) in planned.drain().zip(update.groups.iter()) {
+        let (planned, group) = (planned?.into_owned(), group?);
+        let mut violations = match &planned.change {
             PlannedChange::Reject(violations) => violations.clone(),
             _ => Vec::new(),
         };
-        if contested.contains(group.phone)? {
+        if contested.contains(planned.phone)? {
             violations.push(Violation::new(
                 Reason::ConflictingDuplicate,
                 "",
@@ -362,12 +346,11 @@ fn sift(
             ));
         }
         if violations.is_empty() {
-            applied.push(group)?;
+            applied.push(planned)?;
         } else {
-            let (phone, ids) = (group.phone, &group.external_ids);
-            rejected.reject_group(phone, &group.indexes, ids, &violations)?;
+            group.reject(&violations, rejected)?;
         }
     }
     applied.sort();
-    Ok(())
+    Ok(applied)
 }

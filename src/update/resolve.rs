@@ -88,7 +88,7 @@ impl<'a> Identity<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{contact::ContactFields, now};
+    use crate::domain::contact::ContactFields;
 
     fn stored(phone: &str, external_id: Option<&str>) -> Contact {
         Contact {
@@ -98,8 +98,6 @@ mod tests {
                 external_id: external_id.map(|id| Text::stored(id.to_owned())),
                 ..ContactFields::default()
             },
-            create_time: now(),
-            update_time: now(),
         }
     }
 

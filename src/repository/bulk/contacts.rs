@@ -1,6 +1,8 @@
 //! Contacts: found and locked, inserted, updated.
 
-use sea_orm::{ConnectionTrait, QueryResult};
+use std::{borrow::Cow, fmt::Write};
+
+use sea_orm::{ConnectionTrait, DbBackend, QueryResult};
 use uuid::Uuid;
 
 use super::execute;
@@ -8,10 +10,11 @@ use crate::{
     domain::{
         OrganizationId,
         birth_date::BirthDate,
-        contact::{Contact, ContactFields},
+        contact::{Contact, ContactField, ContactFieldSet, ContactFields},
         email::Email,
         language::Language,
         phone_number::PhoneNumber,
+        preference::Said,
         text::Text,
     },
     error::{Error, Result},
@@ -21,201 +24,227 @@ use crate::{
     },
 };
 
-/// The columns of a contact `c`, as [`contact`] reads them.
-macro_rules! contact_columns {
-    () => {
-        "c.id, c.phone, c.external_id, c.email, c.name, c.language, c.default_channel_id, \
-         c.address{as_text} AS address, c.birth_date, c.create_time, c.update_time"
-    };
+/// The columns of a contact `c` that [`contact`] reads. Of its fields they have only those that somebody asks for.
+pub(in crate::repository) fn contact_columns(fields: ContactFieldSet) -> String {
+    let mut columns = "c.id, c.phone".to_owned();
+    for field in fields.iter() {
+        let (column, read) = match field {
+            ContactField::Address => (column(field), "{as_text}"),
+            _ => (column(field), ""),
+        };
+        let _ = write!(columns, ", c.{column}{read}");
+    }
+    columns
 }
 
-pub(in crate::repository) use contact_columns;
+fn column(field: ContactField) -> &'static str {
+    match field {
+        ContactField::ExternalId => "external_id",
+        ContactField::Email => "email",
+        ContactField::Name => "name",
+        ContactField::Language => "language",
+        ContactField::DefaultChannelId => "default_channel_id",
+        ContactField::Address => "address",
+        ContactField::BirthDate => "birth_date",
+    }
+}
 
-/// Finds and locks the contacts with these numbers, in the order of the numbers.
+/// Reads the [`contact_columns`] of a row, which begin with the column `first`.
+pub(in crate::repository) fn contact(
+    row: &QueryResult,
+    first: usize,
+    fields: ContactFieldSet,
+) -> Result<Contact> {
+    let phone: String = row.try_get_by_index(first + 1)?;
+    let mut read = ContactFields::default();
+    for (index, field) in (first + 2..).zip(fields.iter()) {
+        if field == ContactField::DefaultChannelId {
+            read.default_channel_id = row.try_get_by_index(index)?;
+            continue;
+        }
+        let Some(text) = row.try_get_by_index::<Option<String>>(index)? else {
+            continue;
+        };
+        match field {
+            ContactField::ExternalId => read.external_id = Some(Text::stored(text)),
+            ContactField::Email => read.email = Some(Email::stored(text)),
+            ContactField::Name => read.name = Some(Text::stored(text)),
+            ContactField::Language => read.language = Some(Language::stored(text)),
+            ContactField::Address => {
+                read.address = Some(serde_json::from_str(&text).map_err(Error::internal)?);
+            }
+            ContactField::BirthDate => read.birth_date = BirthDate::stored(&text),
+            ContactField::DefaultChannelId => {}
+        }
+    }
+    Ok(Contact {
+        id: row.try_get_by_index(first)?,
+        phone: PhoneNumber::stored(&phone).ok_or_else(malformed_number)?,
+        fields: read,
+    })
+}
+
+pub(in crate::repository) fn malformed_number() -> Error {
+    Error::internal(anyhow::anyhow!("a stored number is malformed"))
+}
+
+/// Finds and locks the contacts with these numbers, in the order of the numbers. Reads `fields` of them.
 pub async fn contacts_by_phone(
     transaction: &Transaction,
     organization: OrganizationId,
+    fields: ContactFieldSet,
     phones: impl Iterator<Item = PhoneNumber>,
 ) -> Result<Vec<Contact>> {
-    let sql = concat!(
-        "SELECT ",
-        contact_columns!(),
-        " FROM {phones} {join} contacts c ON c.organization_id = $1 AND c.phone = phones.phone \
-         ORDER BY c.phone {lock}"
-    );
-    let phones = Rows::new("phones").texts("phone", phones.map(|phone| phone.as_str().to_owned()));
-    contacts(transaction, sql, organization, phones).await
+    let phones: Vec<_> = phones.collect();
+    let phones = Rows::new("given").texts("phone", phones.iter().map(PhoneNumber::as_str));
+    contacts(transaction, organization, fields, ("phone", phones)).await
 }
 
-/// Finds and locks the contacts with these external_ids, in the order of their numbers.
+/// Finds and locks the contacts with these external_ids, in the order of their numbers. Reads `fields` of them.
 pub async fn contacts_by_external_id(
     transaction: &Transaction,
     organization: OrganizationId,
+    fields: ContactFieldSet,
     external_ids: impl Iterator<Item = Text>,
 ) -> Result<Vec<Contact>> {
-    let sql = concat!(
-        "SELECT ",
-        contact_columns!(),
-        " FROM {given} {join} contacts c ON c.organization_id = $1 AND c.external_id = given.external_id \
-         ORDER BY c.phone {lock}"
-    );
-    let given =
-        Rows::new("given").texts("external_id", external_ids.map(|id| id.as_str().to_owned()));
-    contacts(transaction, sql, organization, given).await
+    let external_ids = Rows::new("given").texts("external_id", external_ids);
+    contacts(
+        transaction,
+        organization,
+        fields,
+        ("external_id", external_ids),
+    )
+    .await
 }
 
-/// Finds and locks the contacts with these ids, in the order of their numbers.
+/// Finds and locks the contacts with these ids, in the order of their numbers. Reads no fields of them.
 pub async fn contacts_by_id(
     transaction: &Transaction,
     organization: OrganizationId,
     ids: impl Iterator<Item = Uuid>,
 ) -> Result<Vec<Contact>> {
-    let sql = concat!(
-        "SELECT ",
-        contact_columns!(),
-        " FROM {ids} {join} contacts c ON c.organization_id = $1 AND c.id = ids.id ORDER BY c.phone {lock}"
-    );
-    contacts(transaction, sql, organization, Rows::ids("ids", ids)).await
+    let fields = ContactFieldSet::default();
+    let ids = Rows::ids("given", ids);
+    contacts(transaction, organization, fields, ("id", ids)).await
 }
 
 async fn contacts(
     transaction: &Transaction,
-    sql: &'static str,
     organization: OrganizationId,
-    rows: Rows,
+    fields: ContactFieldSet,
+    (key, given): (&'static str, Rows),
 ) -> Result<Vec<Contact>> {
-    let statement = statement(transaction.backend(), sql, [organization.0.into()], [rows]);
+    let sql = format!(
+        "SELECT {} FROM {{given}} {{join}} contacts c ON c.organization_id = $1 AND c.{key} = given.{key} \
+         ORDER BY c.phone {{lock}}",
+        contact_columns(fields)
+    );
+    let scalars = [organization.0.into()];
+    let statement = statement(transaction.backend(), &sql, scalars, [given]);
     let rows = transaction.db().query_all_raw(statement).await?;
-    rows.iter().map(contact).collect()
+    rows.iter().map(|row| contact(row, 0, fields)).collect()
 }
 
-/// Reads a row of [`contact_columns`].
-pub(in crate::repository) fn contact(row: &QueryResult) -> Result<Contact> {
-    let phone: String = row.try_get_by_index(1)?;
-    let address: Option<String> = row.try_get_by_index(7)?;
-    let birth_date: Option<String> = row.try_get_by_index(8)?;
-    Ok(Contact {
-        id: row.try_get_by_index(0)?,
-        phone: PhoneNumber::stored(&phone)
-            .ok_or_else(|| Error::internal(anyhow::anyhow!("a stored number is malformed")))?,
-        fields: ContactFields {
-            external_id: row.try_get_by_index::<Option<_>>(2)?.map(Text::stored),
-            email: row.try_get_by_index::<Option<_>>(3)?.map(Email::stored),
-            name: row.try_get_by_index::<Option<_>>(4)?.map(Text::stored),
-            language: row.try_get_by_index::<Option<_>>(5)?.map(Language::stored),
-            default_channel_id: row.try_get_by_index(6)?,
-            address: match address {
-                None => None,
-                Some(json) => Some(serde_json::from_str(&json).map_err(Error::internal)?),
-            },
-            birth_date: birth_date.as_deref().and_then(BirthDate::stored),
-        },
-        create_time: row.try_get_by_index(9)?,
-        update_time: row.try_get_by_index(10)?,
-    })
-}
-
-/// Inserts contacts that nobody else can see yet: without a look at what is stored. A number or external_id that another
-/// call took in the meantime is a lost race.
+/// Inserts contacts that nobody else can see yet: without a look at what is stored. None of them has a field that is not
+/// in `fields`. A number or external_id that another call took in the meantime is a lost race.
 pub async fn insert_contacts(
     transaction: &Transaction,
     organization: OrganizationId,
+    fields: ContactFieldSet,
     contacts: &[&Contact],
+    said: Said,
 ) -> Result<()> {
-    let sql = "INSERT INTO contacts (organization_id, id, phone, external_id, email, name, language, \
-        default_channel_id, address, birth_date, create_time, update_time) \
-        SELECT o.id, new.id, new.phone, NULLIF(new.external_id, ''), NULLIF(new.email, ''), NULLIF(new.name, ''), \
-        NULLIF(new.language, ''), NULLIF(new.default_channel_id, {nil}), NULLIF(new.address, ''){jsonb}, \
-        NULLIF(new.birth_date, ''), new.create_time, new.update_time \
-        FROM organizations o CROSS JOIN {new} WHERE o.id = $1";
-    execute(
-        transaction,
-        sql,
-        [organization.0.into()],
-        [contact_rows(contacts)?],
-    )
-    .await?;
+    let (mut columns, mut values) = (String::new(), String::new());
+    for field in fields.iter() {
+        let _ = write!(columns, ", {}", column(field));
+        let _ = write!(values, ", {}", new_value(field));
+    }
+    let sql = format!(
+        "INSERT INTO contacts (organization_id, id, phone, create_time, update_time{columns}) \
+         SELECT o.id, new.id, new.phone, $2, $2{values} FROM organizations o CROSS JOIN {{new}} WHERE o.id = $1"
+    );
+    let scalars = [organization.0.into(), said.change_time.into()];
+    let new = new_rows(fields, contacts)?;
+    execute(transaction, &sql, scalars, [new]).await?;
     Ok(())
 }
 
-/// Writes contacts that are stored already, as they are now.
+/// Writes `fields` of contacts that are stored already, and their numbers, as they are now.
 pub async fn update_contacts(
     transaction: &Transaction,
     organization: OrganizationId,
+    fields: ContactFieldSet,
     contacts: &[&Contact],
+    said: Said,
 ) -> Result<()> {
-    let sql = "UPDATE contacts AS c SET phone = new.phone, external_id = NULLIF(new.external_id, ''), \
-        email = NULLIF(new.email, ''), name = NULLIF(new.name, ''), language = NULLIF(new.language, ''), \
-        default_channel_id = NULLIF(new.default_channel_id, {nil}), address = NULLIF(new.address, ''){jsonb}, \
-        birth_date = NULLIF(new.birth_date, ''), update_time = new.update_time \
-        FROM {new} WHERE c.organization_id = $1 AND c.id = new.id AND c.id IN (SELECT ids.id FROM {ids})";
-    execute(
-        transaction,
-        sql,
-        [organization.0.into()],
-        [
-            contact_rows(contacts)?,
-            Rows::ids("ids", contacts.iter().map(|contact| contact.id)),
-        ],
-    )
-    .await?;
+    let mut changes = "phone = new.phone, update_time = $2".to_owned();
+    for field in fields.iter() {
+        let _ = write!(changes, ", {} = {}", column(field), new_value(field));
+    }
+    let mut sources = vec![new_rows(fields, contacts)?];
+    let mut by_key = "";
+    if transaction.backend() == DbBackend::Sqlite {
+        // From the join alone SQLite would rather read the whole organization.
+        by_key = "AND c.id IN (SELECT ids.id FROM {ids})";
+        sources.push(Rows::ids("ids", contacts.iter().map(|contact| contact.id)));
+    }
+    let sql = format!(
+        "UPDATE contacts AS c SET {changes} FROM {{new}} WHERE c.organization_id = $1 AND c.id = new.id {by_key}"
+    );
+    let scalars = [organization.0.into(), said.change_time.into()];
+    execute(transaction, &sql, scalars, sources).await?;
     Ok(())
 }
 
-fn contact_rows(contacts: &[&Contact]) -> Result<Rows> {
-    fn text(value: Option<&str>) -> String {
-        value.unwrap_or_default().to_owned()
+/// What a row of [`new_rows`] says of a field.
+fn new_value(field: ContactField) -> String {
+    let column = column(field);
+    match field {
+        ContactField::DefaultChannelId => format!("NULLIF(new.{column}, {{nil}})"),
+        ContactField::Address => format!("NULLIF(new.{column}, ''){{jsonb}}"),
+        _ => format!("NULLIF(new.{column}, '')"),
     }
-    let mut addresses = Vec::with_capacity(contacts.len());
-    for contact in contacts {
-        addresses.push(match &contact.fields.address {
-            None => String::new(),
-            Some(address) => serde_json::to_string(address).map_err(Error::internal)?,
-        });
-    }
-    let fields = || contacts.iter().map(|contact| &contact.fields);
-    Ok(Rows::new("new")
+}
+
+fn new_rows(fields: ContactFieldSet, contacts: &[&Contact]) -> Result<Rows> {
+    let mut rows = Rows::new("new")
         .uuids("id", contacts.iter().map(|contact| contact.id))
-        .texts(
-            "phone",
-            contacts.iter().map(|contact| contact.phone.as_str()),
-        )
-        .texts(
-            "external_id",
-            fields().map(|it| text(it.external_id.as_ref().map(Text::as_str))),
-        )
-        .texts(
-            "email",
-            fields().map(|it| text(it.email.as_ref().map(Email::as_str))),
-        )
-        .texts(
-            "name",
-            fields().map(|it| text(it.name.as_ref().map(Text::as_str))),
-        )
-        .texts(
-            "language",
-            fields().map(|it| text(it.language.as_ref().map(Language::as_str))),
-        )
-        .uuids(
-            "default_channel_id",
-            fields().map(|it| it.default_channel_id.unwrap_or_default()),
-        )
-        .texts("address", addresses)
-        .texts(
-            "birth_date",
-            fields().map(|it| {
-                it.birth_date
-                    .map_or_else(String::new, |date| date.to_string())
-            }),
-        )
-        .times(
-            "create_time",
-            contacts.iter().map(|contact| contact.create_time),
-        )
-        .times(
-            "update_time",
-            contacts.iter().map(|contact| contact.update_time),
-        ))
+        .texts("phone", contacts.iter().map(|it| it.phone.as_str()));
+    for field in fields.iter() {
+        let given = contacts.iter().map(|contact| &contact.fields);
+        rows = match field {
+            ContactField::DefaultChannelId => rows.uuids(
+                column(field),
+                given.map(|fields| fields.default_channel_id.unwrap_or_default()),
+            ),
+            _ => {
+                let texts: Result<Vec<_>> = given.map(|fields| text(fields, field)).collect();
+                rows.texts(column(field), texts?)
+            }
+        };
+    }
+    Ok(rows)
+}
+
+/// A field as its column has it; an empty text for none.
+fn text(fields: &ContactFields, field: ContactField) -> Result<Cow<'_, str>> {
+    let text = match field {
+        ContactField::ExternalId => fields.external_id.as_ref().map(Text::as_str),
+        ContactField::Email => fields.email.as_ref().map(Email::as_str),
+        ContactField::Name => fields.name.as_ref().map(Text::as_str),
+        ContactField::Language => fields.language.as_ref().map(Language::as_str),
+        ContactField::Address => {
+            let json = fields.address.as_ref().map(serde_json::to_string);
+            let json = json.transpose().map_err(Error::internal)?;
+            return Ok(json.unwrap_or_default().into());
+        }
+        ContactField::BirthDate => {
+            let date = fields.birth_date.map(|date| date.to_string());
+            return Ok(date.unwrap_or_default().into());
+        }
+        ContactField::DefaultChannelId => None,
+    };
+    Ok(text.unwrap_or_default().into())
 }
 
 /// The ids of the contacts that have one of these numbers or external_ids.
@@ -227,13 +256,14 @@ pub async fn ids_named_by(
 ) -> Result<Vec<Uuid>> {
     let sql = "SELECT c.id FROM {phones} {join} contacts c ON c.organization_id = $1 AND c.phone = phones.phone \
         UNION SELECT c.id FROM {given} {join} contacts c ON c.organization_id = $1 AND c.external_id = given.external_id";
+    let phones: Vec<_> = phones.collect();
     let statement = statement(
         transaction.backend(),
         sql,
         [organization.0.into()],
         [
-            Rows::new("phones").texts("phone", phones.map(|phone| phone.as_str().to_owned())),
-            Rows::new("given").texts("external_id", external_ids.map(|id| id.as_str().to_owned())),
+            Rows::new("phones").texts("phone", phones.iter().map(PhoneNumber::as_str)),
+            Rows::new("given").texts("external_id", external_ids),
         ],
     );
     let rows = transaction.db().query_all_raw(statement).await?;

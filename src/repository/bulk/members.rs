@@ -10,6 +10,26 @@ use crate::{
     repository::{Transaction, rows::Rows},
 };
 
+/// Makes contacts that nobody else can see yet members of a list. Answers how many.
+pub async fn add_new_members(
+    transaction: &Transaction,
+    organization: OrganizationId,
+    contact_list: Uuid,
+    contact_ids: impl Iterator<Item = Uuid>,
+    join_time: OffsetDateTime,
+) -> Result<u64> {
+    let sql = "INSERT INTO contact_list_contacts (organization_id, contact_list_id, contact_id, join_time) \
+        SELECT l.organization_id, l.id, contacts.id, $3 \
+        FROM contact_lists l CROSS JOIN {contacts} WHERE l.organization_id = $1 AND l.id = $2";
+    execute(
+        transaction,
+        sql,
+        [organization.0.into(), contact_list.into(), join_time.into()],
+        [Rows::ids("contacts", contact_ids)],
+    )
+    .await
+}
+
 /// Makes contacts members of a list, where they are not. Answers how many became so.
 pub async fn add_members(
     transaction: &Transaction,

@@ -10,13 +10,13 @@ mod records;
 
 use sea_orm::{ConnectionTrait, DbBackend, Value};
 
-pub(super) use self::contacts::{contact, contact_columns};
+pub(super) use self::contacts::{contact, contact_columns, malformed_number};
 pub use self::{
     contacts::{
         contacts_by_external_id, contacts_by_id, contacts_by_phone, ids_named_by, insert_contacts,
         update_contacts,
     },
-    members::{add_members, remove_members, remove_other_members},
+    members::{add_members, add_new_members, remove_members, remove_other_members},
     preferences::{
         incomplete_opt_ins, lift_opt_outs_of_all_channels, opt_in, opt_in_new_contacts, opt_out,
         opt_out_of_all_channels, resubscribe,
@@ -43,7 +43,7 @@ pub fn chunk_size(backend: DbBackend) -> usize {
 /// Executes a statement, and answers how many rows it changed.
 pub async fn execute<const N: usize>(
     transaction: &Transaction,
-    sql: &'static str,
+    sql: &str,
     scalars: [Value; N],
     sources: impl IntoIterator<Item = Rows>,
 ) -> Result<u64> {

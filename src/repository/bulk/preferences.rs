@@ -23,8 +23,8 @@ pub async fn opt_in_new_contacts(
 ) -> Result<u64> {
     let sql = "INSERT INTO communication_preferences \
         (organization_id, contact_id, channel_id, opted_in, change_time, api_key_id, update_id) \
-        SELECT h.organization_id, contacts.id, h.id, TRUE, $2, $3, $4 \
-        FROM {contacts} CROSS JOIN {targets} {join} channels h ON h.organization_id = $1 AND h.id = targets.id";
+        SELECT o.id, contacts.id, targets.id, TRUE, $2, $3, $4 \
+        FROM organizations o CROSS JOIN {contacts} CROSS JOIN {targets} WHERE o.id = $1";
     execute(
         transaction,
         sql,
@@ -76,9 +76,8 @@ pub async fn opt_in(
 ) -> Result<u64> {
     let sql = "INSERT INTO communication_preferences \
         (organization_id, contact_id, channel_id, opted_in, change_time, api_key_id, update_id) \
-        SELECT h.organization_id, contacts.id, h.id, TRUE, $2, $3, $4 \
-        FROM {contacts} CROSS JOIN {targets} {join} channels h ON h.organization_id = $1 AND h.id = targets.id \
-        WHERE NOT EXISTS (SELECT 1 FROM communication_preferences a WHERE a.organization_id = $1 \
+        SELECT o.id, contacts.id, targets.id, TRUE, $2, $3, $4 \
+        FROM organizations o CROSS JOIN {contacts} CROSS JOIN {targets} WHERE o.id = $1 AND NOT EXISTS (SELECT 1 FROM communication_preferences a WHERE a.organization_id = $1 \
         AND a.contact_id = contacts.id AND a.channel_id = {nil}) \
         ON CONFLICT (organization_id, contact_id, channel_id) DO NOTHING";
     prefer(
@@ -102,9 +101,9 @@ pub async fn resubscribe(
 ) -> Result<u64> {
     let sql = "INSERT INTO communication_preferences AS p \
         (organization_id, contact_id, channel_id, opted_in, change_time, api_key_id, update_id) \
-        SELECT h.organization_id, contacts.id, h.id, TRUE, $2, $3, $4 \
-        FROM {contacts} CROSS JOIN {targets} {join} channels h ON h.organization_id = $1 AND h.id = targets.id \
-        WHERE TRUE ON CONFLICT (organization_id, contact_id, channel_id) DO UPDATE SET opted_in = TRUE, \
+        SELECT o.id, contacts.id, targets.id, TRUE, $2, $3, $4 \
+        FROM organizations o CROSS JOIN {contacts} CROSS JOIN {targets} WHERE o.id = $1 \
+        ON CONFLICT (organization_id, contact_id, channel_id) DO UPDATE SET opted_in = TRUE, \
         change_time = excluded.change_time, api_key_id = excluded.api_key_id, update_id = excluded.update_id \
         WHERE NOT p.opted_in";
     prefer(
@@ -128,9 +127,9 @@ pub async fn opt_out(
 ) -> Result<u64> {
     let sql = "INSERT INTO communication_preferences AS p \
         (organization_id, contact_id, channel_id, opted_in, change_time, api_key_id, update_id) \
-        SELECT h.organization_id, contacts.id, h.id, FALSE, $2, $3, $4 \
-        FROM {contacts} CROSS JOIN {targets} {join} channels h ON h.organization_id = $1 AND h.id = targets.id \
-        WHERE TRUE ON CONFLICT (organization_id, contact_id, channel_id) DO UPDATE SET opted_in = FALSE, \
+        SELECT o.id, contacts.id, targets.id, FALSE, $2, $3, $4 \
+        FROM organizations o CROSS JOIN {contacts} CROSS JOIN {targets} WHERE o.id = $1 \
+        ON CONFLICT (organization_id, contact_id, channel_id) DO UPDATE SET opted_in = FALSE, \
         change_time = excluded.change_time, api_key_id = excluded.api_key_id, update_id = excluded.update_id \
         WHERE p.opted_in";
     prefer(
