@@ -5,7 +5,7 @@ use std::{ffi::OsString, net::SocketAddr, path::PathBuf, time::Duration};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use uuid::Uuid;
 
-use crate::auth::Scope;
+use crate::{auth::Scope, repository::DEFAULT_TIMEOUT};
 
 /// The command line.
 #[derive(Debug, Parser)]
@@ -141,6 +141,17 @@ pub struct DatabaseSettings {
     /// The most connections to the database; on PostgreSQL a quarter of them is kept for calls that only read
     #[arg(long, env = "CONTACT_LISTS_MAX_CONNECTIONS", default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..))]
     pub max_connections: u32,
+    /// How many seconds the database has to answer a statement before the call fails; PostgreSQL also ends sessions that
+    /// fall silent for so long amid a transaction
+    #[arg(long, env = "CONTACT_LISTS_DATABASE_TIMEOUT_SECONDS", default_value_t = DEFAULT_TIMEOUT.as_secs(), value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub database_timeout_seconds: u64,
+}
+
+impl DatabaseSettings {
+    /// How long the database has to answer a statement.
+    pub fn timeout(&self) -> Duration {
+        Duration::from_secs(self.database_timeout_seconds)
+    }
 }
 
 /// How to serve.

@@ -108,7 +108,9 @@ impl<T: Item> Spool<T> {
         if self.memory_bytes > MEMORY_BYTES {
             tokio::task::block_in_place(|| self.spill()).map_err(|failure| {
                 match failure.kind() {
-                    io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => self.quota.full(),
+                    io::ErrorKind::StorageFull
+                    | io::ErrorKind::QuotaExceeded
+                    | io::ErrorKind::FileTooLarge => self.quota.full(),
                     _ => Error::internal(failure),
                 }
             })?;

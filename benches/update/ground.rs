@@ -115,7 +115,7 @@ impl Ground {
             key,
             floor: connect(&url).await?,
             rusqlite: None,
-            db: repository.db().clone(),
+            db: repository.db().unbounded().clone(),
             profile: None,
             base,
             next: base,

@@ -181,10 +181,13 @@ impl PreferenceChange {
             }
             bulk::resubscribe(transaction, organization, contact_ids, channel_ids, said).await
         } else {
+            // The single channels first: the opt-out of all would cover them.
+            let changed =
+                bulk::opt_out(transaction, organization, contact_ids, channel_ids, said).await?;
             if all {
                 bulk::opt_out_of_all_channels(transaction, organization, contact_ids, said).await?;
             }
-            bulk::opt_out(transaction, organization, contact_ids, channel_ids, said).await
+            Ok(changed)
         }
     }
 
@@ -207,6 +210,9 @@ impl PreferenceChange {
             opted_out_numbers::forget_lifted(transaction, organization, numbers, all).await?;
             Ok(lifted)
         } else {
+            let changed =
+                opted_out_numbers::opt_out(transaction, organization, numbers, channel_ids, said)
+                    .await?;
             if all {
                 opted_out_numbers::opt_out_of_all_channels(
                     transaction,
@@ -216,7 +222,7 @@ impl PreferenceChange {
                 )
                 .await?;
             }
-            opted_out_numbers::opt_out(transaction, organization, numbers, channel_ids, said).await
+            Ok(changed)
         }
     }
 }

@@ -2,6 +2,7 @@
 //! function is given, right after the connection.
 
 pub mod api_keys;
+mod bounded;
 pub mod bulk;
 pub mod channels;
 mod checkpoints;
@@ -28,7 +29,7 @@ use sea_orm::{
 };
 use sea_orm_migration::MigratorTrait;
 use sqlx::{
-    Executor,
+    AssertSqlSafe, Connection, Executor,
     sqlite::{SqliteJournalMode, SqliteSynchronous},
 };
 use tokio_util::sync::CancellationToken;
@@ -36,6 +37,7 @@ use tracing::Instrument;
 use uuid::Uuid;
 
 use self::{
+    bounded::Bounded,
     checkpoints::Checkpoints,
     queue::{ListKey, Queues},
 };
@@ -47,8 +49,14 @@ const MAX_ATTEMPTS: u32 = 8;
 /// The longest wait for a connection of the pool.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// How long the database has to answer a statement, unless the operator says otherwise: enough to empty a list of millions.
+pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(300);
+
 /// How long a statement waits for a lock: so that who waits looks now and then whether its caller is still there.
-const POSTGRES_LOCK_TIMEOUT: &str = "SET lock_timeout = '10s'";
+const POSTGRES_LOCK_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long a connection that comes back to the pool has to end what was begun on it; then it is closed.
+const RELEASE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How much of a SQLite file a connection keeps in memory: so much that the pages which a chunk of contacts changes need not
 /// be written before the commit.
@@ -63,7 +71,7 @@ const SQLITE_BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// A database, its connection pool, and the queues of its writers. Cheap to clone.
 #[derive(Clone)]
 pub struct Repository {
-    db: DatabaseConnection,
+    db: Bounded<DatabaseConnection>,
     queues: Queues,
     /// Where the database is SQLite.
     checkpoints: Option<Checkpoints>,
@@ -71,13 +79,13 @@ pub struct Repository {
 
 /// What a transaction is done with: its connection, and whether its caller is still there.
 pub struct Transaction {
-    db: DatabaseTransaction,
+    db: Bounded<DatabaseTransaction>,
     caller_left: CancellationToken,
 }
 
 impl Transaction {
     /// The connection.
-    pub fn db(&self) -> &DatabaseTransaction {
+    pub fn db(&self) -> &Bounded<DatabaseTransaction> {
         &self.db
     }
 
@@ -106,19 +114,34 @@ pub enum Outcome<T> {
 impl Repository {
     /// Connects to `database_url`: `sqlite://FILE` (made if it does not exist) or `postgres://…`.
     pub async fn connect(database_url: &str, max_connections: u32) -> Result<Self> {
+        Self::connect_within(database_url, max_connections, DEFAULT_TIMEOUT).await
+    }
+
+    /// The same to a database that has `timeout` to answer a statement.
+    pub async fn connect_within(
+        database_url: &str,
+        max_connections: u32,
+        timeout: Duration,
+    ) -> Result<Self> {
         let mut options = ConnectOptions::new(database_url);
         options
             .max_connections(max_connections)
             .acquire_timeout(ACQUIRE_TIMEOUT)
             // Statements are logged for those who ask for them: `--log sqlx=trace`.
             .sqlx_logging_level(log::LevelFilter::Trace)
-            .map_sqlx_postgres_pool_opts(|options| {
-                options.after_connect(|connection, _| {
-                    Box::pin(async move {
-                        connection.execute(POSTGRES_LOCK_TIMEOUT).await?;
-                        Ok(())
+            .map_sqlx_postgres_pool_opts(move |options| {
+                options
+                    .after_connect(move |connection, _| {
+                        Box::pin(async move {
+                            let settings = AssertSqlSafe(postgres_settings(timeout));
+                            connection.execute(settings).await?;
+                            Ok(())
+                        })
                     })
-                })
+                    .after_release(|connection, _| Box::pin(is_clean(connection)))
+            })
+            .map_sqlx_sqlite_pool_opts(|options| {
+                options.after_release(|connection, _| Box::pin(is_clean(connection)))
             })
             .map_sqlx_sqlite_opts(|options| {
                 options
@@ -142,25 +165,27 @@ impl Repository {
         let checkpoints = (db.get_database_backend() == DbBackend::Sqlite)
             .then(|| Checkpoints::start(db.clone(), queues.clone()));
         Ok(Self {
-            db,
+            db: Bounded::new(db, timeout),
             queues,
             checkpoints,
         })
     }
 
     /// The connection, for reads. Whatever writes goes through [`Self::write`].
-    pub fn db(&self) -> &DatabaseConnection {
+    pub fn db(&self) -> &Bounded<DatabaseConnection> {
         &self.db
     }
 
     /// Brings the schema up to date, under a lock that keeps other servers from doing so at the same time.
     pub async fn migrate(&self) -> Result<()> {
-        let transaction = self.begin().await?;
+        let pool = self.db.unbounded();
+        let transaction = pool.begin_with_options(writing()).await?;
         if transaction.get_database_backend() == DbBackend::Postgres {
             // A number of our own; held until the commit, however long another server's migrations take.
             transaction
                 .execute_unprepared(
-                    "SET LOCAL lock_timeout = 0; SELECT pg_advisory_xact_lock(7295317431582)",
+                    "SET LOCAL lock_timeout = 0; SET LOCAL statement_timeout = 0; \
+                     SELECT pg_advisory_xact_lock(7295317431582)",
                 )
                 .await?;
         }
@@ -257,7 +282,7 @@ impl Repository {
             }
         };
         let transaction = Transaction {
-            db: self.begin().await?,
+            db: self.db.begin(writing()).await?,
             caller_left: caller_left.clone(),
         };
         let result = work(input, &transaction).await;
@@ -301,7 +326,7 @@ impl Repository {
                 ..Default::default()
             };
             let transaction = Transaction {
-                db: db.begin_with_options(options).await?,
+                db: db.begin(options).await?,
                 caller_left,
             };
             let result = work(&input, &transaction).await;
@@ -312,15 +337,35 @@ impl Repository {
         guard.disarm();
         result
     }
+}
 
-    async fn begin(&self) -> Result<DatabaseTransaction> {
-        let options = TransactionOptions {
-            // A transaction that reads and then writes fails under a second writer unless it starts as one.
-            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
-            ..Default::default()
-        };
-        Ok(self.db.begin_with_options(options).await?)
+/// Whether a connection can serve others; if not, it is closed.
+///
+/// The pool's own look at it waits for ever where the line is silent. And where SQLite itself has undone a transaction, as it
+/// does on a full disk, the driver takes what comes next for a part of it, which no commit ends.
+async fn is_clean<C: Connection>(connection: &mut C) -> Result<bool, sqlx::Error> {
+    let answer = tokio::time::timeout(RELEASE_TIMEOUT, connection.ping());
+    answer.await.map_err(|_| sqlx::Error::PoolTimedOut)??;
+    Ok(!connection.is_in_transaction())
+}
+
+/// How a transaction that writes begins.
+fn writing() -> TransactionOptions {
+    TransactionOptions {
+        // A transaction that reads and then writes fails under a second writer unless it starts as one.
+        sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+        ..Default::default()
     }
+}
+
+/// What PostgreSQL is told about a session: whoever it hears nothing of any more, as when the line has broken unnoticed, does
+/// not hold locks for ever.
+fn postgres_settings(timeout: Duration) -> String {
+    let (lock, most) = (POSTGRES_LOCK_TIMEOUT.as_millis(), timeout.as_millis());
+    format!(
+        "SET lock_timeout = {lock}; SET statement_timeout = {most}; \
+         SET idle_in_transaction_session_timeout = {most}"
+    )
 }
 
 /// A wait that grows with the attempts, of random length so that two that collided don't collide again.

@@ -169,7 +169,8 @@ pub async fn forget(
     Ok(())
 }
 
-/// Opts numbers out of channels. Answers how many pairs were opted out.
+/// Opts numbers out of channels, but for those that an opt-out of all channels covers. Answers how many pairs were opted
+/// out.
 pub async fn opt_out(
     transaction: &Transaction,
     organization: OrganizationId,
@@ -181,7 +182,11 @@ pub async fn opt_out(
         (organization_id, number_hash, channel_id, opted_in, change_time, api_key_id, update_id) \
         SELECT h.organization_id, numbers.hash, h.id, FALSE, $2, $3, $4 \
         FROM {numbers} CROSS JOIN {targets} {join} channels h ON h.organization_id = $1 AND h.id = targets.id \
-        WHERE TRUE ON CONFLICT (organization_id, number_hash, channel_id) DO UPDATE SET opted_in = FALSE, \
+        WHERE NOT EXISTS (SELECT 1 FROM opted_out_numbers a WHERE a.organization_id = $1 \
+        AND a.number_hash = numbers.hash AND a.channel_id = {nil}) \
+        OR EXISTS (SELECT 1 FROM opted_out_numbers o WHERE o.organization_id = $1 \
+        AND o.number_hash = numbers.hash AND o.channel_id = h.id) \
+        ON CONFLICT (organization_id, number_hash, channel_id) DO UPDATE SET opted_in = FALSE, \
         change_time = excluded.change_time, api_key_id = excluded.api_key_id, update_id = excluded.update_id \
         WHERE n.opted_in";
     let targets = Rows::ids("targets", channel_ids.iter().copied());

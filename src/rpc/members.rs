@@ -1,6 +1,6 @@
 //! The members of a list, as calls ask for them and as they travel.
 
-use sea_orm::DatabaseConnection;
+use sea_orm::ConnectionTrait;
 
 use super::{
     convert,
@@ -31,7 +31,7 @@ impl MemberRequest<'_> {
     /// Parses the ids, and makes sure that there are such things.
     pub async fn resolve(
         &self,
-        db: &DatabaseConnection,
+        db: &impl ConnectionTrait,
         organization: OrganizationId,
     ) -> Result<MemberFilter> {
         let contact_list = required_id("contact_list_id", self.contact_list_id)?;

@@ -32,10 +32,10 @@ pub async fn start(reporter: &HealthReporter) {
 pub async fn watch(reporter: HealthReporter, repository: Repository, closing: CancellationToken) {
     let mut told = None;
     loop {
-        let answers = matches!(
-            tokio::time::timeout(TIMEOUT, repository.ping()).await,
-            Ok(Ok(()))
-        );
+        let answers = tokio::select! {
+            answer = tokio::time::timeout(TIMEOUT, repository.ping()) => matches!(answer, Ok(Ok(()))),
+            () = closing.cancelled() => break,
+        };
         let status = if answers {
             ServingStatus::Serving
         } else {

@@ -53,9 +53,13 @@ impl Server {
         }
         let tls = tls(&settings)?;
         let database = &settings.database;
-        let repository = Repository::connect(&database.database_url, database.max_connections)
-            .await
-            .context("cannot open the database")?;
+        let repository = Repository::connect_within(
+            &database.database_url,
+            database.max_connections,
+            database.timeout(),
+        )
+        .await
+        .context("cannot open the database")?;
         if settings.migrate {
             repository
                 .migrate()

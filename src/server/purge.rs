@@ -15,7 +15,12 @@ use crate::{
 pub async fn watch(repository: Repository, settings: ServeSettings, closing: CancellationToken) {
     let interval = Duration::from_secs(settings.purge_interval_seconds);
     loop {
-        match purge(&repository, settings.retention()).await {
+        let purged = tokio::select! {
+            purged = purge(&repository, settings.retention()) => purged,
+            // A database that says nothing does not keep the server from its end.
+            () = closing.cancelled() => return,
+        };
+        match purged {
             Ok(0) => {}
             Ok(update_count) => tracing::info!(update_count, "updates.purged"),
             Err(failure) => tracing::warn!(%failure, "updates.purge_failed"),

@@ -183,15 +183,18 @@ impl Applier<'_> {
     }
 
     async fn opt_in(&mut self, chunk: &Chunk, opted_out: &HashSet<Uuid>) -> Result<()> {
-        if self.targets.is_empty() {
-            return Ok(());
-        }
         let organization = self.update.organization();
-        // Nobody else can see these yet, and they have no preferences: they need no look at what is stored.
         let created = chunk.created.iter().map(|contact| contact.id);
         let (with_opt_outs, without): (Vec<Uuid>, Vec<Uuid>) =
             created.partition(|id| opted_out.contains(id));
+        let mut stored = with_opt_outs;
+        stored.extend(&chunk.stored_ids);
+        if self.targets.is_empty() {
+            // An opt-out of all channels can be there, and be lifted, before there is a channel.
+            return self.lift_opt_outs_of_all_channels(&stored).await;
+        }
         if !without.is_empty() {
+            // Nobody else can see these yet, and they have no preferences: they need no look at what is stored.
             self.counts.opted_in += bulk::opt_in_new_contacts(
                 self.transaction,
                 organization,
@@ -201,19 +204,28 @@ impl Applier<'_> {
             )
             .await?;
         }
-        let mut stored = with_opt_outs;
-        stored.extend(&chunk.stored_ids);
         if !stored.is_empty() {
             self.opt_in_stored(&stored).await?;
         }
         Ok(())
     }
 
+    /// Lifts the contacts' opt-outs of all channels, where the update opts back in to all.
+    async fn lift_opt_outs_of_all_channels(&self, contacts: &[Uuid]) -> Result<()> {
+        let header = &self.update.header;
+        let lifts = header.resubscribe
+            && header.opt_ins == OptIns::AllChannels
+            && header.action != Action::Remove;
+        if lifts {
+            let organization = self.update.organization();
+            bulk::lift_opt_outs_of_all_channels(self.transaction, organization, contacts).await?;
+        }
+        Ok(())
+    }
+
     async fn opt_in_stored(&mut self, contacts: &[Uuid]) -> Result<()> {
         let (transaction, organization) = (self.transaction, self.update.organization());
-        if self.update.header.resubscribe && self.update.header.opt_ins == OptIns::AllChannels {
-            bulk::lift_opt_outs_of_all_channels(transaction, organization, contacts).await?;
-        }
+        self.lift_opt_outs_of_all_channels(contacts).await?;
         let incomplete = bulk::incomplete_opt_ins(
             transaction,
             organization,

@@ -3,7 +3,7 @@
 use crate::*;
 
 /// Every flag of `serve` with its environment variable and its default.
-const FLAGS: [(&str, &str, &str); 19] = [
+const FLAGS: [(&str, &str, &str); 20] = [
     ("--listen", "CONTACT_LISTS_LISTEN", "127.0.0.1:50051"),
     (
         "--database-url",
@@ -11,6 +11,11 @@ const FLAGS: [(&str, &str, &str); 19] = [
         "sqlite://contact-lists.db",
     ),
     ("--max-connections", "CONTACT_LISTS_MAX_CONNECTIONS", "16"),
+    (
+        "--database-timeout-seconds",
+        "CONTACT_LISTS_DATABASE_TIMEOUT_SECONDS",
+        "60",
+    ),
     ("--migrate", "CONTACT_LISTS_MIGRATE", "true"),
     ("--tls-certificate", "CONTACT_LISTS_TLS_CERTIFICATE", ""),
     ("--tls-key", "CONTACT_LISTS_TLS_KEY", ""),

@@ -117,7 +117,8 @@ pub async fn resubscribe(
     .await
 }
 
-/// Opts contacts out of channels. Answers how many pairs were opted out.
+/// Opts contacts out of channels, but for those that an opt-out of all channels covers. Answers how many pairs were opted
+/// out.
 pub async fn opt_out(
     transaction: &Transaction,
     organization: OrganizationId,
@@ -129,6 +130,10 @@ pub async fn opt_out(
         (organization_id, contact_id, channel_id, opted_in, change_time, api_key_id, update_id) \
         SELECT o.id, contacts.id, targets.id, FALSE, $2, $3, $4 \
         FROM organizations o CROSS JOIN {contacts} CROSS JOIN {targets} WHERE o.id = $1 \
+        AND (NOT EXISTS (SELECT 1 FROM communication_preferences a WHERE a.organization_id = $1 \
+        AND a.contact_id = contacts.id AND a.channel_id = {nil}) \
+        OR EXISTS (SELECT 1 FROM communication_preferences s WHERE s.organization_id = $1 \
+        AND s.contact_id = contacts.id AND s.channel_id = targets.id)) \
         ON CONFLICT (organization_id, contact_id, channel_id) DO UPDATE SET opted_in = FALSE, \
         change_time = excluded.change_time, api_key_id = excluded.api_key_id, update_id = excluded.update_id \
         WHERE p.opted_in";

@@ -104,6 +104,20 @@ on_both! {
         assert_eq!((outcome.opted_in_count, outcome.kept_opt_out_count), (0, 1));
     }
 
+    async fn who_opted_out_of_all_channels_already_is_out_of_later_ones(service: Service) {
+        let it = set_up(&service).await;
+        // A contact, and a number that is nobody's.
+        for n in [1, 9] {
+            it.change_one(false, n, None).await;
+            let later = it.admin.create_channel(&number(PHONE_A + 1 + n)).await;
+            assert_eq!(it.change_one(false, n, Some(&later)).await, (0, 1));
+            assert_eq!(it.change_one(true, n, Some(&later)).await, (1, 0));
+            assert_eq!(it.change_one(false, n, Some(&later)).await, (1, 0));
+        }
+        // What was said last covers the third channel again, and the two that the contact was opted out of stay.
+        assert_eq!(it.change_one(false, 1, None).await, (0, 4));
+    }
+
     async fn an_opt_in_to_all_channels_lifts_an_opt_out_of_all(service: Service) {
         let it = set_up(&service).await;
         it.change_one(false, 1, None).await;

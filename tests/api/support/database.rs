@@ -1,6 +1,9 @@
 //! A database for one test: a SQLite file of its own, or a database of its own in the tests' PostgreSQL.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use sea_orm::{ConnectOptions, ConnectionTrait, DatabaseConnection, Statement, Value};
 use tempfile::TempDir;
@@ -16,18 +19,43 @@ pub struct Database {
 
 enum Place {
     Folder(TempDir),
+    /// In a folder that somebody else looks after.
+    Elsewhere,
     Cluster(postgres::TestDatabase),
 }
 
 impl Database {
     /// A new SQLite file, in a folder of its own.
     pub fn sqlite() -> Self {
-        let folder = tempfile::tempdir().expect("a temporary folder");
+        Self::sqlite_in(&std::env::temp_dir())
+    }
+
+    /// The same, in a folder within this one.
+    pub fn sqlite_in(parent: &Path) -> Self {
+        let folder = tempfile::tempdir_in(parent).expect("a temporary folder");
         let file = folder.path().join("contact-lists.db");
         Self {
             url: format!("sqlite://{}", file.display()),
             place: Arc::new(Place::Folder(folder)),
         }
+    }
+
+    /// A new SQLite file right in a given folder, which stays when the database goes.
+    pub fn sqlite_right_in(folder: &Path) -> Self {
+        let file = folder.join("contact-lists.db");
+        Self {
+            url: format!("sqlite://{}", file.display()),
+            place: Arc::new(Place::Elsewhere),
+        }
+    }
+
+    /// A new database in the tests' PostgreSQL, whose tables are kept in a given folder.
+    pub async fn postgres_in(folder: &Path) -> Option<Self> {
+        let database = postgres::create_database_in(folder).await?;
+        Some(Self {
+            url: database.url(),
+            place: Arc::new(Place::Cluster(database)),
+        })
     }
 
     /// A new database in the tests' PostgreSQL, which the first call starts. None where PostgreSQL is not installed.
@@ -37,6 +65,29 @@ impl Database {
             url: database.url(),
             place: Arc::new(Place::Cluster(database)),
         })
+    }
+
+    /// A database in a PostgreSQL of its own that can be killed. None where PostgreSQL is not installed.
+    pub async fn killable_postgres() -> Option<Self> {
+        let database = postgres::create_killable_database().await?;
+        Some(Self {
+            url: database.url(),
+            place: Arc::new(Place::Cluster(database)),
+        })
+    }
+
+    /// Kills all processes of PostgreSQL at once. Only for a database that has one of its own.
+    pub fn kill_postgres(&self) {
+        if let Place::Cluster(database) = &*self.place {
+            database.kill_cluster();
+        }
+    }
+
+    /// Starts PostgreSQL again after a kill, and waits until it answers.
+    pub async fn start_postgres_again(&self) {
+        if let Place::Cluster(database) = &*self.place {
+            database.start_cluster_again().await;
+        }
     }
 
     /// What to give as `--database-url`.
@@ -52,7 +103,7 @@ impl Database {
     /// PostgreSQL's socket and the database's name; None on SQLite.
     pub fn postgres_socket(&self) -> Option<(PathBuf, &str)> {
         match &*self.place {
-            Place::Folder(_) => None,
+            Place::Folder(_) | Place::Elsewhere => None,
             Place::Cluster(database) => Some((database.socket(), database.name())),
         }
     }
@@ -83,7 +134,8 @@ impl Database {
         connection.close().await.expect("a closed connection");
     }
 
-    async fn connect(&self) -> DatabaseConnection {
+    /// A connection of the test's own, which connects again where it is broken.
+    pub async fn connect(&self) -> DatabaseConnection {
         let mut options = ConnectOptions::new(&self.url);
         options.max_connections(1).sqlx_logging(false);
         sea_orm::Database::connect(options)

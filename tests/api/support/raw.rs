@@ -1,12 +1,18 @@
 //! Calls by their path, with bytes instead of messages: for what holds for every call, and for what no client would send.
 
+use http_body_util::{BodyExt, Full};
 use prost::bytes::{Buf, BufMut, Bytes};
+use tokio::{io::AsyncWriteExt, net::TcpStream};
 use tonic::{
     Request, Response, Status,
+    body::Body,
     client::Grpc,
     codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder},
+    codegen::http,
     transport::Endpoint,
 };
+
+use tower::ServiceExt;
 
 use super::Service;
 
@@ -33,6 +39,88 @@ impl Service {
         let answer = client.client_streaming(request, path, Raw).await;
         answer.map(Response::into_inner)
     }
+}
+
+impl Service {
+    /// Sends bytes as the whole body of a call of the main call, frames and all, and gives back the answer's status.
+    pub async fn post_raw(&self, headers: &[(&'static str, &str)], body: Vec<u8>) -> Status {
+        let endpoint = Endpoint::from_shared(format!("http://{}", self.address()));
+        let channel = endpoint.expect("an address").connect_lazy();
+        let authorization = format!("Bearer {}", self.organization.admin_key);
+        let mut request = http::Request::post(format!("http://{}{MAIN_CALL}", self.address()))
+            .header("content-type", "application/grpc")
+            .header("te", "trailers")
+            .header("authorization", authorization);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let body = Body::new(Full::new(Bytes::from(body)));
+        let request = request.body(body).expect("a request");
+        let response = channel.oneshot(request).await.expect("an answer");
+        let (parts, body) = response.into_parts();
+        if let Some(status) = Status::from_header_map(&parts.headers) {
+            return status;
+        }
+        let body = body.collect().await.expect("the end of the answer");
+        let trailers = body.trailers().cloned().unwrap_or_default();
+        Status::from_header_map(&trailers).expect("a status")
+    }
+
+    /// Writes the beginning of a stream to a TCP connection by hand, as somebody who can also end it by hand.
+    pub async fn begin_by_hand(&self, message: &impl prost::Message) -> TcpStream {
+        let mut connection = TcpStream::connect(self.address()).await.expect("a server");
+        let authorization = format!("Bearer {}", self.organization.admin_key);
+        let headers = [
+            (":method", "POST"),
+            (":scheme", "http"),
+            (":path", MAIN_CALL),
+            (":authority", "localhost"),
+            ("content-type", "application/grpc"),
+            ("te", "trailers"),
+            ("authorization", &authorization),
+        ];
+        let mut bytes = PREFACE.to_vec();
+        bytes.extend(frame(0x4, 0, 0, &[]));
+        bytes.extend(frame(0x1, 0x4, 1, &header_block(&headers)));
+        let mut data = vec![0];
+        data.put_u32(message.encoded_len() as u32);
+        data.extend(message.encode_to_vec());
+        bytes.extend(frame(0x0, 0, 1, &data));
+        connection
+            .write_all(&bytes)
+            .await
+            .expect("a taken beginning");
+        connection
+    }
+}
+
+/// What an HTTP/2 connection begins with.
+pub const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+const MAIN_CALL: &str = "/contactlists.v1.ContactListService/UpdateContactListContacts";
+
+/// An HTTP/2 frame.
+pub fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+    let mut frame = (payload.len() as u32).to_be_bytes()[1..].to_vec();
+    frame.extend([kind, flags]);
+    frame.put_u32(stream);
+    frame.extend(payload);
+    frame
+}
+
+/// Headers as HPACK's plainest literals.
+fn header_block(headers: &[(&str, &str)]) -> Vec<u8> {
+    let mut block = Vec::new();
+    for (name, value) in headers {
+        block.push(0);
+        for text in [name, value] {
+            let length = u8::try_from(text.len()).expect("a short text");
+            assert!(length < 127, "a longer length takes more bytes");
+            block.push(length);
+            block.extend(text.as_bytes());
+        }
+    }
+    block
 }
 
 /// Leaves the bytes alone.

@@ -1,12 +1,21 @@
-//! A relay between the service and PostgreSQL that a test can cut, freeze and mend.
+//! A relay between the service and PostgreSQL that a test can cut, freeze, halve, slow down and mend: at once, or as soon as
+//! certain bytes come by.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::{TcpListener, TcpStream, UnixStream},
     sync::watch,
     task::JoinHandle,
+    time::sleep,
 };
 
 use super::Database;
@@ -14,17 +23,74 @@ use super::Database;
 /// Listens on a free port and passes bytes on to a database's socket and back.
 pub struct Relay {
     database_url: String,
-    line: watch::Sender<Line>,
+    line: Arc<watch::Sender<Line>>,
     accepting: JoinHandle<()>,
+}
+
+/// Which way bytes go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// From the service to the database.
+    Requests,
+    /// From the database to the service.
+    Answers,
+}
+
+/// What lane a trap, counted or looked for on all connections in one way.
+#[derive(Clone, Copy, Debug)]
+pub enum Bait {
+    /// So many bytes have passed.
+    Bytes(usize),
+    /// These bytes come by; they are not passed on.
+    Text(&'static [u8]),
+    /// "COMMIT" comes by on a connection whose requests had these bytes since the trap was set. A statement has its text in
+    /// the first request for it on a connection, and later only a number.
+    CommitAfter(&'static [u8]),
+}
+
+/// What a sprung trap does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// As [`Relay::cut`].
+    Cut,
+    /// As [`Relay::freeze`].
+    Freeze,
+}
+
+#[derive(Clone, Copy)]
+struct Trap {
+    way: Way,
+    bait: Bait,
+    fault: Fault,
 }
 
 /// The state of all connections.
 #[derive(Clone, Copy, Default)]
 struct Line {
     is_cut: bool,
-    is_frozen: bool,
+    /// Passes nothing on: requests, answers.
+    is_frozen: [bool; 2],
+    /// How long each chunk waits.
+    delay: Duration,
+    trap: Option<Trap>,
+    has_sprung: bool,
     /// A connection ends at the first cut after its start, also if the line is mended before the connection looks.
     cut_count: u32,
+    /// A connection passes nothing on any more after the first of these after its start.
+    strand_count: u32,
+}
+
+impl Line {
+    fn strike(&mut self, fault: Fault) {
+        match fault {
+            Fault::Cut => {
+                self.is_cut = true;
+                self.is_frozen = [false; 2];
+                self.cut_count += 1;
+            }
+            Fault::Freeze => self.is_frozen = [true; 2],
+        }
+    }
 }
 
 impl Relay {
@@ -33,13 +99,19 @@ impl Relay {
         let (socket, name) = database.postgres_socket()?;
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("the port");
-        let (line, state) = watch::channel(Line::default());
+        let line = Arc::new(watch::channel(Line::default()).0);
         Some(Self {
-            database_url: format!("postgres://postgres@{address}/{name}?sslmode=disable"),
-            line,
-            accepting: tokio::spawn(accept(listener, socket, state)),
+            database_url: format!(
+                "postgres://postgres@{address}/{name}?sslmode=disable&application_name={}",
+                Self::APPLICATION
+            ),
+            line: Arc::clone(&line),
+            accepting: tokio::spawn(accept(listener, socket, line)),
         })
     }
+
+    /// As what PostgreSQL knows the sessions that came through a relay.
+    pub const APPLICATION: &str = "relayed";
 
     /// What to give as `--database-url` to reach the database through the relay.
     pub fn database_url(&self) -> String {
@@ -48,34 +120,53 @@ impl Relay {
 
     /// Ends every connection; new ones end at once. The database looks gone.
     pub fn cut(&self) {
-        self.line.send_modify(|line| {
-            *line = Line {
-                is_cut: true,
-                is_frozen: false,
-                cut_count: line.cut_count + 1,
-            };
-        });
+        self.line.send_modify(|line| line.strike(Fault::Cut));
     }
 
-    /// Keeps every connection and takes new ones, but passes nothing on. The database looks busy for ever.
+    /// Keeps every connection and takes new ones, but passes nothing on, not even that one side has ended. The database
+    /// looks busy for ever, and the database sees a service that says no more.
     pub fn freeze(&self) {
+        self.line.send_modify(|line| line.strike(Fault::Freeze));
+    }
+
+    /// Freezes the connections that are there for good, as a firewall does that has forgotten them. New ones work.
+    pub fn strand(&self) {
+        self.line.send_modify(|line| line.strand_count += 1);
+    }
+
+    /// Passes nothing on in one way, and everything in the other.
+    pub fn halve(&self, silent: Way) {
+        self.line
+            .send_modify(|line| line.is_frozen[silent as usize] = true);
+    }
+
+    /// Keeps each chunk of bytes back for a while.
+    pub fn slow_down(&self, delay: Duration) {
+        self.line.send_modify(|line| line.delay = delay);
+    }
+
+    /// Breaks the line as soon as certain bytes come by; see [`Self::until_sprung`].
+    pub fn set_trap(&self, way: Way, bait: Bait, fault: Fault) {
         self.line.send_modify(|line| {
-            *line = Line {
-                is_cut: false,
-                is_frozen: true,
-                ..*line
-            }
+            line.has_sprung = false;
+            line.trap = Some(Trap { way, bait, fault });
         });
     }
 
-    /// Takes new connections after a cut; passes on what a frozen line has held.
+    /// Waits until the trap has broken the line.
+    pub async fn until_sprung(&self) {
+        let mut state = self.line.subscribe();
+        let _ = state.wait_for(|line| line.has_sprung).await;
+    }
+
+    /// Takes new connections after a cut; passes on what a frozen line has held. Takes delays and traps away.
     pub fn mend(&self) {
         self.line.send_modify(|line| {
             *line = Line {
-                is_cut: false,
-                is_frozen: false,
-                ..*line
-            }
+                cut_count: line.cut_count,
+                strand_count: line.strand_count,
+                ..Line::default()
+            };
         });
     }
 }
@@ -87,52 +178,146 @@ impl Drop for Relay {
     }
 }
 
-async fn accept(listener: TcpListener, socket: PathBuf, state: watch::Receiver<Line>) {
+async fn accept(listener: TcpListener, socket: PathBuf, line: Arc<watch::Sender<Line>>) {
     while let Ok((caller, _)) = listener.accept().await {
-        if !state.borrow().is_cut {
-            let (socket, state) = (socket.clone(), state.clone());
-            tokio::spawn(async move { pass(caller, &socket, state).await });
+        let Line {
+            is_cut, cut_count, ..
+        } = *line.borrow();
+        if !is_cut {
+            let (socket, line) = (socket.clone(), Arc::clone(&line));
+            tokio::spawn(async move {
+                let mut state = line.subscribe();
+                tokio::select! {
+                    () = pass(caller, socket, &line) => {}
+                    _ = state.wait_for(|line| line.cut_count > cut_count) => {}
+                }
+            });
         }
     }
 }
 
-/// Passes bytes both ways until either side ends or the line is cut; then both sides end.
-async fn pass(caller: TcpStream, socket: &Path, state: watch::Receiver<Line>) {
+/// Passes bytes both ways until either side ends; then both sides end.
+async fn pass(caller: TcpStream, socket: PathBuf, line: &watch::Sender<Line>) {
     let Ok(database) = UnixStream::connect(socket).await else {
         return;
     };
     let _ = caller.set_nodelay(true);
     let (from_caller, to_caller) = caller.into_split();
     let (from_database, to_database) = database.into_split();
+    let is_marked = AtomicBool::new(false);
+    let strand_count = line.borrow().strand_count;
+    let lane = |way| Lane {
+        line,
+        way,
+        is_marked: &is_marked,
+        strand_count,
+    };
     tokio::select! {
-        () = pump(from_caller, to_database, state.clone()) => {}
-        () = pump(from_database, to_caller, state.clone()) => {}
-        () = until_cut(state) => {}
+        () = pump(from_caller, to_database, lane(Way::Requests)) => {}
+        () = pump(from_database, to_caller, lane(Way::Answers)) => {}
     }
 }
 
-async fn pump(
-    mut from: impl AsyncRead + Unpin,
-    mut to: impl AsyncWrite + Unpin,
-    mut state: watch::Receiver<Line>,
-) {
+async fn pump(mut from: impl AsyncRead + Unpin, mut to: impl AsyncWrite + Unpin, lane: Lane<'_>) {
+    let line = lane.line;
+    let mut state = line.subscribe();
     let mut bytes = vec![0; 16 * 1024];
     loop {
-        let Ok(count @ 1..) = from.read(&mut bytes).await else {
-            return;
-        };
-        // What is read while the line is frozen waits here, and what comes after it in the sender's own buffers.
-        if state.wait_for(|line| !line.is_frozen).await.is_err() {
+        // The end of the one side waits as its bytes do.
+        let count = from.read(&mut bytes).await.unwrap_or(0);
+        let chunk = &bytes[..count];
+        let sprung = lane.spring(chunk);
+        let (first, rest) = chunk.split_at(sprung.map_or(count, |(passing, _)| passing));
+        let delay = state.borrow().delay;
+        if !delay.is_zero() {
+            sleep(delay).await;
+        }
+        if !lane.write(&mut to, first, &mut state).await {
             return;
         }
-        if to.write_all(&bytes[..count]).await.is_err() {
+        if let Some((_, fault)) = sprung {
+            line.send_modify(|line| {
+                line.strike(fault);
+                line.has_sprung = true;
+            });
+            if fault == Fault::Cut {
+                return;
+            }
+        }
+        // What is read while the line is frozen waits here, and what comes after it in the sender's own buffers.
+        if !lane.write(&mut to, rest, &mut state).await || count == 0 {
             return;
         }
     }
 }
 
-async fn until_cut(mut state: watch::Receiver<Line>) {
-    let cut_count = state.borrow().cut_count;
-    // An error means that the relay is gone, which is a cut too.
-    let _ = state.wait_for(|line| line.cut_count > cut_count).await;
+/// One way of a connection: what the line lets through, and what its bytes do to the line's trap.
+#[derive(Clone, Copy)]
+struct Lane<'a> {
+    line: &'a watch::Sender<Line>,
+    way: Way,
+    /// The connection's requests had what [`Bait::CommitAfter`] looks for.
+    is_marked: &'a AtomicBool,
+    /// How many times connections were stranded before this one began.
+    strand_count: u32,
+}
+
+impl Lane<'_> {
+    /// Writes once the line lets it through. False: the connection has ended.
+    async fn write(
+        &self,
+        to: &mut (impl AsyncWrite + Unpin),
+        bytes: &[u8],
+        state: &mut watch::Receiver<Line>,
+    ) -> bool {
+        let is_open = |line: &Line| {
+            !line.is_frozen[self.way as usize] && line.strand_count == self.strand_count
+        };
+        let is_open = state.wait_for(is_open).await.is_ok();
+        is_open && to.write_all(bytes).await.is_ok()
+    }
+
+    /// What the trap makes of a chunk: how much of it passes before which fault. A trap lane once.
+    fn spring(&self, chunk: &[u8]) -> Option<(usize, Fault)> {
+        let mut sprung = None;
+        self.line.send_if_modified(|line| {
+            if let Some(trap) = &mut line.trap
+                && let Some(passing) = self.passing(trap, chunk)
+            {
+                sprung = Some((passing, trap.fault));
+                line.trap = None;
+            }
+            false
+        });
+        sprung
+    }
+
+    /// How much of a chunk passes before the trap lane; none: it does not yet.
+    fn passing(&self, trap: &mut Trap, chunk: &[u8]) -> Option<usize> {
+        if let Bait::CommitAfter(mark) = trap.bait
+            && self.way == Way::Requests
+            && find(mark, chunk).is_some()
+        {
+            self.is_marked.store(true, Ordering::Relaxed);
+        }
+        if trap.way != self.way {
+            return None;
+        }
+        match &mut trap.bait {
+            Bait::Bytes(left) if chunk.len() > *left => Some(*left),
+            Bait::Bytes(left) => {
+                *left -= chunk.len();
+                None
+            }
+            Bait::Text(text) => find(text, chunk),
+            Bait::CommitAfter(_) if self.is_marked.load(Ordering::Relaxed) => {
+                find(b"COMMIT", chunk)
+            }
+            Bait::CommitAfter(_) => None,
+        }
+    }
+}
+
+fn find(text: &[u8], chunk: &[u8]) -> Option<usize> {
+    chunk.windows(text.len()).position(|bytes| bytes == text)
 }

@@ -6,7 +6,7 @@ use contact_lists::proto::{
     Contact, UpdateContactListContactsHeader as Header,
     UpdateContactListContactsResponse as Outcome,
 };
-use sea_orm::{ConnectionTrait, TransactionTrait};
+use sea_orm::{ConnectionTrait, TransactionOptions};
 use tokio::task::JoinSet;
 
 use crate::support::*;
@@ -218,7 +218,7 @@ on_both! {
         let service = Service::start_with(database, &["--max-connections", "4"]).await;
         let admin = service.admin();
         let (busy, other) = (admin.create_list("Busy").await, admin.create_list("Other").await);
-        let held = service.repository().db().begin().await.unwrap();
+        let held = service.repository().db().begin(TransactionOptions::default()).await.unwrap();
         held.execute_unprepared("SELECT 1 FROM contact_lists WHERE name = 'Busy' FOR UPDATE").await.unwrap();
         let waiting: Vec<_> = (0..20)
             .map(|n| {

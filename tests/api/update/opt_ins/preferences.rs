@@ -131,6 +131,22 @@ on_both! {
         assert_eq!(it.counts(it.add(), [1]).await, (1, 0));
     }
 
+    async fn resubscribing_lifts_an_opt_out_of_all_before_there_is_a_channel(service: Service) {
+        let admin = service.admin();
+        let list = admin.create_list("Customers").await;
+        let stored = || vec![contact(&number(1))];
+        admin.update(header(&list).add(), stored()).await.unwrap();
+        // A contact, and a number that is nobody's yet.
+        admin.opt_out_of_all_channels(&number(1)).await;
+        admin.opt_out_of_all_channels(&number(2)).await;
+        let both = || vec![contact(&number(1)), contact(&number(2))];
+        let back = header(&list).add().resubscribe();
+        admin.update(back, both()).await.unwrap();
+        admin.create_channel(&number(PHONE_LATER)).await;
+        let outcome = admin.update(header(&list).add(), both()).await.unwrap();
+        assert_eq!((outcome.opted_in_count, outcome.kept_opt_out_count), (2, 0));
+    }
+
     async fn resubscribing_to_named_channels_keeps_an_opt_out_of_all_for_the_others(
         service: Service,
     ) {

@@ -1,0 +1,98 @@
+//! Statements that end in time: a database that says nothing any more is out of reach too.
+
+use std::{future::Future, io, sync::Arc, time::Duration};
+
+use sea_orm::{
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, ExecResult,
+    QueryResult, RuntimeErr, Statement, TransactionOptions, TransactionTrait,
+    entity::prelude::async_trait::async_trait,
+};
+
+/// How much longer than the database itself the service waits for an answer.
+const ANSWER_MARGIN: Duration = Duration::from_secs(2);
+
+/// A connection or a transaction that fails when an answer is overdue.
+#[derive(Clone)]
+pub struct Bounded<C> {
+    inner: C,
+    /// None: the database cannot fall silent.
+    limit: Option<Duration>,
+}
+
+impl Bounded<DatabaseConnection> {
+    /// A pool whose database ends its own statements after `timeout`. SQLite is part of this process and needs no bound.
+    pub fn new(pool: DatabaseConnection, timeout: Duration) -> Self {
+        let has_line = pool.get_database_backend() != DbBackend::Sqlite;
+        Self {
+            inner: pool,
+            limit: has_line.then_some(timeout + ANSWER_MARGIN),
+        }
+    }
+
+    /// The pool without bounds.
+    pub fn unbounded(&self) -> &DatabaseConnection {
+        &self.inner
+    }
+
+    /// Begins a transaction.
+    pub async fn begin(
+        &self,
+        options: TransactionOptions,
+    ) -> Result<Bounded<DatabaseTransaction>, DbErr> {
+        let inner = within(self.limit, self.inner.begin_with_options(options)).await?;
+        Ok(Bounded {
+            inner,
+            limit: self.limit,
+        })
+    }
+}
+
+impl Bounded<DatabaseTransaction> {
+    /// Commits. An error leaves open whether it did.
+    pub async fn commit(self) -> Result<(), DbErr> {
+        within(self.limit, self.inner.commit()).await
+    }
+
+    /// Undoes everything.
+    pub async fn rollback(self) -> Result<(), DbErr> {
+        within(self.limit, self.inner.rollback()).await
+    }
+}
+
+async fn within<T>(
+    limit: Option<Duration>,
+    work: impl Future<Output = Result<T, DbErr>>,
+) -> Result<T, DbErr> {
+    let Some(limit) = limit else {
+        return work.await;
+    };
+    tokio::time::timeout(limit, work).await.unwrap_or_else(|_| {
+        let overdue = io::Error::new(io::ErrorKind::TimedOut, "the database says nothing");
+        Err(DbErr::Conn(RuntimeErr::SqlxError(Arc::new(
+            sqlx::Error::Io(overdue),
+        ))))
+    })
+}
+
+#[async_trait]
+impl<C: ConnectionTrait> ConnectionTrait for Bounded<C> {
+    fn get_database_backend(&self) -> DbBackend {
+        self.inner.get_database_backend()
+    }
+
+    async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
+        within(self.limit, self.inner.execute_raw(statement)).await
+    }
+
+    async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
+        within(self.limit, self.inner.execute_unprepared(sql)).await
+    }
+
+    async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
+        within(self.limit, self.inner.query_one_raw(statement)).await
+    }
+
+    async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
+        within(self.limit, self.inner.query_all_raw(statement)).await
+    }
+}

@@ -1,0 +1,77 @@
+//! The built program, for tests that kill it or give it less than it needs.
+
+use std::{
+    io::{BufRead, BufReader},
+    process::{Child, Command, Stdio},
+};
+
+use super::{Client, Database};
+
+/// The running program. Dropped, it is killed.
+pub struct Program {
+    child: Child,
+    address: String,
+}
+
+impl Program {
+    /// Starts it on a migrated database, with further settings.
+    pub fn start(database: &Database, args: &[&str]) -> Self {
+        let program = Command::new(env!("CARGO_BIN_EXE_contact-lists"));
+        Self::start_as(program, database, args)
+    }
+
+    /// The same with room for temporary files in this folder only.
+    pub fn start_spooling_in(folder: &str, database: &Database, args: &[&str]) -> Self {
+        let mut program = Command::new(env!("CARGO_BIN_EXE_contact-lists"));
+        program.env("TMPDIR", folder);
+        Self::start_as(program, database, args)
+    }
+
+    /// The same with files of at most so many KiB: whatever would make one larger fails.
+    pub fn start_with_files_of(kib: u32, database: &Database, args: &[&str]) -> Self {
+        let mut shell = Command::new("sh");
+        // In blocks of 512 bytes. The signal that would end the program is ignored.
+        let script = format!("trap '' XFSZ; ulimit -f {}; exec \"$@\"", 2 * kib);
+        shell.args(["-c", &script, "sh", env!("CARGO_BIN_EXE_contact-lists")]);
+        Self::start_as(shell, database, args)
+    }
+
+    fn start_as(mut command: Command, database: &Database, args: &[&str]) -> Self {
+        let mut child = command
+            .args(["--listen", "127.0.0.1:0", "--database-url", database.url()])
+            .args(args)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("a running program");
+        let output = BufReader::new(child.stdout.take().expect("its output"));
+        let mut lines = output.lines().map_while(Result::ok);
+        let address = lines.find_map(|line| Some(line.strip_prefix("listening on ")?.to_owned()));
+        let address = address.expect("an address");
+        Self { child, address }
+    }
+
+    /// A caller of it.
+    pub fn client(&self, key: &str) -> Client {
+        let address = self.address.parse().expect("an address");
+        Client::connect(address, Some(&format!("Bearer {key}")))
+    }
+
+    /// Ends it at once.
+    pub fn kill(mut self) {
+        self.child.kill().expect("a kill");
+        self.child.wait().expect("an end");
+    }
+
+    /// Whether it has ended by itself.
+    pub fn has_ended(&mut self) -> bool {
+        !matches!(self.child.try_wait(), Ok(None))
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

@@ -1,0 +1,144 @@
+//! What the service has open at PostgreSQL, seen from PostgreSQL, and locks held from outside of the service.
+
+use contact_lists::proto::GetContactListRequest;
+use sqlx::{AssertSqlSafe, Connection, PgConnection, SqliteConnection};
+
+use tokio::task::JoinSet;
+use tonic::Status;
+
+use crate::{common::within, support::*};
+
+/// The sessions that came through a relay to this database and are in the middle of something.
+const BUSY_SESSIONS: &str = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
+    AND application_name = 'relayed' AND (xact_start IS NOT NULL OR state <> 'idle')";
+
+/// The locks that sessions of this database hold or wait for, but for the one who asks.
+const LOCKS: &str = "SELECT count(*) FROM pg_locks JOIN pg_stat_activity USING (pid) \
+    WHERE datname = current_database() AND pid <> pg_backend_pid()";
+
+const WAITING: &str = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
+    AND wait_event_type = 'Lock'";
+
+/// How many sessions a service behind a relay has.
+const SESSIONS: &str = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
+    AND application_name = 'relayed'";
+
+/// Waits until PostgreSQL knows of nothing that the service has left open, and checks how many connections it has.
+pub async fn assert_nothing_left(database: &Database, max_connections: i64) {
+    until("no transaction of the service is left", async || {
+        database.rows(BUSY_SESSIONS).await == 0
+    })
+    .await;
+    until("no lock is left", async || database.rows(LOCKS).await == 0).await;
+    until("no connection is left over", async || {
+        database.rows(SESSIONS).await <= max_connections
+    })
+    .await;
+}
+
+/// Waits until so many sessions wait for a lock.
+pub async fn until_waiting(database: &Database, count: i64) {
+    until("they wait for the lock", async || {
+        database.rows(WAITING).await == count
+    })
+    .await;
+}
+
+/// Checks that all connections of the service's pool can be used at once, if not at first, then within a bound. On SQLite,
+/// whose readers wait for nobody, calls at once are all that can be seen.
+pub async fn assert_all_usable(service: &Service, list: &str, max_connections: i64) {
+    let database = service.database();
+    if database.is_postgres() {
+        until("all connections can be used at once", async || {
+            all_wait_at_once(service, list, max_connections).await
+        })
+        .await;
+    }
+    let reading = readers(service, list, 4 * max_connections).join_all();
+    for answer in within(30, "they are answered", reading).await {
+        answer.expect("a list");
+    }
+}
+
+/// Whether so many calls that read come to wait for a lock at once, each on its connection, before one of them gives up.
+async fn all_wait_at_once(service: &Service, list: &str, count: i64) -> bool {
+    let database = service.database();
+    let outsider = Outsider::lock_table(database, "contact_lists").await;
+    let mut reading = readers(service, list, count);
+    let all_wait = loop {
+        if database.rows(WAITING).await == count {
+            break true;
+        }
+        if reading.try_join_next().is_some() {
+            break false;
+        }
+    };
+    outsider.release().await;
+    within(30, "they are answered", reading.join_all()).await;
+    all_wait
+}
+
+fn readers(service: &Service, list: &str, count: i64) -> JoinSet<Result<(), Status>> {
+    let calls = (0..count).map(|_| {
+        let (admin, id) = (service.admin(), list.to_owned());
+        async move {
+            let request = GetContactListRequest { id };
+            let answer = admin.lists.clone().get_contact_list(request).await;
+            answer.map(|_| ())
+        }
+    });
+    calls.collect()
+}
+
+/// Whether somebody other than the one who asks holds a lock on this table's rows.
+pub async fn is_locked(database: &Database, table: &str) -> bool {
+    let sql = format!(
+        "SELECT count(*) FROM pg_locks WHERE relation = '{table}'::regclass AND granted \
+         AND mode IN ('RowShareLock', 'RowExclusiveLock') AND pid <> pg_backend_pid()"
+    );
+    database.rows(&sql).await > 0
+}
+
+/// A transaction of somebody else, which holds locks until it is dropped or released.
+pub enum Outsider {
+    /// On PostgreSQL.
+    Postgres(PgConnection),
+    /// On SQLite: the one writer.
+    Sqlite(SqliteConnection),
+}
+
+impl Outsider {
+    /// Locks every list against writers. On SQLite nobody else can write anything.
+    pub async fn lock_lists(database: &Database) -> Self {
+        Self::hold(database, "SELECT id FROM contact_lists FOR UPDATE").await
+    }
+
+    /// Locks a table against everybody, readers too; on SQLite against writers only.
+    pub async fn lock_table(database: &Database, table: &str) -> Self {
+        let lock = format!("LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE");
+        Self::hold(database, &lock).await
+    }
+
+    async fn hold(database: &Database, on_postgres: &str) -> Self {
+        if database.is_postgres() {
+            let mut connection = PgConnection::connect(database.url()).await.unwrap();
+            let sql = format!("BEGIN; {on_postgres}");
+            let begun = sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut connection);
+            begun.await.expect("a lock");
+            Self::Postgres(connection)
+        } else {
+            let mut connection = SqliteConnection::connect(database.url()).await.unwrap();
+            let begun = sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut connection);
+            begun.await.expect("a lock");
+            Self::Sqlite(connection)
+        }
+    }
+
+    /// Lets everybody pass.
+    pub async fn release(self) {
+        match self {
+            Self::Postgres(connection) => connection.close().await.expect("an end"),
+            Self::Sqlite(connection) => connection.close().await.expect("an end"),
+        }
+    }
+}

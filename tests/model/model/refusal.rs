@@ -1,0 +1,89 @@
+//! Why a call did nothing.
+
+use contact_lists::proto::ErrorReason;
+use tonic::Code;
+
+/// What is wrong with a field: its path and the reason.
+pub type Violation = (String, ErrorReason);
+
+/// An error as a caller sees it, but for its words.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Refusal {
+    /// The status code.
+    pub code: Code,
+    /// The reason.
+    pub reason: ErrorReason,
+    /// What the error must say beyond its reason.
+    pub metadata: Vec<(&'static str, String)>,
+    /// The fields that are wrong.
+    pub violations: Vec<Violation>,
+}
+
+impl Refusal {
+    fn new(code: Code, reason: ErrorReason, metadata: Vec<(&'static str, String)>) -> Self {
+        Self {
+            code,
+            reason,
+            metadata,
+            violations: Vec::new(),
+        }
+    }
+
+    /// An argument is wrong.
+    pub fn argument(reason: ErrorReason, metadata: Vec<(&'static str, String)>) -> Self {
+        Self::new(Code::InvalidArgument, reason, metadata)
+    }
+
+    /// Fields of the request are wrong.
+    pub fn fields(violations: Vec<Violation>) -> Self {
+        Self {
+            violations,
+            ..Self::argument(ErrorReason::RequestInvalid, Vec::new())
+        }
+    }
+
+    /// There is no such thing in the organization.
+    pub fn not_found(resource_type: &str, name: &str) -> Self {
+        let metadata = vec![
+            ("resource_type", resource_type.to_owned()),
+            ("resource_name", name.to_owned()),
+        ];
+        Self::new(Code::NotFound, ErrorReason::ResourceNotFound, metadata)
+    }
+
+    /// Another one has the value that must be unique.
+    pub fn exists(resource_type: &str, field: &str) -> Self {
+        let metadata = vec![
+            ("resource_type", resource_type.to_owned()),
+            ("field", field.to_owned()),
+        ];
+        Self::new(
+            Code::AlreadyExists,
+            ErrorReason::ResourceAlreadyExists,
+            metadata,
+        )
+    }
+
+    /// It is still in use.
+    pub fn in_use(resource_type: &str, name: &str) -> Self {
+        let metadata = vec![
+            ("resource_type", resource_type.to_owned()),
+            ("resource_name", name.to_owned()),
+        ];
+        Self::new(
+            Code::FailedPrecondition,
+            ErrorReason::ResourceInUse,
+            metadata,
+        )
+    }
+
+    /// The list is archived or deleted.
+    pub fn not_active(list_id: &str) -> Self {
+        let metadata = vec![("contact_list_id", list_id.to_owned())];
+        Self::new(
+            Code::FailedPrecondition,
+            ErrorReason::ContactListNotActive,
+            metadata,
+        )
+    }
+}

@@ -1,0 +1,138 @@
+//! The stream of the main call: its framing, its end, and the `request_id`.
+
+use contact_lists::proto::{
+    Contact, ErrorReason as Reason, UpdateContactListContactsHeader as Header,
+    UpdateContactListContactsRequest as Message, UpdateContactListContactsResponse as Outcome,
+    contact_list::State, update_contact_list_contacts_header::Action,
+};
+
+use super::{Answer, Organization, Update, When, refusal::Refusal};
+
+impl Organization {
+    /// `UpdateContactListContacts`. The outcome is without what the service chooses: ids, times and words.
+    pub fn update(&mut self, when: When, messages: &[Message]) -> Answer<Outcome> {
+        let header = messages
+            .first()
+            .and_then(|message| message.header.clone())
+            .ok_or_else(|| Refusal::argument(Reason::HeaderMissing, vec![]))?;
+        let recorded = self.recorded(&header).cloned();
+        if recorded.is_none() {
+            self.check_header(&header)?;
+        }
+        let contacts = self.contacts_of(messages, &header, recorded.is_some())?;
+        check_end(messages, &header, contacts.len())?;
+        if let Some(recorded) = recorded {
+            self.note("a request_id came again");
+            return replay(&recorded, &header, &contacts);
+        }
+        let mut after = self.clone();
+        let outcome = after.apply(when, &header, &contacts)?;
+        if !header.validate_only {
+            after.updates.push(Update {
+                applied: when,
+                header,
+                contacts,
+                outcome: outcome.clone(),
+            });
+            *self = after;
+        }
+        Ok(outcome)
+    }
+
+    /// The update that is recorded under the `request_id`. It is looked up before all else, but not by a trial.
+    fn recorded(&self, header: &Header) -> Option<&Update> {
+        let request_id = header.request_id.as_ref()?;
+        let mut updates = self.updates.iter();
+        updates
+            .find(|it| !header.validate_only && it.header.request_id.as_ref() == Some(request_id))
+    }
+
+    /// What is refused before any contact is read.
+    fn check_header(&self, header: &Header) -> Answer<()> {
+        let list = self.list(&header.contact_list_id)?;
+        if list.wire.state() != State::Active {
+            return Err(Refusal::not_active(&header.contact_list_id));
+        }
+        self.channels_of(&header.opt_in_to)?;
+        self.object(header.custom_object_id.as_deref()).map(drop)
+    }
+
+    /// The contacts of all messages, if the messages are in order.
+    fn contacts_of(
+        &self,
+        messages: &[Message],
+        header: &Header,
+        is_replay: bool,
+    ) -> Answer<Vec<Contact>> {
+        let at = |reason, index: usize| {
+            Err(Refusal::argument(
+                reason,
+                vec![("message_index", index.to_string())],
+            ))
+        };
+        let mut contacts = Vec::new();
+        let mut has_ended = false;
+        for (index, message) in messages.iter().enumerate() {
+            if has_ended {
+                return at(Reason::MessageAfterFooter, index);
+            }
+            if index > 0 && message.header.is_some() {
+                return at(Reason::HeaderRepeated, index);
+            }
+            if index > 0 && message.contacts.is_empty() && message.footer.is_none() {
+                return at(Reason::MessageEmpty, index);
+            }
+            if !is_replay && message.contacts.iter().any(has_properties) {
+                self.object(header.custom_object_id.as_deref())?
+                    .map_err(object_required)?;
+            }
+            contacts.extend(message.contacts.iter().cloned());
+            has_ended = message.footer.is_some();
+        }
+        Ok(contacts)
+    }
+}
+
+/// Whether a contact has properties: `{}` counts as absent.
+pub fn has_properties(contact: &Contact) -> bool {
+    contact
+        .properties
+        .as_ref()
+        .is_some_and(|properties| !properties.fields.is_empty())
+}
+
+/// Properties came, and it is not clear what they belong to.
+pub fn object_required(object_count: usize) -> Refusal {
+    let metadata = vec![("custom_object_count", object_count.to_string())];
+    Refusal::argument(Reason::CustomObjectRequired, metadata)
+}
+
+/// The footer's count must be that of the contacts; an overwrite must have one.
+fn check_end(messages: &[Message], header: &Header, received: usize) -> Answer<()> {
+    let footer = messages.last().and_then(|message| message.footer.as_ref());
+    let is_complete = match footer {
+        Some(footer) => footer.contact_count as usize == received,
+        None => header.action() != Action::Overwrite,
+    };
+    if !is_complete {
+        let metadata = vec![("received_count", received.to_string())];
+        return Err(Refusal::argument(Reason::StreamIncomplete, metadata));
+    }
+    if received == 0 {
+        return Err(Refusal::argument(Reason::NoContacts, vec![]));
+    }
+    Ok(())
+}
+
+/// The same input gets the recorded answer, other input is refused.
+fn replay(recorded: &Update, header: &Header, contacts: &[Contact]) -> Answer<Outcome> {
+    if (&recorded.header, recorded.contacts.as_slice()) == (header, contacts) {
+        return Ok(Outcome {
+            replayed: true,
+            ..recorded.outcome.clone()
+        });
+    }
+    let request_id = header.request_id.clone().unwrap_or_default();
+    let metadata = vec![("request_id", request_id)];
+    Err(Refusal::argument(Reason::RequestIdReused, metadata))
+}

@@ -1,0 +1,165 @@
+//! What a run has met: so that it is seen, and so that a run fails that has gone blind for something.
+
+use std::collections::BTreeMap;
+
+use contact_lists::proto::UpdateContactListContactsResponse as Outcome;
+
+use crate::compare::name;
+
+/// What a run of some thousand steps must have met.
+const EXPECTED: [&str; 70] = [
+    "call add",
+    "call remove",
+    "call overwrite",
+    "call CreateContactList",
+    "call UpdateContactList",
+    "call DeleteContactList",
+    "call CreateChannel",
+    "call UpdateChannel",
+    "call DeleteChannel",
+    "call CreateCustomObject",
+    "call AddCustomProperty",
+    "call DeleteCustomObject",
+    "call UpdateContact",
+    "call DeleteContact",
+    "call OptIn",
+    "call OptOut",
+    "created",
+    "updated",
+    "unchanged",
+    "duplicate",
+    "rejected",
+    "added",
+    "removed",
+    "opted in",
+    "opt-out kept",
+    "replayed",
+    "validate_only",
+    "refused REQUEST_INVALID",
+    "refused HEADER_MISSING",
+    "refused HEADER_REPEATED",
+    "refused MESSAGE_EMPTY",
+    "refused MESSAGE_AFTER_FOOTER",
+    "refused STREAM_INCOMPLETE",
+    "refused NO_CONTACTS",
+    "refused CONTACTS_REJECTED",
+    "refused REQUEST_ID_REUSED",
+    "refused CUSTOM_OBJECT_REQUIRED",
+    "refused RESOURCE_NOT_FOUND",
+    "refused RESOURCE_ALREADY_EXISTS",
+    "refused CONTACT_LIST_NOT_ACTIVE",
+    "refused RESOURCE_IN_USE",
+    "rejected CONFLICTING_DUPLICATE",
+    "rejected PHONE_TAKEN",
+    "rejected EXTERNAL_ID_MISMATCH",
+    "rejected FIELD_REQUIRED",
+    "rejected FIELD_INVALID",
+    "rejected FIELD_TOO_LONG",
+    "rejected FIELD_HAS_NUL",
+    "rejected PHONE_INVALID",
+    "rejected PHONE_HAS_EXTENSION",
+    "rejected PHONE_WITHOUT_REGION",
+    "rejected EMAIL_INVALID",
+    "rejected LANGUAGE_INVALID",
+    "rejected BIRTH_DATE_INVALID",
+    "rejected CHANNEL_UNKNOWN",
+    "rejected PROPERTY_UNKNOWN",
+    "rejected PROPERTY_TYPE_MISMATCH",
+    "rejected PROPERTY_REQUIRED",
+    "rejected for two reasons",
+    "rejected by others and by what is stored",
+    "note a change of number",
+    "note a rejected contact kept a member in an overwrite",
+    "note a request_id came again",
+    "note an overwrite put members out",
+    "note every contact rejected under SKIP",
+    "note exceptions to a number's opt-out of all channels taken over",
+    "note opt-outs left behind with a number",
+    "note opt-outs of a number taken over",
+    "note OptIn of a number that is nobody's",
+    "note OptOut of a number that is nobody's",
+];
+
+/// How often what happened.
+#[derive(Default)]
+pub struct Tally {
+    counts: BTreeMap<String, u64>,
+}
+
+impl Tally {
+    fn add(&mut self, what: impl Into<String>, count: u64) {
+        if count > 0 {
+            *self.counts.entry(what.into()).or_default() += count;
+        }
+    }
+
+    /// A call was made.
+    pub fn call(&mut self, call: &str) {
+        self.add(format!("call {call}"), 1);
+    }
+
+    /// A call was refused.
+    pub fn refusal(&mut self, reason: &str) {
+        self.add(format!("refused {reason}"), 1);
+    }
+
+    /// An update was answered.
+    pub fn outcome(&mut self, outcome: &Outcome, validate_only: bool) {
+        self.add("replayed", outcome.replayed.into());
+        self.add("validate_only", validate_only.into());
+        for (what, count) in [
+            ("created", outcome.created_count),
+            ("updated", outcome.updated_count),
+            ("unchanged", outcome.unchanged_count),
+            ("duplicate", outcome.duplicate_count),
+            ("rejected", outcome.rejected_count),
+            ("added", outcome.added_count),
+            ("removed", outcome.removed_count),
+            ("opted in", outcome.opted_in_count),
+            ("opt-out kept", outcome.kept_opt_out_count),
+        ] {
+            self.add(what, count.unsigned_abs().into());
+        }
+        for contact in &outcome.rejected_contacts {
+            let reasons = contact.violations.iter().map(|it| name(it.reason()));
+            let reasons: Vec<_> = reasons.collect();
+            self.add("rejected for two reasons", (reasons.len() > 1).into());
+            let conflicts = reasons.contains(&"CONFLICTING_DUPLICATE") && reasons.len() > 1;
+            self.add("rejected by others and by what is stored", conflicts.into());
+            for reason in reasons {
+                self.add(format!("rejected {reason}"), 1);
+            }
+        }
+    }
+
+    /// What the model has noted.
+    pub fn add_notes(&mut self, notes: &BTreeMap<&'static str, u64>) {
+        for (what, count) in notes {
+            self.add(format!("note {what}"), *count);
+        }
+    }
+
+    /// Adds another sequence's.
+    pub fn merge(&mut self, other: Self) {
+        for (what, count) in other.counts {
+            self.add(what, count);
+        }
+    }
+
+    /// What should have happened, and never did.
+    pub fn missing(&self) -> Vec<&'static str> {
+        let expected = EXPECTED.into_iter();
+        expected
+            .filter(|&what| !self.counts.contains_key(what))
+            .collect()
+    }
+
+    /// All figures, in one line.
+    pub fn figures(&self) -> String {
+        let figures = self
+            .counts
+            .iter()
+            .map(|(what, count)| format!("{what} {count}"));
+        figures.collect::<Vec<_>>().join(", ")
+    }
+}

@@ -1,0 +1,319 @@
+//! Calls that get into each other's way: few numbers, few external_ids, few lists.
+
+use crate::{model::*, random::Random};
+
+/// The numbers of a round.
+pub const NUMBERS: std::ops::Range<Number> = 0..7;
+/// The lists of a round.
+pub const LIST_COUNT: u8 = 3;
+/// The channels of a round. One more may be made.
+pub const CHANNEL_COUNT: u8 = 2;
+
+const EXTERNAL_IDS: u32 = 4;
+const NAMES: u32 = 3;
+
+/// What the calls of a round have in common.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Theme {
+    /// Many callers, one list.
+    OneList,
+    /// The same new contacts on different lists, in opposite orders.
+    SameNewContacts,
+    /// The same request_id more than once, also with other contacts.
+    Twins,
+    /// Lists and contacts go while they are updated.
+    Deletions,
+    /// Channels come and go while contacts are opted in to and out of them.
+    Channels,
+    /// Numbers and external_ids change hands.
+    Identity,
+    /// Anything.
+    Mixed,
+}
+
+/// All themes.
+pub const THEMES: [Theme; 7] = [
+    Theme::OneList,
+    Theme::SameNewContacts,
+    Theme::Twins,
+    Theme::Deletions,
+    Theme::Channels,
+    Theme::Identity,
+    Theme::Mixed,
+];
+
+/// Makes up the calls of a round.
+pub struct Workload {
+    pub random: Random,
+    pub theme: Theme,
+    /// How many contacts' ids are known.
+    pub origins: u32,
+    requests: u32,
+}
+
+impl Workload {
+    /// The calls of a theme.
+    pub fn new(mut random: Random) -> Self {
+        let theme = random.pick(&THEMES);
+        Self {
+            random,
+            theme,
+            origins: 0,
+            requests: 0,
+        }
+    }
+
+    /// What there is before the round's calls.
+    pub fn first_calls(&mut self) -> Vec<Call> {
+        let count = if self.theme == Theme::SameNewContacts {
+            1
+        } else {
+            3
+        };
+        let contacts = (0..count).map(|n| Sent {
+            number: Some(n),
+            external_id: self.random.percent(60).then_some(Some(n)),
+            ..Sent::default()
+        });
+        let contacts = contacts.collect();
+        let opt_ins = if self.theme == Theme::Channels {
+            OptIns::None
+        } else {
+            OptIns::All
+        };
+        let first = Update {
+            opt_ins,
+            ..self.plain(Action::Add, contacts)
+        };
+        vec![
+            Call::Update(Update { list: 0, ..first }),
+            Call::Prefer {
+                numbers: vec![1, 5],
+                channels: vec![0],
+                opt_in: false,
+            },
+        ]
+    }
+
+    /// The calls that are made at once.
+    pub fn calls(&mut self) -> Vec<Call> {
+        let count = 6 + self.random.below(5);
+        let mut calls: Vec<Call> = (0..count).map(|_| self.call()).collect();
+        if self.theme == Theme::Twins || self.random.percent(20) {
+            self.add_twins(&mut calls);
+        }
+        if self.theme == Theme::Channels {
+            calls[0] = Call::CreateChannel(CHANNEL_COUNT);
+        }
+        calls.truncate(12);
+        self.random.shuffle(&mut calls);
+        calls
+    }
+
+    /// Makes two or three twins of an update, one of them sometimes not quite the same.
+    fn add_twins(&mut self, calls: &mut Vec<Call>) {
+        let mut update = self.update();
+        self.requests += 1;
+        update.request = Some(self.requests);
+        update.validate_only = false;
+        for _ in 0..2 + self.random.below(2) {
+            calls.push(Call::Update(update.clone()));
+        }
+        if self.random.percent(30) {
+            calls.push(Call::Update(Update {
+                skip: !update.skip,
+                ..update.clone()
+            }));
+        }
+        if self.random.percent(40) {
+            calls.push(Call::ReadUpdate(self.requests));
+        }
+    }
+
+    fn call(&mut self) -> Call {
+        let dice = self.random.below(100);
+        match self.theme {
+            Theme::OneList | Theme::SameNewContacts | Theme::Twins if dice < 85 => {
+                Call::Update(self.update())
+            }
+            Theme::Deletions if dice < 45 => self.deletion(),
+            Theme::Channels if dice < 50 => self.preference(),
+            Theme::Identity if dice < 30 => self.change(),
+            Theme::Identity if dice < 45 => self.erasure(),
+            Theme::Mixed if dice < 12 => self.deletion(),
+            Theme::Mixed if dice < 24 => self.preference(),
+            Theme::Mixed if dice < 36 => self.change(),
+            _ if dice > 90 => self.read(),
+            _ => Call::Update(self.update()),
+        }
+    }
+
+    fn deletion(&mut self) -> Call {
+        let list = self.list();
+        match self.random.below(10) {
+            0..=1 => Call::DeleteList(list),
+            2..=4 => Call::Archive {
+                list,
+                archived: true,
+            },
+            5 => Call::Archive {
+                list,
+                archived: false,
+            },
+            _ => self.erasure(),
+        }
+    }
+
+    fn erasure(&mut self) -> Call {
+        Call::Erase(Who::Origin(self.random.below(self.origins as usize) as u32))
+    }
+
+    fn preference(&mut self) -> Call {
+        let channel = self.channel();
+        if self.random.percent(25) {
+            return Call::DeleteChannel(channel % CHANNEL_COUNT);
+        }
+        let numbers = self.some_numbers(3);
+        let channels = if self.random.percent(70) {
+            vec![channel]
+        } else {
+            vec![0, 1]
+        };
+        Call::Prefer {
+            numbers,
+            channels,
+            opt_in: self.random.percent(40),
+        }
+    }
+
+    fn change(&mut self) -> Call {
+        let who = Who::Origin(self.random.below(self.origins as usize) as u32);
+        let number = self.random.percent(60).then(|| self.number());
+        let external_id = self.random.percent(40).then(|| self.external_id());
+        let name = self.random.percent(40).then(|| self.name());
+        Call::Change {
+            who,
+            number,
+            external_id,
+            name,
+        }
+    }
+
+    fn read(&mut self) -> Call {
+        match self.random.below(3) {
+            0 => Call::ReadMembers(self.list()),
+            1 => Call::ReadList(self.list()),
+            _ => Call::ReadPerson(self.number()),
+        }
+    }
+
+    fn update(&mut self) -> Update {
+        let action =
+            self.random
+                .pick(&[Action::Add, Action::Add, Action::Remove, Action::Overwrite]);
+        let mut contacts = self.contacts();
+        if self.theme == Theme::SameNewContacts && self.random.percent(50) {
+            contacts.reverse();
+        }
+        Update {
+            list: self.list(),
+            skip: self.random.percent(60),
+            opt_ins: self.opt_ins(),
+            resubscribe: self.random.percent(20),
+            validate_only: self.random.percent(5),
+            ..self.plain(action, contacts)
+        }
+    }
+
+    fn plain(&self, action: Action, contacts: Vec<Sent>) -> Update {
+        Update {
+            list: 0,
+            action,
+            contacts,
+            skip: false,
+            opt_ins: OptIns::None,
+            resubscribe: false,
+            request: None,
+            validate_only: false,
+        }
+    }
+
+    fn contacts(&mut self) -> Vec<Sent> {
+        let numbers = if self.theme == Theme::SameNewContacts {
+            NUMBERS.collect()
+        } else {
+            self.some_numbers(4)
+        };
+        let with_ids = match self.theme {
+            Theme::Identity => 60,
+            Theme::SameNewContacts => 0,
+            _ => 20,
+        };
+        let mut contacts = Vec::new();
+        for number in numbers {
+            let external_id = if self.random.percent(with_ids) {
+                let clear = self.random.percent(15);
+                Some(if clear {
+                    None
+                } else {
+                    Some(self.external_id())
+                })
+            } else {
+                None
+            };
+            contacts.push(Sent {
+                number: (!self.random.percent(3)).then_some(number),
+                external_id,
+                name: self.random.percent(50).then(|| self.name()),
+                plan: self.random.percent(30).then(|| self.name()),
+                bad_email: self.random.percent(5),
+            });
+        }
+        if self.random.percent(10) {
+            contacts.push(contacts[0].clone());
+        }
+        contacts
+    }
+
+    fn opt_ins(&mut self) -> OptIns {
+        match self.random.below(4) {
+            0 => OptIns::None,
+            1 => OptIns::To(vec![self.channel()]),
+            _ => OptIns::All,
+        }
+    }
+
+    fn list(&mut self) -> u8 {
+        match self.theme {
+            Theme::OneList => 0,
+            _ => self.random.below(LIST_COUNT.into()) as u8,
+        }
+    }
+
+    /// One that is to be made only where that is what the round is about.
+    fn channel(&mut self) -> u8 {
+        let is_new = self.theme == Theme::Channels;
+        self.random
+            .below(usize::from(CHANNEL_COUNT) + usize::from(is_new)) as u8
+    }
+
+    fn number(&mut self) -> Number {
+        self.random.below(NUMBERS.len()) as Number
+    }
+
+    /// Some, each once.
+    fn some_numbers(&mut self, most: usize) -> Vec<Number> {
+        let mut numbers: Vec<Number> = NUMBERS.collect();
+        self.random.shuffle(&mut numbers);
+        numbers.truncate(1 + self.random.below(most));
+        numbers
+    }
+
+    fn external_id(&mut self) -> u32 {
+        self.random.below(EXTERNAL_IDS as usize) as u32
+    }
+
+    fn name(&mut self) -> u32 {
+        self.random.below(NAMES as usize) as u32
+    }
+}

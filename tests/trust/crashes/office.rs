@@ -1,0 +1,174 @@
+//! Where the callers work: a database, a server, and what should be stored by now.
+
+use std::{
+    collections::VecDeque,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU32, Ordering},
+    },
+    time::Duration,
+};
+
+use sea_orm::DatabaseConnection;
+use tokio::{sync::mpsc, task::JoinSet};
+
+use super::{
+    callers::{Entry, call_until_killed},
+    moment::Moment,
+    program::{Program, Temporary},
+    spool::open_large_stream,
+    tally::Tally,
+    workload::{CALLER_COUNT, CHANNEL_COUNT, SHARED_LIST, Workload},
+};
+use crate::{
+    model::{State, Update},
+    observed::Reader,
+    random::Random,
+    support::*,
+    world::World,
+};
+
+/// What is killed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Victim {
+    Server,
+    Postgres,
+}
+
+/// How many answered updates are kept to be repeated.
+pub const HISTORY: usize = 100;
+
+/// A database with a server that is killed again and again.
+pub struct Office {
+    pub database: Database,
+    pub connection: DatabaseConnection,
+    pub temporary: Temporary,
+    pub program: Program,
+    pub world: Arc<World>,
+    victim: Victim,
+    key: String,
+    requests: Arc<AtomicU32>,
+    /// What should be stored.
+    pub model: State,
+    /// How many updates should be recorded: of all lists, and of the shared one.
+    pub record_count: i64,
+    pub shared_record_count: usize,
+    /// Some updates that were answered, with their outcomes.
+    pub history: VecDeque<(
+        Update,
+        contact_lists::proto::UpdateContactListContactsResponse,
+    )>,
+    pub tally: Tally,
+}
+
+impl Office {
+    /// Sets everything up.
+    pub async fn open(database: Database, victim: Victim) -> Self {
+        let mut setup = Service::start(database.clone()).await;
+        let key = setup.key(Scope::Admin).await;
+        let (admin, sizes) = (setup.admin(), (SHARED_LIST + 1, CHANNEL_COUNT));
+        let world = World::create(setup.organization_id(), &admin, sizes).await;
+        setup.shutdown().await;
+        let temporary = Temporary::new();
+        Self {
+            connection: database.connect().await,
+            program: Program::start(&database, &temporary, "first".to_owned()),
+            database,
+            temporary,
+            victim,
+            key,
+            requests: Arc::default(),
+            model: world.model(),
+            world: Arc::new(world),
+            record_count: 0,
+            shared_record_count: 0,
+            history: VecDeque::new(),
+            tally: Tally::default(),
+        }
+    }
+
+    /// Whether the database is PostgreSQL.
+    pub fn is_postgres(&self) -> bool {
+        self.database.is_postgres()
+    }
+
+    /// The way to what is stored.
+    pub fn reader(&self) -> Reader<'_> {
+        Reader {
+            connection: &self.connection,
+            world: &self.world,
+        }
+    }
+
+    /// A caller.
+    pub fn caller(&self) -> Client {
+        self.program.client(&self.key)
+    }
+
+    /// Lets the callers work until a kill, starts everything again, and checks what is there.
+    pub async fn round(&mut self, mut random: Random) -> Result<(), String> {
+        let killed = Arc::new(AtomicBool::new(false));
+        let (events, mut happened) = mpsc::unbounded_channel();
+        let mut callers = JoinSet::new();
+        for caller in 0..CALLER_COUNT {
+            let workload = Workload::new(caller, random.fork(), self.requests.clone());
+            let (world, client) = (self.world.clone(), self.caller());
+            let log = call_until_killed(world, client, workload, killed.clone(), events.clone());
+            callers.spawn(async move { (caller, log.await) });
+        }
+        drop(events);
+        let spooling = self.spool_sometimes().await;
+        let moment = Moment::random(&mut random);
+        moment.wait(&mut happened, &self.reader()).await;
+        killed.store(true, Ordering::SeqCst);
+        let killed_program = self.kill(&mut random).await;
+        let mut logs = callers.join_all().await;
+        drop(spooling);
+        logs.sort_by_key(|(caller, _)| *caller);
+        let logs: Result<Vec<Vec<Entry>>, String> = logs.into_iter().map(|(_, log)| log).collect();
+        self.settle(logs?, killed_program, random).await
+    }
+
+    /// In some rounds, a stream that the server keeps in a file.
+    async fn spool_sometimes(&mut self) -> Option<OpenStream> {
+        if self.victim == Victim::Postgres || self.tally.kill_count % 8 != 7 {
+            return None;
+        }
+        self.tally.kills_with_spool += 1;
+        let caller = self.caller();
+        let stream = open_large_stream(&self.world, &self.program, &caller, &self.temporary);
+        Some(stream.await)
+    }
+
+    /// Kills, and starts again. Answers the name of a program that was killed.
+    async fn kill(&mut self, random: &mut Random) -> Option<String> {
+        self.tally.kill_count += 1;
+        if self.victim == Victim::Postgres {
+            self.database.kill_postgres();
+            // Sometimes the server goes down with it.
+            let both = random.percent(25);
+            if both {
+                self.program.kill();
+            }
+            self.database.start_postgres_again().await;
+            return if both {
+                Some(self.start_again(random))
+            } else {
+                None
+            };
+        }
+        self.program.kill();
+        Some(self.start_again(random))
+    }
+
+    fn start_again(&mut self, random: &mut Random) -> String {
+        if random.percent(10) {
+            self.tally.kills_in_start += 1;
+            let wait = Duration::from_millis(random.below(80) as u64);
+            Program::kill_in_start(&self.database, &self.temporary, wait);
+        }
+        let name = format!("server-{}", self.tally.kill_count);
+        let next = Program::start(&self.database, &self.temporary, name);
+        std::mem::replace(&mut self.program, next).name.clone()
+    }
+}

@@ -1,0 +1,81 @@
+//! What happened at all kills.
+
+use super::office::Victim;
+
+/// Counts of what happened.
+#[derive(Default)]
+pub struct Tally {
+    pub kill_count: u64,
+    /// Kills of a server that was starting.
+    pub kills_in_start: u64,
+    /// Kills of a server that kept contacts in a file.
+    pub kills_with_spool: u64,
+    pub call_count: u64,
+    pub acknowledged: u64,
+    /// Updates without an answer that had acted, and that had not.
+    pub updates_applied: u64,
+    pub updates_absent: u64,
+    /// The same of calls without a `request_id`.
+    pub others_applied: u64,
+    pub others_absent: u64,
+    /// Updates that were made again, and those of them that got the recorded answer.
+    pub repeated: u64,
+    pub replayed: u64,
+}
+
+impl Tally {
+    /// All of it, in a line.
+    pub fn line(&self, victim: Victim, is_postgres: bool) -> String {
+        let what = match (victim, is_postgres) {
+            (Victim::Server, true) => "the server on PostgreSQL",
+            (Victim::Server, false) => "the server on SQLite",
+            (Victim::Postgres, _) => "PostgreSQL",
+        };
+        let unknown = self.call_count - self.acknowledged;
+        format!(
+            "kills of {what}: {} kills ({} with a spool) and {} of a server that started, {} calls, {} acknowledged, \
+             {unknown} not: updates {} applied, {} absent, others {} applied, {} absent; \
+             {} repeated, {} replayed; lost 0, doubled 0, leaked 0",
+            self.kill_count,
+            self.kills_with_spool,
+            self.kills_in_start,
+            self.call_count,
+            self.acknowledged,
+            self.updates_applied,
+            self.updates_absent,
+            self.others_applied,
+            self.others_absent,
+            self.repeated,
+            self.replayed,
+        )
+    }
+
+    /// Checks that what the test is about did happen.
+    pub fn assert_not_blind(&self, victim: Victim, is_long: bool) {
+        assert!(
+            self.acknowledged > self.kill_count,
+            "hardly a call was answered"
+        );
+        assert!(
+            self.updates_applied + self.updates_absent > 0,
+            "no kill met an update"
+        );
+        assert!(self.replayed > 0, "no update was replayed");
+        if is_long {
+            assert!(
+                self.updates_applied > 0,
+                "no update had acted without an answer"
+            );
+            assert!(self.updates_absent > 0, "no update was cut off");
+            assert!(
+                self.others_applied + self.others_absent > 0,
+                "no other call was cut off"
+            );
+            let has_spools = matches!(victim, Victim::Postgres) || self.kills_with_spool > 0;
+            assert!(
+                has_spools,
+                "no server was killed that kept contacts in a file"
+            );
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! What one caller does: all kinds of calls on numbers and a list of its own, and updates of the list that all share.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU32, Ordering},
+};
+
+use crate::{model::*, random::Random};
+
+/// How many callers there are. The first one makes large calls.
+pub const CALLER_COUNT: u8 = 6;
+
+/// The list of all callers.
+pub const SHARED_LIST: u8 = CALLER_COUNT;
+
+/// The channels.
+pub const CHANNEL_COUNT: u8 = 2;
+
+/// How far the numbers of one caller are from those of the next.
+const STRIDE: Number = 10_000;
+
+/// Whose these calls are, and what they are made of.
+pub struct Workload {
+    pub caller: u8,
+    pub random: Random,
+    /// The numbers whose contacts may be erased, and change number.
+    private_count: u32,
+    /// The numbers after these, whose contacts stay, and may be on the shared list: who is on that when is known from
+    /// the order of its updates alone.
+    lasting_count: u32,
+    /// The most contacts of a call.
+    most: u32,
+    /// Counts the request_ids of all callers.
+    requests: Arc<AtomicU32>,
+}
+
+/// The numbers of all callers.
+pub fn numbers() -> impl Iterator<Item = Number> {
+    (0..CALLER_COUNT).flat_map(|caller| {
+        let (private_count, lasting_count, _) = sizes(caller);
+        let first = Number::from(caller) * STRIDE;
+        first..first + private_count + lasting_count
+    })
+}
+
+/// How many private and lasting numbers a caller has, and how many contacts a call has at most. The first one's calls take
+/// more than one chunk.
+fn sizes(caller: u8) -> (u32, u32, u32) {
+    if caller == 0 {
+        (1200, 200, 1200)
+    } else {
+        (24, 16, 20)
+    }
+}
+
+impl Workload {
+    /// The calls of a caller.
+    pub fn new(caller: u8, random: Random, requests: Arc<AtomicU32>) -> Self {
+        let (private_count, lasting_count, most) = sizes(caller);
+        Self {
+            caller,
+            random,
+            private_count,
+            lasting_count,
+            most,
+            requests,
+        }
+    }
+
+    /// The next call.
+    pub fn call(&mut self) -> Call {
+        match self.random.below(100) {
+            0..48 => self.own_update(),
+            48..66 => self.shared_update(),
+            66..74 => self.number_changes(),
+            74..84 => self.preference(),
+            84..93 => Call::Erase(Who::Holder(self.private())),
+            _ => self.change(),
+        }
+    }
+
+    fn own_update(&mut self) -> Call {
+        let actions = [
+            Action::Add,
+            Action::Add,
+            Action::Add,
+            Action::Remove,
+            Action::Overwrite,
+        ];
+        let action = self.random.pick(&actions);
+        let numbers = self.run_of_numbers(self.private_count + self.lasting_count);
+        let contacts = numbers
+            .into_iter()
+            .map(|offset| self.contact(offset))
+            .collect();
+        self.update(self.caller, action, contacts)
+    }
+
+    fn shared_update(&mut self) -> Call {
+        let action =
+            self.random
+                .pick(&[Action::Add, Action::Add, Action::Remove, Action::Overwrite]);
+        let numbers = self.run_of_numbers(self.lasting_count);
+        let numbers = numbers
+            .into_iter()
+            .map(|offset| self.contact(self.private_count + offset));
+        let contacts = numbers.collect();
+        self.update(SHARED_LIST, action, contacts)
+    }
+
+    /// Contacts that are known by their external_ids come with other numbers.
+    fn number_changes(&mut self) -> Call {
+        let count = 1 + self.random.below(3);
+        let contacts = (0..count).map(|_| Sent {
+            number: Some(self.private()),
+            external_id: Some(Some(self.private())),
+            ..Sent::default()
+        });
+        let contacts = contacts.collect();
+        self.update(self.caller, Action::Add, contacts)
+    }
+
+    fn preference(&mut self) -> Call {
+        let numbers = vec![self.private(), self.first() + self.private_count];
+        let channels = if self.random.percent(50) {
+            vec![0]
+        } else {
+            vec![0, 1]
+        };
+        Call::Prefer {
+            numbers,
+            channels,
+            opt_in: self.random.percent(40),
+        }
+    }
+
+    fn change(&mut self) -> Call {
+        Call::Change {
+            who: Who::Holder(self.private()),
+            number: self.random.percent(50).then(|| self.private()),
+            external_id: self.random.percent(30).then(|| self.private()),
+            name: Some(self.name()),
+        }
+    }
+
+    fn update(&mut self, list: u8, action: Action, contacts: Vec<Sent>) -> Call {
+        let opt_ins = [OptIns::All, OptIns::All, OptIns::None, OptIns::To(vec![1])];
+        Call::Update(Update {
+            list,
+            action,
+            contacts,
+            skip: self.random.percent(70),
+            opt_ins: self.random.pick(&opt_ins),
+            resubscribe: self.random.percent(15),
+            request: Some(self.requests.fetch_add(1, Ordering::Relaxed)),
+            validate_only: false,
+        })
+    }
+
+    fn contact(&mut self, offset: u32) -> Sent {
+        let number = self.first() + offset;
+        let has_id = offset < self.private_count
+            && self.random.percent(if self.most > 100 { 5 } else { 50 });
+        let bad = if self.most > 100 { 0 } else { 2 };
+        Sent {
+            number: (!self.random.percent(bad)).then_some(number),
+            external_id: has_id.then_some(Some(number)),
+            name: self.random.percent(60).then(|| self.name()),
+            plan: self.random.percent(30).then(|| self.name()),
+            bad_email: self.random.percent(bad),
+        }
+    }
+
+    /// Some numbers in a row, each once, counted from the caller's first; from the last on to the first again.
+    fn run_of_numbers(&mut self, limit: u32) -> Vec<u32> {
+        let most = if self.random.percent(60) {
+            self.most.div_ceil(6)
+        } else {
+            self.most
+        };
+        let count = 1 + self.random.below(most.min(limit) as usize) as u32;
+        let start = self.random.below(limit as usize) as u32;
+        (start..start + count).map(|n| n % limit).collect()
+    }
+
+    fn first(&self) -> Number {
+        Number::from(self.caller) * STRIDE
+    }
+
+    fn private(&mut self) -> Number {
+        // Few, so that they come again.
+        let count = self.private_count.min(24);
+        self.first() + self.random.below(count as usize) as u32
+    }
+
+    fn name(&mut self) -> u32 {
+        self.random.below(9) as u32
+    }
+}
