@@ -370,7 +370,7 @@ fn postgres_settings(timeout: Duration) -> String {
 
 /// A wait that grows with the attempts, of random length so that two that collided don't collide again.
 fn back_off(attempt: u32) -> Duration {
-    let most_ms = 5 * 2_u64.pow(attempt.min(8));
+    let most_ms = 2_u64.pow(attempt.min(10));
     let random = Uuid::new_v4().as_u64_pair().0;
     Duration::from_millis(most_ms / 2 + random % most_ms)
 }
