@@ -5,7 +5,7 @@ use std::{ffi::OsString, net::SocketAddr, path::PathBuf, time::Duration};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use uuid::Uuid;
 
-use crate::{auth::Scope, repository::DEFAULT_TIMEOUT};
+use crate::auth::Scope;
 
 /// The command line.
 #[derive(Debug, Parser)]
@@ -143,7 +143,7 @@ pub struct DatabaseSettings {
     pub max_connections: u32,
     /// How many seconds the database has to answer a statement before the call fails; PostgreSQL also ends sessions that
     /// fall silent for so long amid a transaction
-    #[arg(long, env = "CONTACT_LISTS_DATABASE_TIMEOUT_SECONDS", default_value_t = DEFAULT_TIMEOUT.as_secs(), value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    #[arg(long, env = "CONTACT_LISTS_DATABASE_TIMEOUT_SECONDS", default_value_t = 300, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub database_timeout_seconds: u64,
 }
 

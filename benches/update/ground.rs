@@ -12,6 +12,7 @@ use contact_lists::{
         entity::{channel, contact_list},
         organizations,
     },
+    settings::DatabaseSettings,
 };
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ConnectionTrait, DatabaseConnection, DbBackend, Statement,
@@ -99,7 +100,12 @@ impl Ground {
         flags: &Flags,
         base: u64,
     ) -> anyhow::Result<Self> {
-        let repository = Repository::connect(&url, 4).await?;
+        let settings = DatabaseSettings {
+            database_url: url.clone(),
+            max_connections: 4,
+            database_timeout_seconds: 3600,
+        };
+        let repository = Repository::connect(&settings).await?;
         repository.migrate().await?;
         let organization = organizations::create(&repository, "Benchmark", None).await?;
         let (api_key, key) = api_keys::create(&repository, organization.id, Scope::Admin).await?;

@@ -29,13 +29,9 @@ pub async fn run(command_line: CommandLine) -> anyhow::Result<()> {
 
 /// Connects to the database and brings its schema up to date.
 async fn open(database: &DatabaseSettings) -> anyhow::Result<Repository> {
-    let repository = Repository::connect_within(
-        &database.database_url,
-        database.max_connections,
-        database.timeout(),
-    )
-    .await
-    .context("cannot open the database")?;
+    let repository = Repository::connect(database)
+        .await
+        .context("cannot open the database")?;
     repository
         .migrate()
         .await

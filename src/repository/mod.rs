@@ -41,16 +41,16 @@ use self::{
     checkpoints::Checkpoints,
     queue::{ListKey, Queues},
 };
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    settings::DatabaseSettings,
+};
 
 /// How often a transaction that lost a race is run again.
 const MAX_ATTEMPTS: u32 = 8;
 
 /// The longest wait for a connection of the pool.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// How long the database has to answer a statement, unless the operator says otherwise: enough to empty a list of millions.
-pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(300);
 
 /// How long a statement waits for a lock: so that who waits looks now and then whether its caller is still there.
 const POSTGRES_LOCK_TIMEOUT: Duration = Duration::from_secs(10);
@@ -112,18 +112,10 @@ pub enum Outcome<T> {
 }
 
 impl Repository {
-    /// Connects to `database_url`: `sqlite://FILE` (made if it does not exist) or `postgres://…`.
-    pub async fn connect(database_url: &str, max_connections: u32) -> Result<Self> {
-        Self::connect_within(database_url, max_connections, DEFAULT_TIMEOUT).await
-    }
-
-    /// The same to a database that has `timeout` to answer a statement.
-    pub async fn connect_within(
-        database_url: &str,
-        max_connections: u32,
-        timeout: Duration,
-    ) -> Result<Self> {
-        let mut options = ConnectOptions::new(database_url);
+    /// Connects to a database. A SQLite file is made if it does not exist.
+    pub async fn connect(settings: &DatabaseSettings) -> Result<Self> {
+        let (max_connections, timeout) = (settings.max_connections, settings.timeout());
+        let mut options = ConnectOptions::new(&settings.database_url);
         options
             .max_connections(max_connections)
             .acquire_timeout(ACQUIRE_TIMEOUT)

@@ -52,14 +52,9 @@ impl Server {
             );
         }
         let tls = tls(&settings)?;
-        let database = &settings.database;
-        let repository = Repository::connect_within(
-            &database.database_url,
-            database.max_connections,
-            database.timeout(),
-        )
-        .await
-        .context("cannot open the database")?;
+        let repository = Repository::connect(&settings.database)
+            .await
+            .context("cannot open the database")?;
         if settings.migrate {
             repository
                 .migrate()

@@ -5,6 +5,7 @@ use contact_lists::{
     auth::Scope,
     domain::OrganizationId,
     repository::{Repository, api_keys, organizations},
+    settings::DatabaseSettings,
 };
 use uuid::Uuid;
 
@@ -13,7 +14,12 @@ const CONNECTION_COUNT: u32 = 2;
 
 /// Connects to a database.
 pub async fn connect(database_url: &str) -> Repository {
-    Repository::connect(database_url, CONNECTION_COUNT)
+    let settings = DatabaseSettings {
+        database_url: database_url.to_owned(),
+        max_connections: CONNECTION_COUNT,
+        database_timeout_seconds: 300,
+    };
+    Repository::connect(&settings)
         .await
         .expect("a connection to the test's database")
 }
