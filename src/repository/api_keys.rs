@@ -105,18 +105,17 @@ pub async fn set_disabled(
 pub async fn authenticate(repository: &Repository, key: &str) -> Result<Caller> {
     let organization = organization_of(key).ok_or(Error::ApiKeyInvalid)?;
     let hash = hash(key);
-    let model = api_key::Entity::find()
+    let (model, organization) = api_key::Entity::find()
+        .find_also_related(organization::Entity)
         .filter(api_key::Column::OrganizationId.eq(organization.0))
+        .filter(organization::Column::Id.eq(organization.0))
         .filter(api_key::Column::KeyHash.eq(hash.as_slice()))
         .one(repository.db())
         .await?
-        .filter(|model| model.key_hash.ct_eq(&hash).into())
-        .filter(|model| !model.disabled)
+        .filter(|(model, _)| model.key_hash.ct_eq(&hash).into())
+        .filter(|(model, _)| !model.disabled)
         .ok_or(Error::ApiKeyInvalid)?;
-    let organization = organization::Entity::find_by_id(organization.0)
-        .one(repository.db())
-        .await?
-        .ok_or(Error::ApiKeyInvalid)?;
+    let organization = organization.ok_or(Error::ApiKeyInvalid)?;
     let api_key = ApiKey::try_from(model)?;
     Ok(Caller {
         organization: Organization::from(organization),
