@@ -236,7 +236,12 @@ impl Ground {
 /// the checkpoints to [`Ground::tidy`]: they can be made outside a call.
 async fn connect(url: &str) -> anyhow::Result<Floor> {
     if url.starts_with("postgres") {
-        return Ok(Floor::Postgres(PgConnection::connect(url).await?));
+        let mut connection = PgConnection::connect(url).await?;
+        // As in the service, so that both have the same plans.
+        sqlx::query("SET plan_cache_mode = force_generic_plan")
+            .execute(&mut connection)
+            .await?;
+        return Ok(Floor::Postgres(connection));
     }
     let options = SqliteConnectOptions::from_str(url)
         .context("a bad address")?

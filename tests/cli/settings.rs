@@ -14,7 +14,7 @@ const FLAGS: [(&str, &str, &str); 20] = [
     (
         "--database-timeout-seconds",
         "CONTACT_LISTS_DATABASE_TIMEOUT_SECONDS",
-        "60",
+        "300",
     ),
     ("--migrate", "CONTACT_LISTS_MIGRATE", "true"),
     ("--tls-certificate", "CONTACT_LISTS_TLS_CERTIFICATE", ""),
