@@ -7,16 +7,17 @@ use contact_lists::proto::{
     UpdateContactListContactsRequest as Message, UpdateContactListContactsResponse as Outcome,
 };
 use tokio::{sync::mpsc, task::JoinHandle, time::timeout};
-use tokio_stream::wrappers::ReceiverStream;
+use tokio_stream::{StreamExt, wrappers::ReceiverStream};
 use tonic::Status;
 
 use super::Client;
 
 const ANSWER_LIMIT: Duration = Duration::from_secs(60);
 
-/// A stream that a test holds open. Dropped, it ends as a caller's that is gone.
+/// A stream that a test holds open. Dropped, it breaks off as a caller's that is gone: it never looks whole.
 pub struct OpenStream {
-    messages: Option<mpsc::Sender<Message>>,
+    /// None ends the stream.
+    messages: mpsc::Sender<Option<Message>>,
     answer: JoinHandle<Result<Outcome, Status>>,
 }
 
@@ -36,24 +37,22 @@ impl Client {
     pub fn open_silent(&self) -> OpenStream {
         let (messages, receiver) = mpsc::channel(1);
         let mut lists = self.lists.clone();
+        // The call holds an end of its own, so that the stream does not end when the test's is dropped.
+        let kept = messages.clone();
         let answer = tokio::spawn(async move {
-            let stream = ReceiverStream::new(receiver);
+            let _kept = kept;
+            let stream = ReceiverStream::new(receiver).map_while(|message| message);
             let answer = lists.update_contact_list_contacts(stream).await;
             answer.map(tonic::Response::into_inner)
         });
-        OpenStream {
-            messages: Some(messages),
-            answer,
-        }
+        OpenStream { messages, answer }
     }
 }
 
 impl OpenStream {
     /// Sends a message. One that the call no longer takes is lost, as the answer will say.
     pub async fn send(&self, message: Message) {
-        if let Some(messages) = &self.messages {
-            let _ = messages.send(message).await;
-        }
+        let _ = self.messages.send(Some(message)).await;
     }
 
     /// Sends contacts.
@@ -72,7 +71,7 @@ impl OpenStream {
 
     /// Ends the stream and waits for the answer.
     pub async fn finish(mut self) -> Result<Outcome, Status> {
-        self.messages = None;
+        let _ = self.messages.send(None).await;
         self.answer().await
     }
 
