@@ -77,7 +77,8 @@ pub async fn opt_in(
     let sql = "INSERT INTO communication_preferences \
         (organization_id, contact_id, channel_id, opted_in, change_time, api_key_id, update_id) \
         SELECT o.id, contacts.id, targets.id, TRUE, $2, $3, $4 \
-        FROM organizations o CROSS JOIN {contacts} CROSS JOIN {targets} WHERE o.id = $1 AND NOT EXISTS (SELECT 1 FROM communication_preferences a WHERE a.organization_id = $1 \
+        FROM organizations o CROSS JOIN {contacts} CROSS JOIN {targets} WHERE o.id = $1 \
+        AND NOT EXISTS (SELECT 1 FROM communication_preferences a WHERE a.organization_id = $1 \
         AND a.contact_id = contacts.id AND a.channel_id = {nil}) \
         ON CONFLICT (organization_id, contact_id, channel_id) DO NOTHING";
     prefer(
