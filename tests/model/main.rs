@@ -9,6 +9,8 @@
 mod calls;
 mod clock;
 mod compare;
+mod draw;
+mod draw_contacts;
 mod frame;
 mod look;
 mod model;

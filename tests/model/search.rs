@@ -17,7 +17,8 @@ use proptest::{
 use tokio::runtime::Handle;
 
 use crate::{
-    calls::{Step, sequence},
+    calls::Step,
+    draw::sequence,
     run::Run,
     side::Side,
     support::{Client, Database, Organization, Service, notice},

@@ -9,4 +9,5 @@ mod crashes;
 mod model;
 mod observed;
 mod random;
+mod wire;
 mod world;

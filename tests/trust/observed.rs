@@ -10,7 +10,8 @@ use uuid::Uuid;
 use crate::{
     model::{ListState, Number, Person, State},
     support::number,
-    world::{World, digits, number_of},
+    wire::{digits, number_of},
+    world::World,
 };
 
 /// Reads an organization's rows.

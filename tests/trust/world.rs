@@ -1,5 +1,8 @@
 //! What the model's small numbers are in the service, and its calls and answers on the wire.
 
+mod changes;
+mod reads;
+
 use std::{
     collections::BTreeMap,
     sync::{
@@ -22,7 +25,7 @@ use tonic::Status;
 use tonic_types::StatusExt;
 use uuid::Uuid;
 
-use crate::{model::*, support::*};
+use crate::{model::*, support::*, wire::*};
 
 /// Why calls may be refused here: each is something that a caller can act on.
 const REFUSALS: [&str; 6] = [
@@ -36,12 +39,6 @@ const REFUSALS: [&str; 6] = [
 
 /// How often a call that lost a race is made again.
 const MAX_ATTEMPTS: usize = 10;
-
-/// The first number of the channels.
-const CHANNEL_NUMBERS: Number = 89_000_000;
-
-/// The property that stands for all.
-const PROPERTY: &str = "plan";
 
 /// An organization, with the ids of what the model knows by small numbers.
 pub struct World {
@@ -209,44 +206,6 @@ impl World {
         }
     }
 
-    async fn delete_list(&self, caller: &Client, list: u8) -> Result<Answer, Status> {
-        let request = DeleteContactListRequest {
-            id: self.list(list),
-        };
-        caller.lists.clone().delete_contact_list(request).await?;
-        Ok(Answer::Done)
-    }
-
-    async fn erase(&self, caller: &Client, who: Who) -> Result<Answer, Status> {
-        let request = DeleteContactRequest {
-            id: self.id_of(caller, who).await?,
-        };
-        caller.contacts.clone().delete_contact(request).await?;
-        Ok(Answer::Done)
-    }
-
-    async fn change(
-        &self,
-        caller: &Client,
-        who: Who,
-        mut contact: Contact,
-    ) -> Result<Answer, Status> {
-        contact.id = self.id_of(caller, who).await?;
-        let request = UpdateContactRequest {
-            contact: Some(contact),
-            ..Default::default()
-        };
-        caller.contacts.clone().update_contact(request).await?;
-        Ok(Answer::Done)
-    }
-
-    async fn delete_channel(&self, caller: &Client, channel: u8) -> Result<Answer, Status> {
-        let id = self.channels.read().unwrap()[&channel].clone();
-        let request = DeleteChannelRequest { id };
-        caller.channels.clone().delete_channel(request).await?;
-        Ok(Answer::Done)
-    }
-
     async fn read_person(&self, caller: &Client, holder: Number) -> Result<Answer, Status> {
         let reference = get_contact_request::Reference::Phone(number(holder));
         let request = GetContactRequest {
@@ -350,153 +309,6 @@ impl World {
         Ok(recorded.outcome.expect("its outcome"))
     }
 
-    async fn archive(&self, caller: &Client, list: u8, archived: bool) -> Result<Answer, Status> {
-        let state = if archived {
-            contact_list::State::Archived
-        } else {
-            contact_list::State::Active
-        };
-        let list = contact_lists::proto::ContactList {
-            id: self.list(list),
-            state: state.into(),
-            ..Default::default()
-        };
-        let request = UpdateContactListRequest {
-            contact_list: Some(list),
-            update_mask: None,
-        };
-        caller.lists.clone().update_contact_list(request).await?;
-        Ok(Answer::Done)
-    }
-
-    async fn id_of(&self, caller: &Client, who: Who) -> Result<String, Status> {
-        let holder = match who {
-            Who::Origin(origin) => return Ok(self.origins[origin as usize].clone()),
-            Who::Holder(holder) => holder,
-        };
-        let reference = get_contact_request::Reference::Phone(number(holder));
-        let request = GetContactRequest {
-            reference: Some(reference),
-        };
-        let answer = caller.contacts.clone().get_contact(request).await?;
-        Ok(answer.into_inner().contact.expect("a contact").id)
-    }
-
-    async fn prefer(
-        &self,
-        caller: &Client,
-        numbers: &[Number],
-        channels: &[u8],
-        opt_in: bool,
-    ) -> Result<Answer, Status> {
-        let references = numbers
-            .iter()
-            .map(|n| contact_reference::Reference::Phone(number(*n)));
-        let contacts = references
-            .map(|it| ContactReference {
-                reference: Some(it),
-            })
-            .collect();
-        let channels = self.references(channels);
-        let mut preferences = caller.preferences.clone();
-        if opt_in {
-            let request = OptInRequest {
-                contacts,
-                channels,
-                all_channels: false,
-            };
-            let answer = preferences.opt_in(request).await?.into_inner();
-            return Ok(Answer::Pairs(answer.opted_in_count, answer.unchanged_count));
-        }
-        let request = OptOutRequest {
-            contacts,
-            channels,
-            all_channels: false,
-        };
-        let answer = preferences.opt_out(request).await?.into_inner();
-        Ok(Answer::Pairs(
-            answer.opted_out_count,
-            answer.unchanged_count,
-        ))
-    }
-
-    async fn create_channel(&self, caller: &Client, channel: u8) -> Result<Answer, Status> {
-        let request = CreateChannelRequest {
-            name: format!("Channel {channel}"),
-            r#type: channel::Type::Phone.into(),
-            phone: Some(channel_number(channel)),
-        };
-        let answer = caller.channels.clone().create_channel(request).await?;
-        let id = answer.into_inner().channel.expect("the channel").id;
-        self.channels.write().unwrap().insert(channel, id);
-        Ok(Answer::Done)
-    }
-
-    /// On one page, so as of one instant.
-    async fn members(&self, caller: &Client, list: u8) -> Result<Answer, Status> {
-        let request = contact_lists::proto::ListContactListContactsRequest {
-            contact_list_id: self.list(list),
-            page_size: 500,
-            ..Default::default()
-        };
-        let page = caller
-            .lists
-            .clone()
-            .list_contact_list_contacts(request)
-            .await?
-            .into_inner();
-        assert_eq!(page.next_page_token, "", "the members don't fit on a page");
-        let phones = phones(&page.contact_list_contacts);
-        Ok(Answer::Members(
-            phones.iter().map(|phone| number_of(phone)).collect(),
-        ))
-    }
-
-    async fn read_list(&self, caller: &Client, list: u8) -> Result<Answer, Status> {
-        let request = GetContactListRequest {
-            id: self.list(list),
-        };
-        let answer = caller
-            .lists
-            .clone()
-            .get_contact_list(request)
-            .await?
-            .into_inner();
-        let list = answer.contact_list.expect("the list");
-        let state = match list.state() {
-            contact_list::State::Active => ListState::Active,
-            contact_list::State::Archived => ListState::Archived,
-            contact_list::State::Deleted => ListState::Deleted,
-            contact_list::State::Unspecified => panic!("a list without a state"),
-        };
-        Ok(Answer::List {
-            state,
-            contact_count: list.contact_count,
-        })
-    }
-
-    fn view(&self, person: GetContactResponse) -> View {
-        let contact = person.contact.expect("the contact");
-        let lists = person
-            .contact_lists
-            .iter()
-            .map(|list| self.list_number(&list.id));
-        let preferences = person.communication_preferences.iter();
-        View {
-            number: number_of(contact.phone.as_deref().expect("a phone")),
-            external_id: contact.external_id.as_deref().map(digits),
-            name: contact.name.as_deref().map(digits),
-            plan: contact
-                .properties
-                .as_ref()
-                .and_then(|it| json_of(it).get(PROPERTY)?.as_str().map(digits)),
-            lists: lists.collect(),
-            preferences: preferences
-                .map(|it| (self.channel_number(&it.channel_id), it.opted_in))
-                .collect(),
-        }
-    }
-
     /// Which list has this id.
     pub fn list_number(&self, id: &str) -> u8 {
         let place = self.lists.iter().position(|list| list == id);
@@ -508,108 +320,5 @@ impl World {
         let known = self.channels.read().unwrap();
         let found = known.iter().find(|(_, channel)| *channel == id);
         found.map_or_else(|| known.len() as u8, |(number, _)| *number)
-    }
-}
-
-/// The `request_id` of a request.
-pub fn request_id(request: u32) -> Uuid {
-    Uuid::from_u128(0x7265_7175_6573_4000_8000_0000_0000_0000 | u128::from(request))
-}
-
-/// Which request has this `request_id`.
-pub fn request_of(id: Uuid) -> u32 {
-    id.as_u64_pair().1 as u32
-}
-
-/// Which of `number`'s numbers this is.
-pub fn number_of(phone: &str) -> Number {
-    let digits = phone.strip_prefix("+49151").expect("a number of this test");
-    digits.parse::<Number>().expect("a number") - 10_000_000
-}
-
-/// The number at the end of a text such as "crm-17".
-pub fn digits(text: &str) -> u32 {
-    let number = text
-        .rsplit('-')
-        .next()
-        .and_then(|digits| digits.parse().ok());
-    number.unwrap_or_else(|| panic!("not a text of this test: {text}"))
-}
-
-fn channel_number(channel: u8) -> String {
-    number(CHANNEL_NUMBERS + u32::from(channel))
-}
-
-fn contact_of(
-    phone: Option<Number>,
-    external_id: Option<Option<u32>>,
-    name: Option<u32>,
-) -> Contact {
-    let external_id = external_id.map(|id| id.map_or_else(String::new, |id| format!("crm-{id}")));
-    Contact {
-        phone: phone.map(number),
-        external_id,
-        name: name.map(|name| format!("name-{name}")),
-        ..Contact::default()
-    }
-}
-
-fn sent(sent: &Sent) -> Contact {
-    let mut contact = contact_of(sent.number, sent.external_id, sent.name);
-    if sent.number.is_none() {
-        contact.phone = Some("+4915".to_owned());
-    }
-    if let Some(plan) = sent.plan {
-        contact = contact.properties(json!({ PROPERTY: format!("plan-{plan}") }));
-    }
-    if sent.bad_email {
-        contact = contact.email("nobody");
-    }
-    contact
-}
-
-fn refused(status: &Status) -> Refused {
-    let mut rejected = Rejected::new();
-    let reason = reason(status);
-    if reason == "CONTACTS_REJECTED" {
-        for (field, reason) in violations(status) {
-            let place = field
-                .strip_prefix("contacts[")
-                .and_then(|rest| rest.split(']').next());
-            let place = place
-                .and_then(|place| place.parse().ok())
-                .expect("a contact's place");
-            rejected.entry(place).or_default().insert(reason);
-        }
-    }
-    Refused { reason, rejected }
-}
-
-fn updated(outcome: &Outcome) -> Updated {
-    let mut rejected = Rejected::new();
-    for (place, _, reason) in rejections(outcome) {
-        rejected.entry(place).or_default().insert(reason.to_owned());
-    }
-    Updated {
-        counts: Counts {
-            received: outcome.received_count,
-            created: outcome.created_count,
-            updated: outcome.updated_count,
-            unchanged: outcome.unchanged_count,
-            duplicate: outcome.duplicate_count,
-            rejected: outcome.rejected_count,
-            added: outcome.added_count,
-            removed: outcome.removed_count,
-            opted_in: outcome.opted_in_count,
-            kept_opt_out: outcome.kept_opt_out_count,
-        },
-        rejected,
-        contact_count: outcome
-            .contact_list
-            .as_ref()
-            .expect("the list")
-            .contact_count,
-        recorded: !outcome.update_id.is_empty(),
-        replayed: outcome.replayed,
     }
 }

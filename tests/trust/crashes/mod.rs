@@ -5,6 +5,7 @@
 //! `CONTACT_LISTS_KILLS` is the number of kills of the server on each database; PostgreSQL is killed a fifth as often.
 
 mod callers;
+mod logs;
 mod moment;
 mod office;
 mod program;

@@ -8,14 +8,16 @@ use tonic::Status;
 
 use super::{
     callers::Entry,
+    logs::*,
     office::{HISTORY, Office},
     workload::{SHARED_LIST, numbers},
 };
 use crate::{
-    model::{Answer, Call, State, Update},
+    model::{Call, Update},
     random::Random,
     support::*,
-    world::{AtOnce, Reply, request_of},
+    wire::request_of,
+    world::{AtOnce, Reply},
 };
 
 /// How many of the updates that were answered are repeated after a kill.
@@ -23,9 +25,6 @@ const REPEAT_COUNT: usize = 4;
 
 /// How long a call may take after everything has started again.
 const ANSWER_LIMIT: Duration = Duration::from_secs(60);
-
-/// The calls of all callers, in their order.
-type Logs = Vec<Vec<Entry>>;
 
 impl Office {
     /// Checks what the calls of a round have left, and repeats those that can be.
@@ -316,101 +315,4 @@ impl Office {
             assert_eq!(read.answer, model.call(&call));
         }
     }
-}
-
-/// Takes the calls without an answer out of the logs.
-fn take_cut_off(logs: &mut Logs) -> Vec<Call> {
-    let logs = logs.iter_mut();
-    logs.filter_map(|log| Some(log.pop_if(|last| last.reply.is_none())?.call))
-        .collect()
-}
-
-/// The request of an update of the shared list that was applied.
-fn shared_request(entry: &Entry) -> Option<u32> {
-    match (&entry.call, &entry.reply) {
-        (
-            Call::Update(update),
-            Some(Reply {
-                outcome: Some(_), ..
-            }),
-        ) if update.list == SHARED_LIST => update.request,
-        _ => None,
-    }
-}
-
-/// The model keeps no records here: the office does.
-fn without_request(call: &Call) -> Call {
-    match call {
-        Call::Update(update) => Call::Update(Update {
-            request: None,
-            ..update.clone()
-        }),
-        other => other.clone(),
-    }
-}
-
-fn is_replayed(reply: &Reply) -> bool {
-    reply
-        .outcome
-        .as_ref()
-        .is_some_and(|outcome| outcome.replayed)
-}
-
-/// A replay as the answer that it repeats.
-fn first_answer(mut reply: Reply) -> Reply {
-    if let (Answer::Updated(updated), Some(outcome)) = (&mut reply.answer, &mut reply.outcome) {
-        (updated.replayed, outcome.replayed) = (false, false);
-    }
-    reply
-}
-
-fn assert_replay(update: &Update, reply: &Reply, recorded: &Outcome) -> Result<(), String> {
-    let expected = Outcome {
-        replayed: true,
-        ..recorded.clone()
-    };
-    match &reply.outcome {
-        Some(outcome) if *outcome == expected => Ok(()),
-        _ => Err(format!(
-            "{update:?}\nwas recorded as {recorded:?}\nand is replayed as {reply:?}"
-        )),
-    }
-}
-
-/// Waits until calls are answered again.
-async fn until_serving(caller: &Client) {
-    until("calls are answered", async || {
-        let request = contact_lists::proto::ListChannelsRequest::default();
-        caller.channels.clone().list_channels(request).await.is_ok()
-    })
-    .await;
-}
-
-/// Where two states differ, in a few lines.
-fn difference(expected: &State, stored: &State) -> String {
-    let mut lines = vec!["what is stored is not what the calls have left".to_owned()];
-    for n in numbers() {
-        let (one, other) = (expected.people.get(&n), stored.people.get(&n));
-        if one != other {
-            lines.push(format!("number {n}: expected {one:?}, stored {other:?}"));
-        }
-    }
-    lines.truncate(12);
-    let State {
-        lists,
-        channels,
-        number_opt_outs,
-        ..
-    } = expected;
-    lines.push(format!(
-        "expected {lists:?} {channels:?} {number_opt_outs:?}"
-    ));
-    let State {
-        lists,
-        channels,
-        number_opt_outs,
-        ..
-    } = stored;
-    lines.push(format!("stored {lists:?} {channels:?} {number_opt_outs:?}"));
-    lines.join("\n")
 }

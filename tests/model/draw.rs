@@ -1,0 +1,222 @@
+//! Draws random calls: how often each comes, and with what.
+
+use contact_lists::proto::update_contact_list_contacts_header::Action;
+use proptest::{
+    collection::vec,
+    option::weighted,
+    prelude::*,
+    sample::{select, subsequence},
+};
+
+use crate::{calls::*, draw_contacts::*};
+
+/// A sequence of calls.
+pub fn sequence() -> impl Strategy<Value = Vec<Step>> {
+    // From none on: proptest shrinks no vector below the least length.
+    vec(step(), 0..=90)
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let by = prop_oneof![9 => Just(0usize), 4 => Just(1)];
+    (by, call()).prop_map(|(by, call)| Step { by, call })
+}
+
+fn call() -> impl Strategy<Value = Call> {
+    prop_oneof![
+        46 => update().prop_map(|update| Call::Update(Box::new(update))),
+        5 => (0..4usize, twist()).prop_map(|(nth, twist)| Call::Resend { nth, twist }),
+        13 => prefer(),
+        9 => change_contact(),
+        4 => someone().prop_map(|who| Call::Erase { who }),
+        6 => change_lists(),
+        7 => change_channels(),
+        5 => change_objects(),
+        1 => Just(Call::Look),
+    ]
+}
+
+fn update() -> impl Strategy<Value = Update> {
+    let whereto = (
+        pick(3),
+        select(vec![Action::Add, Action::Remove, Action::Overwrite]),
+    );
+    let opt_ins = (
+        prop_oneof![6 => Just(None), 1 => Just(Some(true)), 3 => Just(Some(false))],
+        prop_oneof![4 => Just(vec![]), 2 => vec(channel(), 1..3)],
+        weighted_bool(25),
+    );
+    let rest = (
+        weighted(0.08, pick(2)),
+        weighted_bool(70),
+        weighted(0.25, 0..3u8),
+        weighted_bool(8),
+    );
+    // Properties come together, so that those of one group meet.
+    let contacts = prop_oneof![
+        6 => vec(given(0.99, 0.03), 1..3),
+        6 => vec(given(0.99, 0.03), 2..7),
+        3 => vec(given(0.99, 0.6), 2..6),
+    ];
+    let footer = prop_oneof![
+        12 => Just(Footer::Right),
+        1 => Just(Footer::Missing),
+        1 => Just(Footer::Wrong)
+    ];
+    (whereto, opt_ins, rest, contacts, footer, framing()).prop_map(
+        |(
+            (list, action),
+            opt_ins,
+            (object, skip, request, validate_only),
+            contacts,
+            footer,
+            framing,
+        )| {
+            Update {
+                list,
+                action: action.into(),
+                opt_in_to_all_channels: opt_ins.0,
+                opt_in_to: opt_ins.1,
+                resubscribe: opt_ins.2,
+                object,
+                skip,
+                request,
+                validate_only,
+                contacts,
+                footer,
+                framing,
+            }
+        },
+    )
+}
+
+fn framing() -> impl Strategy<Value = Framing> {
+    prop_oneof![
+        40 => Just(Framing::OneMessage),
+        16 => Just(Framing::ManyMessages),
+        1 => select(vec![
+            Framing::NoHeader,
+            Framing::HeaderTwice,
+            Framing::EmptyMessage,
+            Framing::MessageAfterFooter,
+            Framing::NoContacts,
+        ]),
+    ]
+}
+
+fn twist() -> impl Strategy<Value = Twist> {
+    prop_oneof![
+        4 => Just(Twist::Nothing),
+        1 => Just(Twist::OtherMessages),
+        1 => Just(Twist::OtherContact),
+        1 => Just(Twist::OtherHeader),
+        1 => Just(Twist::ValidateOnly),
+        1 => Just(Twist::NoFooter),
+    ]
+}
+
+fn prefer() -> impl Strategy<Value = Call> {
+    let channels = prop_oneof![Just(None), vec(channel(), 1..3).prop_map(Some)];
+    (weighted_bool(40), vec(who(), 1..4), channels).prop_map(|(opt_in, whom, channels)| {
+        Call::Prefer {
+            opt_in,
+            whom,
+            channels,
+        }
+    })
+}
+
+fn change_contact() -> impl Strategy<Value = Call> {
+    let fields = vec![
+        "phone",
+        "external_id",
+        "email",
+        "name",
+        "language",
+        "default_channel_id",
+        "address",
+        "birth_date",
+        "properties",
+    ];
+    let fields: Vec<String> = fields.into_iter().map(str::to_owned).collect();
+    let mask = prop_oneof![
+        8 => Just(None),
+        2 => subsequence(fields, 0..4).prop_map(Some),
+        1 => Just(Some(vec!["*".to_owned()])),
+    ];
+    (someone(), given(0.5, 0.2), mask, weighted(0.2, pick(2))).prop_map(
+        |(who, contact, mask, object)| Call::ChangeContact {
+            who,
+            contact: Box::new(contact),
+            mask,
+            object,
+        },
+    )
+}
+
+fn change_lists() -> impl Strategy<Value = Call> {
+    let name = || text(&["News", " News  letter ", "News letter", "Customers", " "]);
+    let color = || weighted(0.3, text(&["#00ff7F", ""]));
+    prop_oneof![
+        3 => (name(), color()).prop_map(|(name, color)| Call::CreateList { name, color }),
+        5 => (pick(3), weighted(0.3, name()), color(), weighted(0.7, weighted_bool(35)))
+            .prop_map(|(list, name, color, archived)| Call::ChangeList { list, name, color, archived }),
+        1 => pick(3).prop_map(|list| Call::DeleteList { list }),
+    ]
+}
+
+fn change_channels() -> impl Strategy<Value = Call> {
+    prop_oneof![
+        4 => weighted(0.7, pool_number()).prop_map(|phone| Call::CreateChannel { phone }),
+        2 => (pick(4), prop_oneof![5 => pool_number(), 1 => Just(String::new())])
+            .prop_map(|(channel, phone)| Call::ChangeChannel { channel, phone }),
+        2 => pick(4).prop_map(|channel| Call::DeleteChannel { channel }),
+    ]
+}
+
+fn change_objects() -> impl Strategy<Value = Call> {
+    prop_oneof![
+        3 => (text(&["customer", "pet"]), distinct_properties())
+            .prop_map(|(key, properties)| Call::CreateObject { key, properties }),
+        3 => (pick(2), property())
+            .prop_map(|(object, property)| Call::AddProperty { object, property }),
+        2 => pick(2).prop_map(|object| Call::DeleteObject { object }),
+    ]
+}
+
+/// For calls that know contacts by their ids alone.
+pub fn someone() -> impl Strategy<Value = Who> {
+    prop_oneof![
+        30 => (0..NUMBERS.len()).prop_map(Who::Nth),
+        1 => (0..NUMBERS.len()).prop_map(Who::Foreign),
+        1 => (0..3usize).prop_map(Who::Erased),
+    ]
+}
+
+pub fn who() -> impl Strategy<Value = Who> {
+    prop_oneof![
+        10 => phone_text().prop_map(Who::Phone),
+        14 => (0..NUMBERS.len()).prop_map(Who::Nth),
+        1 => (0..NUMBERS.len()).prop_map(Who::Foreign),
+        1 => (0..3usize).prop_map(Who::Erased),
+    ]
+}
+
+/// One of the first `count`, and rarely one that is not the organization's.
+pub fn pick(count: usize) -> impl Strategy<Value = Pick> {
+    prop_oneof![
+        30 => (0..count).prop_map(Pick::Nth),
+        1 => select(vec![Pick::Unknown, Pick::Foreign(0)]),
+    ]
+}
+
+pub fn channel() -> impl Strategy<Value = Pick> {
+    prop_oneof![5 => pick(3), 1 => (0..3usize).prop_map(|n| Pick::Phone(NUMBERS[n].to_owned()))]
+}
+
+pub fn text(pool: &[&str]) -> impl Strategy<Value = String> + use<> {
+    select(pool.iter().map(|&text| text.to_owned()).collect::<Vec<_>>())
+}
+
+pub fn weighted_bool(percent: u32) -> impl Strategy<Value = bool> {
+    prop::bool::weighted(f64::from(percent) / 100.0)
+}
