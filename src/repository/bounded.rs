@@ -2,11 +2,14 @@
 
 use std::{future::Future, io, sync::Arc, time::Duration};
 
+use futures_util::TryStreamExt;
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, ExecResult,
-    QueryResult, RuntimeErr, Statement, TransactionOptions, TransactionTrait,
+    QueryResult, RuntimeErr, Statement, StreamTrait, TransactionOptions, TransactionTrait,
     entity::prelude::async_trait::async_trait,
 };
+
+use crate::error;
 
 /// How much longer than the database itself the service waits for an answer.
 const ANSWER_MARGIN: Duration = Duration::from_secs(2);
@@ -51,6 +54,23 @@ impl Bounded<DatabaseTransaction> {
     /// Commits. An error leaves open whether it did.
     pub async fn commit(self) -> Result<(), DbErr> {
         within(self.limit, self.inner.commit()).await
+    }
+
+    /// What `read` makes of each row that a query finds: while the database still looks for the next ones.
+    pub async fn read_all<T>(
+        &self,
+        statement: Statement,
+        read: impl Fn(&QueryResult) -> error::Result<T>,
+    ) -> error::Result<Vec<T>> {
+        let all = async {
+            let mut rows = self.inner.stream_raw(statement).await?;
+            let mut all = Vec::new();
+            while let Some(row) = rows.try_next().await? {
+                all.push(read(&row));
+            }
+            Ok(all)
+        };
+        within(self.limit, all).await?.into_iter().collect()
     }
 
     /// Undoes everything.

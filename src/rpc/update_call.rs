@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use futures_util::{StreamExt, stream::FuturesOrdered};
 use prost::Message;
 use sha2::{Digest, Sha256};
+use tokio::task::{JoinError, JoinHandle};
 use tonic::{Code, Status, Streaming};
 use uuid::Uuid;
 
@@ -14,6 +16,7 @@ use super::{
 use crate::{
     auth::Caller,
     domain::{
+        contact::ContactChanges,
         now,
         phone_number::DefaultRegion,
         update_header::{Action, OptIns, RejectionPolicy, UpdateHeader},
@@ -25,8 +28,14 @@ use crate::{
         self, UpdateContactListContactsHeader, UpdateContactListContactsRequest,
         UpdateContactListContactsResponse, update_contact_list_contacts_header as header,
     },
-    update::intake::{Finished, Intake},
+    update::{
+        checks::InvalidContact,
+        intake::{Finished, Intake},
+    },
 };
+
+/// How many messages of a call are checked at once.
+const MAX_CHECKING: usize = 2;
 
 /// The most channels that `opt_in_to` may name.
 const MAX_OPT_IN_TO: usize = 1000;
@@ -52,7 +61,7 @@ pub async fn update(
         .record("contact_list_id", header.contact_list_id.to_string())
         .record("action", header.action.name());
     let limits = api.limits;
-    let mut intake = Intake::begin(
+    let intake = Intake::begin(
         &api.repository,
         caller,
         header,
@@ -61,9 +70,14 @@ pub async fn update(
     )
     .await?;
 
-    let mut footer = take(&mut intake, &mut sent, first)?;
+    let mut taker = Taker {
+        intake,
+        sent,
+        checking: FuturesOrdered::new(),
+    };
+    let mut footer = taker.take(first).await?;
     let mut message_index = 0;
-    while let Some(message) = messages.next().await? {
+    while let Some(message) = taker.next(&mut messages).await? {
         message_index += 1;
         if footer.is_some() {
             return Err(Error::MessageAfterFooter { message_index });
@@ -74,35 +88,86 @@ pub async fn update(
         if message.contacts.is_empty() && message.footer.is_none() {
             return Err(Error::MessageEmpty { message_index });
         }
-        footer = take(&mut intake, &mut sent, message)?;
+        footer = taker.take(message).await?;
     }
-    match intake.finish(footer, sent.map(|sent| sent.finalize().into()))? {
+    match taker.finish(footer).await? {
         Finished::Update(update) => update.apply(&api.repository).await,
         Finished::Replayed(outcome) => Ok(*outcome),
     }
 }
 
-/// Takes a message's contacts in, and answers what its footer says.
-fn take(
-    intake: &mut Intake,
-    sent: &mut Option<Sha256>,
-    message: UpdateContactListContactsRequest,
-) -> Result<Option<i64>> {
-    let now = now();
-    for contact in message.contacts {
-        let has_properties = contact
-            .properties
-            .as_ref()
-            .is_some_and(|properties| !properties.fields.is_empty());
-        intake.count_contact(has_properties)?;
-        hash(sent, &contact);
-        if let Some(checks) = intake.checks() {
-            let encoded_bytes = contact.encoded_len();
-            let checked = convert::contact(contact, encoded_bytes, checks, now);
-            intake.keep(checked, encoded_bytes)?;
+/// Takes messages in: their contacts are checked beside each other and beside the arrival of the next, and kept in order.
+struct Taker {
+    intake: Intake,
+    /// What was sent, where it is to be known again.
+    sent: Option<Sha256>,
+    /// A task a message.
+    checking: FuturesOrdered<JoinHandle<Vec<Checked>>>,
+}
+
+/// A contact that was checked, and its encoded size.
+type Checked = (std::result::Result<ContactChanges, InvalidContact>, usize);
+
+impl Taker {
+    /// Takes a message's contacts in, and answers what its footer says.
+    async fn take(&mut self, message: UpdateContactListContactsRequest) -> Result<Option<i64>> {
+        for contact in &message.contacts {
+            let has_properties = contact
+                .properties
+                .as_ref()
+                .is_some_and(|properties| !properties.fields.is_empty());
+            self.intake.count_contact(has_properties)?;
+            hash(&mut self.sent, contact);
+        }
+        if let Some(checks) = self.intake.checks().cloned() {
+            if self.checking.len() == MAX_CHECKING {
+                self.keep_first().await?;
+            }
+            let (contacts, now) = (message.contacts, now());
+            self.checking
+                .push_back(tokio::task::spawn_blocking(move || {
+                    let check = |contact: proto::Contact| {
+                        let encoded_bytes = contact.encoded_len();
+                        let checked = convert::contact(contact, encoded_bytes, &checks, now);
+                        (checked, encoded_bytes)
+                    };
+                    contacts.into_iter().map(check).collect()
+                }));
+        }
+        Ok(message.footer.map(|footer| footer.contact_count.into()))
+    }
+
+    /// The next message. What is checked before it comes is kept, and so counts against the limits.
+    async fn next(
+        &mut self,
+        messages: &mut Messages,
+    ) -> Result<Option<UpdateContactListContactsRequest>> {
+        loop {
+            tokio::select! {
+                message = messages.next() => return message,
+                Some(checked) = self.checking.next() => self.keep(checked)?,
+            }
         }
     }
-    Ok(message.footer.map(|footer| footer.contact_count.into()))
+
+    /// Keeps the contacts of the first message that is being checked. Answers whether there was one.
+    async fn keep_first(&mut self) -> Result<bool> {
+        let first = self.checking.next().await;
+        first.map_or(Ok(false), |checked| self.keep(checked).map(|()| true))
+    }
+
+    fn keep(&mut self, checked: std::result::Result<Vec<Checked>, JoinError>) -> Result<()> {
+        for (checked, encoded_bytes) in checked.map_err(Error::internal)? {
+            self.intake.keep(checked, encoded_bytes)?;
+        }
+        Ok(())
+    }
+
+    async fn finish(mut self, footer: Option<i64>) -> Result<Finished> {
+        while self.keep_first().await? {}
+        let fingerprint = self.sent.map(|sent| sent.finalize().into());
+        self.intake.finish(footer, fingerprint)
+    }
 }
 
 /// Adds a part of what was sent to the fingerprint: each with its length, so that no two splits look the same. The keys of

@@ -30,7 +30,7 @@ const KEPT_IDS_CHUNK: usize = 10_000;
 pub async fn apply(
     update: &Update,
     transaction: &Transaction,
-    plan: &Plan,
+    plan: &mut Plan,
     channels: &[Uuid],
     said: Said,
 ) -> Result<Counts> {
@@ -45,7 +45,7 @@ pub async fn apply(
     if update.header.action == Action::Overwrite {
         applier.remove_others(plan).await?;
     }
-    let mut groups = plan.groups.iter();
+    let mut groups = plan.groups.drain();
     let size = bulk::chunk_size(transaction.backend());
     loop {
         transaction.check_caller()?;

@@ -1,6 +1,6 @@
 //! Takes a stream in: the limits, what is kept of the contacts, and the end that makes an [`Update`] of it.
 
-use std::time::Instant;
+use std::{sync::Arc, time::Instant};
 
 use uuid::Uuid;
 
@@ -40,8 +40,10 @@ enum Mode {
 }
 
 struct Collected {
-    checks: Checks,
+    checks: Arc<Checks>,
     opt_in_channels: Vec<Uuid>,
+    /// How many contacts were checked.
+    checked_count: u32,
     fields: ContactFieldSet,
     contacts: Spool<Received>,
     rejected: Rejected,
@@ -80,7 +82,7 @@ impl Intake {
     }
 
     /// What the contacts are to be checked against; none where the stream is only compared.
-    pub fn checks(&self) -> Option<&Checks> {
+    pub fn checks(&self) -> Option<&Arc<Checks>> {
         match &self.mode {
             Mode::Replay(_) => None,
             Mode::Collect(collected) => Some(&collected.checks),
@@ -104,7 +106,7 @@ impl Intake {
         Ok(())
     }
 
-    /// Keeps the contact that was counted last.
+    /// Keeps a contact that was checked. They come in the order of the stream.
     pub fn keep(
         &mut self,
         checked: Result<ContactChanges, InvalidContact>,
@@ -113,7 +115,8 @@ impl Intake {
         let Mode::Collect(collected) = &mut self.mode else {
             return Ok(());
         };
-        let index = u32::try_from(self.received_count - 1).map_err(Error::internal)?;
+        let index = collected.checked_count;
+        collected.checked_count += 1;
         match checked {
             Ok(changes) => {
                 collected.fields = collected.fields.union(changes.fields());
@@ -216,8 +219,9 @@ impl Collected {
         let object = header.custom_object_id;
         let checks = Checks::load(db, &caller.organization, &channels, object).await?;
         Ok(Self {
-            checks,
+            checks: Arc::new(checks),
             opt_in_channels,
+            checked_count: 0,
             fields: ContactFieldSet::default(),
             contacts: Spool::new(quota),
             rejected: Rejected::new(quota),

@@ -10,7 +10,10 @@ pub(crate) mod plan;
 mod rejections;
 mod resolve;
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use uuid::Uuid;
 
@@ -41,7 +44,7 @@ pub struct Update {
     caller: Caller,
     header: UpdateHeader,
     /// What the contacts were checked against.
-    checks: Checks,
+    checks: Arc<Checks>,
     /// The channels that `opt_in_to` names.
     opt_in_channels: Vec<Uuid>,
     received_count: u64,
@@ -110,7 +113,7 @@ impl Update {
             api_key_id: self.caller.api_key_id,
             update_id: Some(Uuid::now_v7()),
         };
-        let plan = plan::plan(self, transaction).await?;
+        let mut plan = plan::plan(self, transaction).await?;
         if self.header.rejection_policy == RejectionPolicy::RejectAll {
             self.refuse_rejections(&plan)?;
         }
@@ -118,7 +121,7 @@ impl Update {
         let mut counts = if plan.groups.is_empty() {
             Counts::default()
         } else {
-            apply::apply(self, transaction, &plan, &channels, said).await?
+            apply::apply(self, transaction, &mut plan, &channels, said).await?
         };
         counts.received = self.received_count;
         counts.rejected = plan.rejected.rejections.count();

@@ -117,28 +117,36 @@ impl PlannedChange {
 pub async fn plan(update: &Update, transaction: &Transaction) -> Result<Plan> {
     let mut planner = Planner {
         update,
-        transaction,
         groups: Spool::new(&update.quota),
         stored_ids: Spool::new(&update.quota),
         claims: Claims::new(&update.quota),
         rejected_count: 0,
     };
+    let look_up = LookUp {
+        update,
+        transaction,
+    };
     let mut groups = update.groups.iter();
     let size = bulk::chunk_size(transaction.backend());
+    let mut chunk = Chunk::default();
     loop {
         transaction.check_caller()?;
-        let chunk: Vec<_> = groups.by_ref().take(size).collect::<Result<_>>()?;
-        if chunk.is_empty() {
-            break;
+        let next: Vec<_> = groups.by_ref().take(size).collect::<Result<_>>()?;
+        let is_last = next.is_empty();
+        // A chunk is decided on while the database looks for the next one's contacts.
+        (chunk, ()) = tokio::try_join!(
+            biased;
+            look_up.of(next),
+            async { planner.decide(chunk) }
+        )?;
+        if is_last {
+            return planner.finish();
         }
-        planner.plan_chunk(&chunk).await?;
     }
-    planner.finish()
 }
 
 struct Planner<'a> {
     update: &'a Update,
-    transaction: &'a Transaction,
     groups: Spool<Planned>,
     stored_ids: Spool<Uuid>,
     /// The stored contacts that two groups could resolve to.
@@ -146,7 +154,16 @@ struct Planner<'a> {
     rejected_count: u64,
 }
 
+/// Some of the groups, and what is stored of them.
+#[derive(Default)]
+struct Chunk<'a> {
+    groups: Vec<Cow<'a, Group>>,
+    stored: Stored,
+    records: HashMap<Uuid, Properties>,
+}
+
 /// What is stored of a chunk's contacts.
+#[derive(Default)]
 struct Stored {
     by_phone: HashMap<PhoneNumber, Contact>,
     by_external_id: HashMap<Text, Contact>,
@@ -168,41 +185,24 @@ impl Stored {
     }
 }
 
-impl Planner<'_> {
-    async fn plan_chunk(&mut self, chunk: &[Cow<'_, Group>]) -> Result<()> {
-        let stored = self.stored(chunk).await?;
-        let records = self.stored_records(chunk, &stored).await?;
-        for group in chunk {
-            let identity = stored.identity(group);
-            if let Some(contact) = identity.contestable(group.changes.phone) {
-                self.claims
-                    .claim(contact.to_string(), group.changes.phone)?;
-            }
-            let record = identity
-                .contact()
-                .and_then(|contact| records.get(&contact.id));
-            let change = self.change(group, identity, record);
-            match &change {
-                PlannedChange::Reject(_) => self.rejected_count += group.indexes.len() as u64,
-                PlannedChange::Update {
-                    contact: Contact { id, .. },
-                    ..
-                }
-                | PlannedChange::Keep(id)
-                    if self.update.header.action == Action::Overwrite =>
-                {
-                    self.stored_ids.push(*id)?;
-                }
-                _ => {}
-            }
-            self.groups.push(Planned {
-                phone: group.changes.phone,
-                duplicate_count: group.indexes.len() as u32 - 1,
-                change,
-                encoded_bytes: group.encoded_bytes,
-            })?;
+/// Looks up what is stored.
+struct LookUp<'a> {
+    update: &'a Update,
+    transaction: &'a Transaction,
+}
+
+impl LookUp<'_> {
+    async fn of<'g>(&self, groups: Vec<Cow<'g, Group>>) -> Result<Chunk<'g>> {
+        if groups.is_empty() {
+            return Ok(Chunk::default());
         }
-        Ok(())
+        let stored = self.stored(&groups).await?;
+        let records = self.stored_records(&groups, &stored).await?;
+        Ok(Chunk {
+            groups,
+            stored,
+            records,
+        })
     }
 
     /// Finds the contacts under the chunk's numbers, then those under the external_ids that they don't have.
@@ -264,6 +264,42 @@ impl Planner<'_> {
         let organization = self.update.organization();
         let contacts = with_properties.into_iter();
         bulk::records(self.transaction, organization, object.id, contacts).await
+    }
+}
+
+impl Planner<'_> {
+    fn decide(&mut self, chunk: Chunk<'_>) -> Result<()> {
+        for group in &chunk.groups {
+            let identity = chunk.stored.identity(group);
+            if let Some(contact) = identity.contestable(group.changes.phone) {
+                self.claims
+                    .claim(contact.to_string(), group.changes.phone)?;
+            }
+            let record = identity
+                .contact()
+                .and_then(|contact| chunk.records.get(&contact.id));
+            let change = self.change(group, identity, record);
+            match &change {
+                PlannedChange::Reject(_) => self.rejected_count += group.indexes.len() as u64,
+                PlannedChange::Update {
+                    contact: Contact { id, .. },
+                    ..
+                }
+                | PlannedChange::Keep(id)
+                    if self.update.header.action == Action::Overwrite =>
+                {
+                    self.stored_ids.push(*id)?;
+                }
+                _ => {}
+            }
+            self.groups.push(Planned {
+                phone: group.changes.phone,
+                duplicate_count: group.indexes.len() as u32 - 1,
+                change,
+                encoded_bytes: group.encoded_bytes,
+            })?;
+        }
+        Ok(())
     }
 
     fn change(

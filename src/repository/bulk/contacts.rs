@@ -141,8 +141,8 @@ async fn contacts(
     );
     let scalars = [organization.0.into()];
     let statement = statement(transaction.backend(), &sql, scalars, [given]);
-    let rows = transaction.db().query_all_raw(statement).await?;
-    rows.iter().map(|row| contact(row, 0, fields)).collect()
+    let read = |row: &QueryResult| contact(row, 0, fields);
+    transaction.db().read_all(statement, read).await
 }
 
 /// Inserts contacts that nobody else can see yet: without a look at what is stored. None of them has a field that is not

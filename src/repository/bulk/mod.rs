@@ -32,11 +32,17 @@ use crate::{
     error::Result,
 };
 
-/// How many contacts are applied with one round of statements: what is fastest on each database.
+/// How many contacts are applied with one round of statements: what is fastest on PostgreSQL.
+pub const POSTGRES_CHUNK_SIZE: usize = 2000;
+
+/// How many contacts are applied with one round of statements: what is fastest on SQLite.
+pub const SQLITE_CHUNK_SIZE: usize = 500;
+
+/// How many contacts are applied with one round of statements.
 pub fn chunk_size(backend: DbBackend) -> usize {
     match backend {
-        DbBackend::Postgres => 2000,
-        _ => 500,
+        DbBackend::Postgres => POSTGRES_CHUNK_SIZE,
+        _ => SQLITE_CHUNK_SIZE,
     }
 }
 
