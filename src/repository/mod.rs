@@ -72,6 +72,9 @@ const SQLITE_BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 #[derive(Clone)]
 pub struct Repository {
     db: Bounded<DatabaseConnection>,
+    /// Where writers get their connection. SQLite's only writer always has the same one: it need not read again what it
+    /// wrote itself, as one would that finds its pages changed by another.
+    writers: Bounded<DatabaseConnection>,
     queues: Queues,
     /// Where the database is SQLite.
     checkpoints: Option<Checkpoints>,
@@ -139,6 +142,7 @@ impl Repository {
                 options
                     .create_if_missing(true)
                     .foreign_keys(true)
+                    .row_buffer_size(bulk::SQLITE_CHUNK_SIZE)
                     .journal_mode(SqliteJournalMode::Wal)
                     .synchronous(SqliteSynchronous::Full)
                     .busy_timeout(SQLITE_BUSY_TIMEOUT)
@@ -147,17 +151,21 @@ impl Repository {
                     // See `checkpoints`.
                     .pragma("wal_autocheckpoint", "0")
             });
-        let db = Database::connect(options).await?;
-        let max_writers = match db.get_database_backend() {
-            DbBackend::Sqlite => 1,
+        let db = Database::connect(options.clone()).await?;
+        let (writers, max_writers) = match db.get_database_backend() {
+            DbBackend::Sqlite => (
+                Database::connect(options.max_connections(1).clone()).await?,
+                1,
+            ),
             // The rest is for those who read: keys, health.
-            _ => (max_connections * 3 / 4).max(1),
+            _ => (db.clone(), (max_connections * 3 / 4).max(1)),
         };
         let queues = Queues::new(max_writers as usize);
         let checkpoints = (db.get_database_backend() == DbBackend::Sqlite)
             .then(|| Checkpoints::start(db.clone(), queues.clone()));
         Ok(Self {
             db: Bounded::new(db, timeout),
+            writers: Bounded::new(writers, timeout),
             queues,
             checkpoints,
         })
@@ -274,7 +282,7 @@ impl Repository {
             }
         };
         let transaction = Transaction {
-            db: self.db.begin(writing()).await?,
+            db: self.writers.begin(writing()).await?,
             caller_left: caller_left.clone(),
         };
         let result = work(input, &transaction).await;
