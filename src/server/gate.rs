@@ -22,6 +22,7 @@ use tower::Layer;
 use tracing::Instrument;
 use uuid::Uuid;
 
+use super::whole_body::WholeBody;
 use crate::{
     auth::{Caller, Place, bearer_key},
     error::{Error, Result},
@@ -167,6 +168,7 @@ where
                 Ok(place) => place,
                 Err(error) => return Ok(refusal(error)),
             };
+            let request = request.map(|body| Body::new(WholeBody(body)));
             tokio::select! {
                 answer = AssertUnwindSafe(inner.call(request)).catch_unwind() => match answer {
                     Ok(answer) => answer.map(|response| gate.rewrite(response)),

@@ -3,6 +3,7 @@
 mod gate;
 mod health;
 mod purge;
+mod whole_body;
 
 use std::{future::Future, net::SocketAddr, path::Path, time::Duration};
 
