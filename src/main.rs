@@ -4,6 +4,11 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use contact_lists::{cli, settings::CommandLine};
+use mimalloc::MiMalloc;
+
+/// A call of many contacts makes many small values: with the system's allocator it would spend a fifth of its time there.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
     let command_line = CommandLine::parse();

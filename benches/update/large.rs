@@ -11,7 +11,7 @@ use crate::{
 
 /// Sends one call of so many new contacts, and watches the server's memory.
 pub async fn memory(ground: &mut Ground, folder: &Path, contacts: u64) -> anyhow::Result<Memory> {
-    let list = ground.make_list("large call").await?;
+    let list = ground.make_list(&format!("{contacts} in one call")).await?;
     let people = ground.fresh(contacts);
     let process = Process::start(folder, &ground.url, contacts)?;
     let mut caller = Caller::connect(process.address, &ground.key).await?;

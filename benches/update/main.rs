@@ -29,8 +29,13 @@ use std::{fs, path::Path};
 use anyhow::Context;
 use clap::{Parser, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
+use mimalloc::MiMalloc;
 
 use crate::{ground::Ground, report::Report, works::Works};
+
+/// That of the program.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// What is measured, and how often.
 #[derive(Debug, Parser)]
@@ -117,13 +122,6 @@ impl Flags {
         if self.short { 1 } else { 3 }
     }
 
-    /// The sizes of calls beside the usual one.
-    fn sizes(&self) -> Vec<u64> {
-        let mut sizes = vec![1, 10, 100, 1000];
-        sizes.extend(&self.large_contacts);
-        sizes
-    }
-
     /// How many contacts the server must take.
     fn largest_call(&self) -> u64 {
         let large = self.large_contacts.iter().copied().max().unwrap_or(0);
@@ -132,7 +130,7 @@ impl Flags {
 
     fn steps(&self) -> u64 {
         let adds = if self.no_growth { 1 } else { 3 };
-        (3 * adds + 2) * (self.pairs() as u64 + 1) + self.sizes().len() as u64
+        (3 * adds + 2) * (self.pairs() as u64 + 1) + 4 + self.large_contacts.len() as u64
     }
 
     fn wants(&self, database: Database) -> bool {
@@ -163,20 +161,22 @@ async fn main() -> anyhow::Result<()> {
         if !flags.wants(database) {
             continue;
         }
-        let Some(mut ground) = database.ground(temporary, &flags, flags.base()).await? else {
+        let Some(ground) = database.ground(temporary, &flags, flags.base()).await? else {
             progress.println("PostgreSQL is not installed: left out");
             continue;
         };
-        for size in &flags.large_contacts {
-            progress.set_message(format!("{}: memory in a call of {size}", ground.name));
-            report
-                .memory
-                .push(large::memory(&mut ground, temporary, *size).await?);
-        }
         let mut works = Works::begin(ground, &flags, &progress).await?;
         report.lines.extend(works.measure().await?);
         report.callers.extend(works.callers().await?);
+        report.lines.extend(works.large_calls().await?);
         drop(works);
+        for size in &flags.large_contacts {
+            if let Some(mut empty) = database.ground(temporary, &flags, 0).await? {
+                progress.set_message(format!("{}: memory in a call of {size}", empty.name));
+                let memory = large::memory(&mut empty, temporary, *size).await?;
+                report.memory.push(memory);
+            }
+        }
         if flags.no_growth {
             continue;
         }

@@ -89,11 +89,20 @@ impl<'a> Works<'a> {
     pub async fn measure(&mut self) -> anyhow::Result<Vec<Line>> {
         let mut lines = self.add().await?;
         lines.extend(self.large_list().await?);
-        for size in self.flags.sizes() {
+        for size in [1, 10, 100, 1000] {
             lines.push(self.size(size).await?);
         }
         if let Some(profile) = &self.ground.profile {
             profile.print();
+        }
+        Ok(lines)
+    }
+
+    /// Row 4: the largest calls, last of all, as they leave a far larger database.
+    pub async fn large_calls(&mut self) -> anyhow::Result<Vec<Line>> {
+        let mut lines = Vec::new();
+        for size in &self.flags.large_contacts {
+            lines.push(self.size(*size).await?);
         }
         Ok(lines)
     }
