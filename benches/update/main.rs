@@ -26,7 +26,6 @@ mod works;
 
 use std::{fs, path::Path};
 
-use anyhow::Context;
 use clap::{Parser, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 use mimalloc::MiMalloc;
@@ -150,7 +149,9 @@ async fn main() -> anyhow::Result<()> {
         tracing_subscriber::fmt().with_env_filter(filter).init();
     }
     let temporary = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let folder = temporary.with_file_name("bench");
     fs::create_dir_all(temporary)?;
+    fs::create_dir_all(&folder)?;
     let progress = ProgressBar::new(2 * flags.steps()).with_style(ProgressStyle::with_template(
         "{elapsed_precise} {wide_bar} {pos}/{len} {msg}",
     )?);
@@ -168,8 +169,10 @@ async fn main() -> anyhow::Result<()> {
         let mut works = Works::begin(ground, &flags, &progress).await?;
         report.lines.extend(works.measure().await?);
         report.callers.extend(works.callers().await?);
+        write(&report, &folder)?;
         report.lines.extend(works.large_calls().await?);
         drop(works);
+        write(&report, &folder)?;
         for size in &flags.large_contacts {
             if let Some(mut empty) = database.ground(temporary, &flags, 0).await? {
                 progress.set_message(format!("{}: memory in a call of {size}", empty.name));
@@ -190,15 +193,14 @@ async fn main() -> anyhow::Result<()> {
         }
     }
     progress.finish_and_clear();
+    write(&report, &folder)?;
+    println!("{}\nWritten to {}", report.markdown(), folder.display());
+    Ok(())
+}
 
-    let folder = temporary
-        .parent()
-        .context("no target folder")?
-        .join("bench");
-    fs::create_dir_all(&folder)?;
-    let table = report.markdown();
-    fs::write(folder.join("table.md"), &table)?;
+/// Writes what was measured up to now: a run that is broken off keeps it.
+fn write(report: &Report, folder: &Path) -> anyhow::Result<()> {
+    fs::write(folder.join("table.md"), report.markdown())?;
     fs::write(folder.join("plot.svg"), plot::svg(&report.lines))?;
-    println!("{table}\nWritten to {}", folder.display());
     Ok(())
 }
