@@ -6,7 +6,7 @@ use clap::Parser;
 use contact_lists::{cli, settings::CommandLine};
 use mimalloc::MiMalloc;
 
-/// A call of many contacts makes many small values: with the system's allocator it would spend a fifth of its time there.
+/// A call of many contacts makes many small values: that is much of its work with the system's allocator.
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 

@@ -68,12 +68,12 @@ const SQLITE_LOG_BYTES: &str = "67108864";
 /// How long SQLite waits for another process that writes.
 const SQLITE_BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A database, its connection pool, and the queues of its writers. Cheap to clone.
+/// A database, its connections, and the queues of its writers. Cheap to clone.
 #[derive(Clone)]
 pub struct Repository {
     db: Bounded<DatabaseConnection>,
-    /// Where writers get their connection. SQLite's only writer always has the same one: it need not read again what it
-    /// wrote itself, as one would that finds its pages changed by another.
+    /// Where writers get their connection. SQLite's only writer has one of its own: it need not read again what it wrote
+    /// itself, as one would that finds its pages changed by another.
     writers: Bounded<DatabaseConnection>,
     queues: Queues,
     /// Where the database is SQLite.
@@ -142,6 +142,7 @@ impl Repository {
                 options
                     .create_if_missing(true)
                     .foreign_keys(true)
+                    // A chunk's look-up need not wait for a reader who decides on another chunk.
                     .row_buffer_size(bulk::SQLITE_CHUNK_SIZE)
                     .journal_mode(SqliteJournalMode::Wal)
                     .synchronous(SqliteSynchronous::Full)
@@ -154,7 +155,14 @@ impl Repository {
         let db = Database::connect(options.clone()).await?;
         let (writers, max_writers) = match db.get_database_backend() {
             DbBackend::Sqlite => (
-                Database::connect(options.max_connections(1).clone()).await?,
+                Database::connect(
+                    options
+                        .max_connections(1)
+                        .idle_timeout(None)
+                        .max_lifetime(None)
+                        .clone(),
+                )
+                .await?,
                 1,
             ),
             // The rest is for those who read: keys, health.

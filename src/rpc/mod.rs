@@ -13,7 +13,7 @@ mod members;
 mod page;
 mod update_call;
 
-use std::{sync::Arc, time::Duration};
+use std::{num::NonZero, sync::Arc, thread, time::Duration};
 
 use tokio::sync::Semaphore;
 
@@ -27,6 +27,8 @@ pub struct Api {
     quota: SpoolQuota,
     /// How many exports may read at once.
     exports: Arc<Semaphore>,
+    /// How many parts of messages may be checked at once: one a core.
+    checks: Arc<Semaphore>,
 }
 
 /// The limits of a call that the operator sets.
@@ -50,6 +52,9 @@ impl Api {
             quota: SpoolQuota::new(settings.max_spool_bytes),
             exports: Arc::new(Semaphore::new(
                 (settings.database.max_connections as usize / 8).max(1),
+            )),
+            checks: Arc::new(Semaphore::new(
+                thread::available_parallelism().map_or(1, NonZero::get),
             )),
         }
     }

@@ -1,11 +1,12 @@
 //! `UpdateContactListContacts`: the framing of its stream, its header and its answer.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use futures_util::{StreamExt, stream::FuturesOrdered};
 use prost::Message;
 use sha2::{Digest, Sha256};
-use tokio::task::{JoinError, JoinHandle};
+use tokio::{sync::Semaphore, task::JoinError, time::Instant};
+use tokio_util::task::AbortOnDropHandle;
 use tonic::{Code, Status, Streaming};
 use uuid::Uuid;
 
@@ -29,13 +30,16 @@ use crate::{
         UpdateContactListContactsResponse, update_contact_list_contacts_header as header,
     },
     update::{
-        checks::InvalidContact,
+        checks::{Checks, InvalidContact},
         intake::{Finished, Intake},
     },
 };
 
-/// How many messages of a call are checked at once.
-const MAX_CHECKING: usize = 2;
+/// How many contacts of a message are checked as one part.
+const PART_CONTACTS: usize = 500;
+
+/// How many parts of a call are checked at once.
+const MAX_PARTS: usize = 2;
 
 /// The most channels that `opt_in_to` may name.
 const MAX_OPT_IN_TO: usize = 1000;
@@ -51,7 +55,8 @@ pub async fn update(
         idle_limit: api.limits.stream_idle,
         max_message_bytes: api.limits.max_message_bytes,
     };
-    let mut first = messages.next().await?.ok_or(Error::HeaderMissing)?;
+    let deadline = messages.deadline();
+    let mut first = messages.next(deadline).await?.ok_or(Error::HeaderMissing)?;
     let wire_header = first.header.take().ok_or(Error::HeaderMissing)?;
     // What was sent is only compared where a `request_id` can bring it back.
     let mut sent = wire_header.request_id.as_ref().map(|_| Sha256::new());
@@ -73,6 +78,7 @@ pub async fn update(
     let mut taker = Taker {
         intake,
         sent,
+        cores: Arc::clone(&api.checks),
         checking: FuturesOrdered::new(),
     };
     let mut footer = taker.take(first).await?;
@@ -96,20 +102,23 @@ pub async fn update(
     }
 }
 
-/// Takes messages in: their contacts are checked beside each other and beside the arrival of the next, and kept in order.
+/// Takes messages in: their contacts are checked in parts, beside each other and beside the arrival of the next message, and
+/// kept in order.
 struct Taker {
     intake: Intake,
     /// What was sent, where it is to be known again.
     sent: Option<Sha256>,
-    /// A task a message.
-    checking: FuturesOrdered<JoinHandle<Vec<Checked>>>,
+    /// What all calls together have for checking.
+    cores: Arc<Semaphore>,
+    /// A task a part.
+    checking: FuturesOrdered<AbortOnDropHandle<Vec<Checked>>>,
 }
 
 /// A contact that was checked, and its encoded size.
 type Checked = (std::result::Result<ContactChanges, InvalidContact>, usize);
 
 impl Taker {
-    /// Takes a message's contacts in, and answers what its footer says.
+    /// Counts a message's contacts and has them checked, and answers what its footer says.
     async fn take(&mut self, message: UpdateContactListContactsRequest) -> Result<Option<i64>> {
         for contact in &message.contacts {
             let has_properties = contact
@@ -120,21 +129,34 @@ impl Taker {
             hash(&mut self.sent, contact);
         }
         if let Some(checks) = self.intake.checks().cloned() {
-            if self.checking.len() == MAX_CHECKING {
-                self.keep_first().await?;
+            let mut contacts = message.contacts.into_iter();
+            while contacts.len() > 0 {
+                let part = contacts.by_ref().take(PART_CONTACTS).collect();
+                self.check(part, Arc::clone(&checks)).await?;
             }
-            let (contacts, now) = (message.contacts, now());
-            self.checking
-                .push_back(tokio::task::spawn_blocking(move || {
-                    let check = |contact: proto::Contact| {
-                        let encoded_bytes = contact.encoded_len();
-                        let checked = convert::contact(contact, encoded_bytes, &checks, now);
-                        (checked, encoded_bytes)
-                    };
-                    contacts.into_iter().map(check).collect()
-                }));
         }
         Ok(message.footer.map(|footer| footer.contact_count.into()))
+    }
+
+    /// Begins to check some contacts.
+    async fn check(&mut self, contacts: Vec<proto::Contact>, checks: Arc<Checks>) -> Result<()> {
+        if self.checking.len() == MAX_PARTS {
+            self.keep_first().await?;
+        }
+        let core = Arc::clone(&self.cores).acquire_owned().await;
+        let (core, now) = (core.map_err(Error::internal)?, now());
+        let task = tokio::task::spawn_blocking(move || {
+            let check = |contact: proto::Contact| {
+                let encoded_bytes = contact.encoded_len();
+                let checked = convert::contact(contact, encoded_bytes, &checks, now);
+                (checked, encoded_bytes)
+            };
+            let checked = contacts.into_iter().map(check).collect();
+            drop(core);
+            checked
+        });
+        self.checking.push_back(AbortOnDropHandle::new(task));
+        Ok(())
     }
 
     /// The next message. What is checked before it comes is kept, and so counts against the limits.
@@ -142,15 +164,16 @@ impl Taker {
         &mut self,
         messages: &mut Messages,
     ) -> Result<Option<UpdateContactListContactsRequest>> {
+        let deadline = messages.deadline();
         loop {
             tokio::select! {
-                message = messages.next() => return message,
+                message = messages.next(deadline) => return message,
                 Some(checked) = self.checking.next() => self.keep(checked)?,
             }
         }
     }
 
-    /// Keeps the contacts of the first message that is being checked. Answers whether there was one.
+    /// Keeps the contacts of the first part that is being checked. Answers whether there was one.
     async fn keep_first(&mut self) -> Result<bool> {
         let first = self.checking.next().await;
         first.map_or(Ok(false), |checked| self.keep(checked).map(|()| true))
@@ -186,8 +209,16 @@ struct Messages {
 }
 
 impl Messages {
-    async fn next(&mut self) -> Result<Option<UpdateContactListContactsRequest>> {
-        match tokio::time::timeout(self.idle_limit, self.stream.message()).await {
+    /// Until when the next message must have come.
+    fn deadline(&self) -> Instant {
+        Instant::now() + self.idle_limit
+    }
+
+    async fn next(
+        &mut self,
+        deadline: Instant,
+    ) -> Result<Option<UpdateContactListContactsRequest>> {
+        match tokio::time::timeout_at(deadline, self.stream.message()).await {
             Err(_) => Err(Error::StreamIdle {
                 limit_seconds: self.idle_limit.as_secs(),
             }),

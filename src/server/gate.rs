@@ -168,7 +168,7 @@ where
                 Ok(place) => place,
                 Err(error) => return Ok(refusal(error)),
             };
-            let request = request.map(|body| Body::new(WholeBody(body)));
+            let request = request.map(|body| Body::new(WholeBody::of(body)));
             tokio::select! {
                 answer = AssertUnwindSafe(inner.call(request)).catch_unwind() => match answer {
                     Ok(answer) => answer.map(|response| gate.rewrite(response)),

@@ -12,9 +12,56 @@ use tonic::{
     codegen::{Body as HttpBody, Bytes},
 };
 
-/// A request's body that fails where its caller leaves before the end. Above the transport, a stream that was cancelled, or
-/// reset without an error, looks like one that is whole; and part of a stream must never be applied.
-pub struct WholeBody(pub Body);
+/// A request's body that fails where its caller leaves before the end, or ends amid a message. Above the transport, a stream
+/// that was cancelled, or reset without an error, looks like one that is whole, and so does one that ends right after a
+/// message's head; and part of a stream must never be applied.
+pub struct WholeBody {
+    body: Body,
+    framing: Framing,
+}
+
+impl WholeBody {
+    /// The whole of `body`. Bodies around it must pass on whether it has ended.
+    pub fn of(body: Body) -> Self {
+        Self {
+            body,
+            framing: Framing::default(),
+        }
+    }
+}
+
+/// Where in gRPC's framing a body is: each message has a head of 5 bytes, the last 4 of which are the message's length.
+#[derive(Default)]
+struct Framing {
+    head: [u8; 5],
+    head_bytes: usize,
+    /// How much of the message is still to come.
+    left_bytes: usize,
+}
+
+impl Framing {
+    fn follow(&mut self, mut data: &[u8]) {
+        while let Some(first) = data.first() {
+            let skipped = self.left_bytes.min(data.len());
+            if skipped > 0 {
+                self.left_bytes -= skipped;
+                data = &data[skipped..];
+                continue;
+            }
+            self.head[self.head_bytes] = *first;
+            self.head_bytes = (self.head_bytes + 1) % 5;
+            data = &data[1..];
+            if self.head_bytes == 0 {
+                let [_, length @ ..] = self.head;
+                self.left_bytes = u32::from_be_bytes(length) as usize;
+            }
+        }
+    }
+
+    fn is_amid_message(&self) -> bool {
+        self.head_bytes > 0 || self.left_bytes > 0
+    }
+}
 
 impl HttpBody for WholeBody {
     type Data = Bytes;
@@ -24,16 +71,26 @@ impl HttpBody for WholeBody {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        let frame = match ready!(Pin::new(&mut self.0).poll_frame(context)) {
+        let this = &mut *self;
+        let frame = match ready!(Pin::new(&mut this.body).poll_frame(context)) {
             Some(Err(failure)) => Some(Err(Status::aborted(failure.message()))),
-            None if !self.0.is_end_stream() => Some(Err(Status::aborted("the stream was reset"))),
-            frame => frame,
+            None if !this.body.is_end_stream() => Some(Err(Status::aborted("a reset"))),
+            frame => {
+                if let Some(data) = frame.as_ref().and_then(|it| it.as_ref().ok()?.data_ref()) {
+                    this.framing.follow(data);
+                    frame
+                } else if this.framing.is_amid_message() {
+                    Some(Err(Status::internal("a message is cut")))
+                } else {
+                    frame
+                }
+            }
         };
         Poll::Ready(frame)
     }
 
     fn is_end_stream(&self) -> bool {
-        self.0.is_end_stream()
+        self.body.is_end_stream() && !self.framing.is_amid_message()
     }
 }
 
@@ -58,7 +115,7 @@ mod tests {
     /// What comes after the first message of a stream.
     async fn second(body: Body) -> Result<Option<Message>, Code> {
         let decoder = ProstCodec::<Message, Message>::default().decoder();
-        let body = Body::new(WholeBody(body));
+        let body = Body::new(WholeBody::of(body));
         let mut stream = Streaming::new_request(decoder, body, None, None);
         assert_eq!(stream.message().await.unwrap(), Some(Message::default()));
         stream.message().await.map_err(|status| status.code())
@@ -67,6 +124,14 @@ mod tests {
     #[tokio::test]
     async fn a_whole_stream_ends() {
         assert_eq!(second(Body::new(Full::new(message()))).await, Ok(None));
+    }
+
+    #[tokio::test]
+    async fn a_stream_that_ends_after_a_messages_head_fails() {
+        let head: Bytes = [0, 0, 0, 0, 50].as_slice().into();
+        let body = [message(), head].concat();
+        let body = Body::new(Full::new(Bytes::from(body)));
+        assert_eq!(second(body).await, Err(Code::Internal));
     }
 
     #[tokio::test]

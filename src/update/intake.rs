@@ -42,8 +42,8 @@ enum Mode {
 struct Collected {
     checks: Arc<Checks>,
     opt_in_channels: Vec<Uuid>,
-    /// How many contacts were checked.
-    checked_count: u32,
+    /// How many contacts were checked and kept or rejected.
+    kept_count: u32,
     fields: ContactFieldSet,
     contacts: Spool<Received>,
     rejected: Rejected,
@@ -115,8 +115,8 @@ impl Intake {
         let Mode::Collect(collected) = &mut self.mode else {
             return Ok(());
         };
-        let index = collected.checked_count;
-        collected.checked_count += 1;
+        let index = collected.kept_count;
+        collected.kept_count += 1;
         match checked {
             Ok(changes) => {
                 collected.fields = collected.fields.union(changes.fields());
@@ -221,7 +221,7 @@ impl Collected {
         Ok(Self {
             checks: Arc::new(checks),
             opt_in_channels,
-            checked_count: 0,
+            kept_count: 0,
             fields: ContactFieldSet::default(),
             contacts: Spool::new(quota),
             rejected: Rejected::new(quota),

@@ -48,10 +48,12 @@ on_both! {
         let good = prost::Message::encode_to_vec(&messages(header(&list).add(), people(0, 5))[0]);
         let length = good.len() as u32;
         let twice = [grpc_frame(0, length, &good), grpc_frame(0, length + 1, &good)].concat();
+        let head = [grpc_frame(0, length, &good), grpc_frame(0, length, &[])].concat();
         let wrong = [
             ("half a frame's head", vec![0, 0, 0], "MESSAGE_MALFORMED"),
             ("a frame longer than what comes", grpc_frame(0, length + 1, &good), "MESSAGE_MALFORMED"),
             ("a good frame, then one that is cut", twice, "MESSAGE_MALFORMED"),
+            ("a good frame, then a head alone", head, "MESSAGE_MALFORMED"),
             ("a frame shorter than its message", grpc_frame(0, length - 1, &good[..good.len() - 1]), "MESSAGE_MALFORMED"),
             ("an unknown flag", grpc_frame(7, length, &good), "MESSAGE_MALFORMED"),
             ("compressed, they say, but how?", grpc_frame(1, length, &good), "MESSAGE_MALFORMED"),
