@@ -51,10 +51,11 @@ async fn statements_of(
     STATEMENT_COUNT.load(Ordering::Relaxed) - before
 }
 
-/// Checks that many contacts take as many statements as few. The log of a call's last one may come after its answer.
+/// Checks that many contacts take as many statements as few. The log of a call's last one may come after its answer, and then
+/// counts for the next call: one more here, one less there.
 fn assert_same(few: u64, many: u64, what: &str) {
     assert!(
-        few.abs_diff(many) <= 1,
+        few.abs_diff(many) <= 2,
         "{what}: {few} statements for few, {many} for many"
     );
 }

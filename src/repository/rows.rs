@@ -81,6 +81,9 @@ impl Rows {
 
 /// The statement `sql` with its scalars and its sources of rows. `sql` is ours alone: no caller's text is ever part of it.
 ///
+/// `{each_contacts}` are the values of the source's only column, for `IN`: on SQLite a plain list, as a `DELETE` with a
+/// subquery first looks for all its rows and only then for each of them again.
+///
 /// Besides the sources, `{jsonb}` casts a text to what JSON columns hold, `{as_text}` casts such a column back, `{nil}` is
 /// the nil id, and `{lock}` locks the rows named `c` until the commit. `{join}` looks its table up row by row of what stands
 /// before it: SQLite would else rather read the organization's whole table and look in the rows.
@@ -110,7 +113,13 @@ fn for_postgres(
         .replace("{nil}", nil)
         .replace("{lock}", "FOR NO KEY UPDATE OF c");
     for rows in sources {
-        let name = format!("{{{}}}", rows.name);
+        let (name, each) = (
+            format!("{{{}}}", rows.name),
+            format!("{{each_{}}}", rows.name),
+        );
+        let only = rows.columns.first().map_or("", |(column, _)| column);
+        let selected = format!("SELECT {}.{only} FROM {name}", rows.name);
+        sql = sql.replace(&each, &selected);
         sql = sql.replace(&name, &rows.unnest(&mut values));
     }
     (sql, values)
@@ -147,9 +156,12 @@ fn for_sqlite(
             ("join", _) => written.push_str("CROSS JOIN"),
             ("nil", _) => written.push_str("zeroblob(16)"),
             _ => {
-                let rows = sources.iter().find(|rows| rows.name == name);
-                written
-                    .push_str(&rows.map_or_else(String::new, |rows| rows.values_list(&mut values)));
+                let source = |name| sources.iter().find(|rows| rows.name == name);
+                let text = match name.strip_prefix("each_").and_then(source) {
+                    Some(rows) => rows.list(&mut values),
+                    None => source(name).map_or_else(String::new, |it| it.values_list(&mut values)),
+                };
+                written.push_str(&text);
             }
         }
     }
@@ -169,6 +181,15 @@ impl Rows {
         }
         let (arrays, names) = (arrays.join(", "), names.join(", "));
         format!("UNNEST({arrays}) AS {} ({names})", self.name)
+    }
+
+    /// The values of the only column.
+    fn list(&self, values: &mut Vec<Value>) -> String {
+        let Some((_, column)) = self.columns.first() else {
+            return String::new();
+        };
+        values.extend((0..column.len()).map(|row| column.value(row)));
+        vec!["?"; column.len()].join(", ")
     }
 
     fn values_list(&self, values: &mut Vec<Value>) -> String {

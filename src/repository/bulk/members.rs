@@ -59,7 +59,7 @@ pub async fn remove_members(
     contact_ids: impl Iterator<Item = Uuid>,
 ) -> Result<u64> {
     let sql = "DELETE FROM contact_list_contacts WHERE organization_id = $1 AND contact_list_id = $2 \
-        AND contact_id IN (SELECT contacts.id FROM {contacts})";
+        AND contact_id IN ({each_contacts})";
     execute(
         transaction,
         sql,
@@ -78,7 +78,7 @@ pub async fn remove_other_members(
     kept: &[Uuid],
 ) -> Result<u64> {
     let sql = "DELETE FROM contact_list_contacts WHERE organization_id = $1 AND contact_list_id = $2 \
-        AND contact_id > $3 AND contact_id <= $4 AND contact_id NOT IN (SELECT kept.id FROM {kept})";
+        AND contact_id > $3 AND contact_id <= $4 AND contact_id NOT IN ({each_kept})";
     execute(
         transaction,
         sql,
