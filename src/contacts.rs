@@ -75,7 +75,7 @@ impl ContactUpdate {
             return Ok(Outcome::RollBack((stored, stored_record)));
         };
         let fields = ContactFieldSet::ALL;
-        let updated = [&contact];
+        let updated = [&*contact];
         bulk::update_contacts(transaction, organization.id, fields, &updated, said).await?;
         if let Ok(object) = &self.checks.custom_object
             && let Some(record) = &record
@@ -90,7 +90,7 @@ impl ContactUpdate {
             numbers::take_over(transaction, organization, &arrived, &channels, no_opt_ins).await?;
         }
         let updated = StoredContact {
-            contact,
+            contact: *contact,
             update_time: said.change_time,
             ..stored
         };

@@ -23,16 +23,26 @@ use crate::error::{Error, Result};
 /// How many bytes of items a spool keeps in memory before it writes them to its file.
 const MEMORY_BYTES: u64 = 8 * 1024 * 1024;
 
-/// What keeping an item in memory takes beside it: its pointer, and what the allocator adds.
-const BOX_BYTES: u64 = 24;
+/// What keeping a boxed item in memory takes beside it: its pointer, and what the allocator adds.
+const BOX_BYTES: usize = 24;
 
-/// What a spool keeps.
+/// What a spool keeps. Large items are kept in boxes, as sorting moves them about.
 pub trait Item: Serialize + DeserializeOwned + Clone {
     /// The order in which a spool gives its items back; equal items come as they were pushed.
     fn order(&self, other: &Self) -> Ordering;
 
     /// About how many bytes the item takes.
     fn size_bytes(&self) -> usize;
+}
+
+impl<T: Item> Item for Box<T> {
+    fn order(&self, other: &Self) -> Ordering {
+        T::order(self, other)
+    }
+
+    fn size_bytes(&self) -> usize {
+        T::size_bytes(self) + BOX_BYTES
+    }
 }
 
 /// What all spools of a server may take together.
@@ -63,8 +73,7 @@ pub struct Spool<T> {
     quota: SpoolQuota,
     /// What this spool has taken of the quota.
     taken_bytes: u64,
-    /// Boxed, as sorting moves them about.
-    memory: Vec<Box<T>>,
+    memory: Vec<T>,
     memory_bytes: u64,
     file: Option<File>,
     /// The sorted runs in the file.
@@ -102,8 +111,8 @@ impl<T: Item> Spool<T> {
         if used + size_bytes > self.quota.limit_bytes {
             return Err(self.quota.full());
         }
-        self.memory.push(Box::new(item));
-        self.memory_bytes += size_bytes + BOX_BYTES;
+        self.memory.push(item);
+        self.memory_bytes += size_bytes;
         self.len += 1;
         if self.memory_bytes > MEMORY_BYTES {
             tokio::task::block_in_place(|| self.spill()).map_err(|failure| {
@@ -189,8 +198,8 @@ pub struct Items<'a, T: Item> {
 
 enum Run<'a, T> {
     File(BufReader<FileRange<'a>>),
-    Borrowed(slice::Iter<'a, Box<T>>),
-    Owned(vec::IntoIter<Box<T>>),
+    Borrowed(slice::Iter<'a, T>),
+    Owned(vec::IntoIter<T>),
 }
 
 struct Head<'a, T: Clone> {
@@ -244,8 +253,8 @@ impl<'a, T: Item> Iterator for Items<'a, T> {
 impl<'a, T: Item> Run<'a, T> {
     fn next(&mut self) -> io::Result<Option<Cow<'a, T>>> {
         match self {
-            Self::Borrowed(items) => Ok(items.next().map(|item| Cow::Borrowed(&**item))),
-            Self::Owned(items) => Ok(items.next().map(|item| Cow::Owned(*item))),
+            Self::Borrowed(items) => Ok(items.next().map(Cow::Borrowed)),
+            Self::Owned(items) => Ok(items.next().map(Cow::Owned)),
             Self::File(reader) => {
                 let mut line = Vec::new();
                 if reader.read_until(b'\n', &mut line)? == 0 {

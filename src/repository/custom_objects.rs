@@ -132,9 +132,18 @@ pub async fn named_or_only(
     organization: OrganizationId,
     id: Option<Uuid>,
 ) -> Result<Option<CustomObject>> {
+    Ok(named_or_count(db, organization, id).await?.ok())
+}
+
+/// The same where an id must name one; without an id and with more or less than one object, how many there are.
+pub async fn named_or_count(
+    db: &impl ConnectionTrait,
+    organization: OrganizationId,
+    id: Option<Uuid>,
+) -> Result<Result<CustomObject, usize>> {
     match id {
-        Some(id) => get(db, organization, id).await.map(Some),
-        None => Ok(only(db, organization).await?.ok()),
+        Some(id) => get(db, organization, id).await.map(Ok),
+        None => only(db, organization).await,
     }
 }
 

@@ -81,8 +81,9 @@ impl Rows {
 
 /// The statement `sql` with its scalars and its sources of rows. `sql` is ours alone: no caller's text is ever part of it.
 ///
-/// `{each_contacts}` are the values of the source's only column, for `IN`: on SQLite a plain list, as a `DELETE` with a
-/// subquery first looks for all its rows and only then for each of them again.
+/// `IN ({each_kept})` holds for the values of the source's only column: on SQLite a plain list, as a `DELETE` with a
+/// subquery first looks for all its rows and only then for each of them again. `{in_kept}` says the same where
+/// PostgreSQL is to look each value up in an index.
 ///
 /// Besides the sources, `{jsonb}` casts a text to what JSON columns hold, `{as_text}` casts such a column back, `{nil}` is
 /// the nil id, and `{lock}` locks the rows named `c` until the commit. `{join}` looks its table up row by row of what stands
@@ -113,13 +114,17 @@ fn for_postgres(
         .replace("{nil}", nil)
         .replace("{lock}", "FOR NO KEY UPDATE OF c");
     for rows in sources {
-        let (name, each) = (
-            format!("{{{}}}", rows.name),
-            format!("{{each_{}}}", rows.name),
-        );
-        let only = rows.columns.first().map_or("", |(column, _)| column);
-        let selected = format!("SELECT {}.{only} FROM {name}", rows.name);
-        sql = sql.replace(&each, &selected);
+        let placeholder = |prefix| format!("{{{prefix}{}}}", rows.name);
+        let (name, each, is_in) = (placeholder(""), placeholder("each_"), placeholder("in_"));
+        if let Some((only, column)) = rows.columns.first() {
+            let selected = format!("SELECT {}.{only} FROM {name}", rows.name);
+            let any = format!(
+                "= ANY (${}::{}[])",
+                values.len() + 1,
+                column.postgres_type()
+            );
+            sql = sql.replace(&each, &selected).replace(&is_in, &any);
+        }
         sql = sql.replace(&name, &rows.unnest(&mut values));
     }
     (sql, values)
@@ -157,9 +162,12 @@ fn for_sqlite(
             ("nil", _) => written.push_str("zeroblob(16)"),
             _ => {
                 let source = |name| sources.iter().find(|rows| rows.name == name);
-                let text = match name.strip_prefix("each_").and_then(source) {
-                    Some(rows) => rows.list(&mut values),
-                    None => source(name).map_or_else(String::new, |it| it.values_list(&mut values)),
+                let prefixed = |prefix| name.strip_prefix(prefix).and_then(source);
+                let text = match (prefixed("each_"), prefixed("in_"), source(name)) {
+                    (Some(rows), _, _) => rows.list(&mut values),
+                    (_, Some(rows), _) => format!("IN ({})", rows.list(&mut values)),
+                    (_, _, Some(rows)) => rows.values_list(&mut values),
+                    (None, None, None) => String::new(),
                 };
                 written.push_str(&text);
             }

@@ -182,7 +182,8 @@ impl Api {
             .await?
             .ok_or_else(|| Error::not_found("contact", id))?;
         let channels = channels::all(db, organization).await?;
-        let checks = Checks::load(db, &caller.organization, &channels, object).await?;
+        let object = custom_objects::named_or_count(db, caller.organization.id, object).await?;
+        let checks = Checks::new(&caller.organization, &channels, object);
         if wire
             .properties
             .as_ref()

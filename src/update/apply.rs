@@ -1,6 +1,6 @@
 //! Writes a plan: a constant number of statements per chunk.
 
-use std::collections::HashSet;
+use std::{borrow::Cow, collections::HashSet};
 
 use uuid::Uuid;
 
@@ -47,16 +47,12 @@ pub async fn apply(
     }
     let mut groups = plan.groups.drain();
     let size = bulk::chunk_size(transaction.backend());
-    loop {
+    let mut take = || Chunk::of(groups.by_ref().take(size));
+    let mut chunk = take()?;
+    while !chunk.is_empty() {
         transaction.check_caller()?;
-        let mut chunk = Chunk::default();
-        for group in groups.by_ref().take(size) {
-            chunk.add(group?.into_owned(), &mut applier.counts);
-        }
-        if chunk.is_empty() {
-            break;
-        }
-        applier.apply_chunk(&chunk).await?;
+        // While the database writes a chunk, the next one is taken from the plan.
+        (_, chunk) = tokio::try_join!(biased; applier.apply_chunk(&chunk), async { take() })?;
     }
     Ok(applier.counts)
 }
@@ -92,21 +88,29 @@ struct Chunk {
     moved: Vec<(Uuid, PhoneNumber)>,
     /// Who gets a number, with that.
     arrived: Vec<(Uuid, PhoneNumber)>,
+    duplicate_count: u64,
 }
 
 impl Chunk {
+    fn of<'a>(groups: impl Iterator<Item = Result<Cow<'a, Planned>>>) -> Result<Self> {
+        let mut chunk = Self::default();
+        for group in groups {
+            chunk.add(group?.into_owned());
+        }
+        Ok(chunk)
+    }
+
     fn is_empty(&self) -> bool {
         self.created.is_empty() && self.stored_ids.is_empty()
     }
 
-    fn add(&mut self, group: Planned, counts: &mut Counts) {
-        counts.duplicate += u64::from(group.duplicate_count);
+    fn add(&mut self, group: Planned) {
+        self.duplicate_count += u64::from(group.duplicate_count);
         let (contact_id, record) = match group.change {
             PlannedChange::Create { contact, record } => {
-                counts.created += 1;
                 self.arrived.push((contact.id, contact.phone));
                 let id = contact.id;
-                self.created.push(contact);
+                self.created.push(*contact);
                 (id, record)
             }
             PlannedChange::Update {
@@ -114,18 +118,16 @@ impl Chunk {
                 record,
                 old_phone,
             } => {
-                counts.updated += 1;
                 if let Some(old_phone) = old_phone {
                     self.moved.push((contact.id, old_phone));
                     self.arrived.push((contact.id, contact.phone));
                 }
                 let id = contact.id;
                 self.stored_ids.push(id);
-                self.updated.push(contact);
+                self.updated.push(*contact);
                 (id, record)
             }
             PlannedChange::Keep(id) => {
-                counts.unchanged += 1;
                 self.stored_ids.push(id);
                 (id, None)
             }
@@ -137,9 +139,19 @@ impl Chunk {
     }
 }
 
+impl Counts {
+    fn add_chunk(&mut self, chunk: &Chunk) {
+        self.created += chunk.created.len() as u64;
+        self.updated += chunk.updated.len() as u64;
+        self.unchanged += (chunk.stored_ids.len() - chunk.updated.len()) as u64;
+        self.duplicate += chunk.duplicate_count;
+    }
+}
+
 impl Applier<'_> {
     async fn apply_chunk(&mut self, chunk: &Chunk) -> Result<()> {
         let (organization, fields) = (self.update.organization(), self.update.fields);
+        self.counts.add_chunk(chunk);
         let created: Vec<_> = chunk.created.iter().collect();
         if !created.is_empty() {
             bulk::insert_contacts(self.transaction, organization, fields, &created, self.said)

@@ -2,7 +2,6 @@
 
 use std::collections::HashSet;
 
-use sea_orm::ConnectionTrait;
 use uuid::Uuid;
 
 use super::groups::Named;
@@ -37,22 +36,17 @@ pub struct InvalidContact {
 }
 
 impl Checks {
-    /// Reads what there is now. Without `custom_object` it is the only one that the organization has.
-    pub async fn load(
-        db: &impl ConnectionTrait,
+    /// What there is now. Without a custom object, how many the organization has.
+    pub fn new(
         organization: &Organization,
         channels: &[Channel],
-        custom_object: Option<Uuid>,
-    ) -> Result<Self> {
-        let custom_object = match custom_object {
-            Some(id) => Ok(custom_objects::get(db, organization.id, id).await?),
-            None => custom_objects::only(db, organization.id).await?,
-        };
-        Ok(Self {
+        custom_object: Result<CustomObject, usize>,
+    ) -> Self {
+        Self {
             default_region: organization.default_region,
             channels: channels.iter().map(|channel| channel.id).collect(),
             custom_object,
-        })
+        }
     }
 
     /// Refuses properties where it is not clear what they belong to.

@@ -1,13 +1,14 @@
 //! Claims: what two groups of one update must not both have.
 
-use std::{cmp::Ordering, iter::Peekable};
+use std::cmp::Ordering;
 
 use serde::{Deserialize, Serialize};
 
+use super::phone_set::PhoneSet;
 use crate::{
     domain::phone_number::PhoneNumber,
     error::Result,
-    spool::{Item, Items, Spool, SpoolQuota},
+    spool::{Item, Spool, SpoolQuota},
 };
 
 /// Who claims what.
@@ -33,16 +34,6 @@ impl Item for Claim {
     }
 }
 
-impl Item for PhoneNumber {
-    fn order(&self, other: &Self) -> Ordering {
-        self.cmp(other)
-    }
-
-    fn size_bytes(&self) -> usize {
-        size_of::<Self>()
-    }
-}
-
 impl Claims {
     /// No claims yet.
     pub fn new(quota: &SpoolQuota) -> Self {
@@ -60,10 +51,10 @@ impl Claims {
         })
     }
 
-    /// The groups that claim what another group claims too.
-    pub fn contested(mut self) -> Result<Contested> {
+    /// The phones of the groups that claim what another group claims too.
+    pub fn contested(mut self) -> Result<PhoneSet> {
         self.claims.sort();
-        let mut phones = Spool::new(&self.quota);
+        let mut phones = PhoneSet::new(&self.quota);
         let mut last: Option<Claim> = None;
         let mut last_is_contested = false;
         for claim in self.claims.drain() {
@@ -75,52 +66,15 @@ impl Claims {
                 && same
                 && !last_is_contested
             {
-                phones.push(last.phone)?;
+                phones.insert(last.phone)?;
             }
             if same {
-                phones.push(claim.phone)?;
+                phones.insert(claim.phone)?;
             }
             last_is_contested = same;
             last = Some(claim);
         }
         phones.sort();
-        Ok(Contested { phones })
-    }
-}
-
-/// The groups, by phone, that contest a claim.
-pub struct Contested {
-    phones: Spool<PhoneNumber>,
-}
-
-impl Contested {
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.phones.is_empty()
-    }
-
-    /// A look-up for phones that are asked for in their order.
-    pub fn lookup(&self) -> ContestedLookup<'_> {
-        ContestedLookup {
-            phones: self.phones.iter().peekable(),
-        }
-    }
-}
-
-/// Walks through the contested groups beside a walk through all groups.
-pub struct ContestedLookup<'a> {
-    phones: Peekable<Items<'a, PhoneNumber>>,
-}
-
-impl ContestedLookup<'_> {
-    /// Whether the group of `phone` is contested. The phones must be asked for in their order.
-    pub fn contains(&mut self, phone: PhoneNumber) -> Result<bool> {
-        while let Some(contested) = self
-            .phones
-            .next_if(|next| next.as_ref().map_or(true, |next| **next < phone))
-        {
-            contested?;
-        }
-        Ok(matches!(self.phones.peek(), Some(Ok(next)) if **next == phone))
+        Ok(phones)
     }
 }

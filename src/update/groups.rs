@@ -1,10 +1,10 @@
 //! Groups: the contacts of a call that have the same phone, folded into one.
 
-use std::{cmp::Ordering, collections::BTreeSet};
+use std::{borrow::Cow, cmp::Ordering, iter::Peekable};
 
 use serde::{Deserialize, Serialize};
 
-use super::{claims::Claims, rejections::Rejections};
+use super::{claims::Claims, phone_set::PhoneSet, rejections::Rejections};
 use crate::{
     domain::{
         contact::ContactChanges,
@@ -13,7 +13,7 @@ use crate::{
         violation::{Reason, Violation},
     },
     error::Result,
-    spool::{Item, Spool, SpoolQuota},
+    spool::{Item, Items, Spool, SpoolQuota},
 };
 
 /// A field-valid contact of the stream.
@@ -34,29 +34,6 @@ impl Item for Received {
 
     fn size_bytes(&self) -> usize {
         size_of::<Self>() + self.encoded_bytes as usize
-    }
-}
-
-/// The contacts of the same phone, folded into one.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Group {
-    /// What they say together.
-    pub changes: ContactChanges,
-    /// Their places in the stream.
-    pub indexes: Vec<u32>,
-    /// Every external_id that one of them gives.
-    pub external_ids: BTreeSet<Text>,
-    /// Their encoded size.
-    pub encoded_bytes: u32,
-}
-
-impl Item for Group {
-    fn order(&self, other: &Self) -> Ordering {
-        self.changes.phone.cmp(&other.changes.phone)
-    }
-
-    fn size_bytes(&self) -> usize {
-        size_of::<Self>() + self.encoded_bytes as usize + 4 * self.indexes.len()
     }
 }
 
@@ -97,109 +74,79 @@ impl Rejected {
     }
 }
 
-/// Folds the contacts into groups, in the order of their phones. Rejects the groups with two external_ids, and those that
-/// share one.
-pub fn fold(
-    mut contacts: Spool<Received>,
-    rejected: &mut Rejected,
-    quota: &SpoolQuota,
-) -> Result<Spool<Group>> {
-    contacts.sort();
-    let mut groups = Spool::new(quota);
-    let mut external_ids = Claims::new(quota);
-    let mut open: Option<Group> = None;
-    for contact in contacts.drain() {
-        let contact = contact?.into_owned();
-        match &mut open {
-            Some(group) if group.changes.phone == contact.changes.phone => group.add(contact),
-            _ => {
-                if let Some(group) = open.replace(Group::of(contact)) {
-                    close(group, &mut groups, &mut external_ids, rejected)?;
-                }
-            }
-        }
-    }
-    if let Some(group) = open {
-        close(group, &mut groups, &mut external_ids, rejected)?;
-    }
-    groups.sort();
-    without_shared_external_ids(groups, external_ids, rejected, quota)
+/// The contacts of the same phone, folded into one.
+#[derive(Clone)]
+pub struct Group<'a> {
+    /// The first contact, with what the later ones say.
+    folded: Cow<'a, Box<Received>>,
+    later_indexes: Vec<u32>,
+    /// The external_ids that a later contact replaced.
+    earlier_external_ids: Vec<Text>,
 }
 
-fn close(
-    group: Group,
-    groups: &mut Spool<Group>,
-    external_ids: &mut Claims,
-    rejected: &mut Rejected,
-) -> Result<()> {
-    if group.external_ids.len() > 1 {
-        let message = "contacts of the call with this phone have different external_ids";
-        return group.reject_as_conflicting(message, rejected);
-    }
-    if let Some(external_id) = group.changes.given_external_id() {
-        external_ids.claim(external_id.as_str(), group.changes.phone)?;
-    }
-    groups.push(group)
-}
-
-fn without_shared_external_ids(
-    mut groups: Spool<Group>,
-    external_ids: Claims,
-    rejected: &mut Rejected,
-    quota: &SpoolQuota,
-) -> Result<Spool<Group>> {
-    let contested = external_ids.contested()?;
-    if contested.is_empty() {
-        return Ok(groups);
-    }
-    let mut contested = contested.lookup();
-    let mut others = Spool::new(quota);
-    for group in groups.drain() {
-        let group = group?.into_owned();
-        if contested.contains(group.changes.phone)? {
-            let message = "contacts of the call with other phones have the same external_id";
-            group.reject_as_conflicting(message, rejected)?;
-        } else {
-            others.push(group)?;
-        }
-    }
-    others.sort();
-    Ok(others)
-}
-
-impl Group {
-    fn of(contact: Received) -> Self {
+impl<'a> Group<'a> {
+    fn of(first: Cow<'a, Box<Received>>) -> Self {
         Self {
-            indexes: vec![contact.index],
-            external_ids: contact
-                .changes
-                .given_external_id()
-                .cloned()
-                .into_iter()
-                .collect(),
-            encoded_bytes: contact.encoded_bytes,
-            changes: contact.changes,
+            folded: first,
+            later_indexes: Vec::new(),
+            earlier_external_ids: Vec::new(),
         }
     }
 
-    fn add(&mut self, later: Received) {
-        self.indexes.push(later.index);
-        self.external_ids
-            .extend(later.changes.given_external_id().cloned());
-        self.encoded_bytes = self.encoded_bytes.saturating_add(later.encoded_bytes);
-        self.changes.fold(later.changes);
+    fn add(&mut self, later: Cow<'_, Box<Received>>) {
+        let (folded, later) = (self.folded.to_mut(), later.into_owned());
+        self.later_indexes.push(later.index);
+        if later.changes.external_id.is_some()
+            && later.changes.external_id != folded.changes.external_id
+        {
+            let earlier = folded.changes.given_external_id().cloned();
+            self.earlier_external_ids.extend(earlier);
+        }
+        folded.encoded_bytes = folded.encoded_bytes.saturating_add(later.encoded_bytes);
+        folded.changes.fold(later.changes);
+    }
+
+    /// What the contacts say together.
+    pub fn changes(&self) -> &ContactChanges {
+        &self.folded.changes
+    }
+
+    /// Their phone.
+    pub fn phone(&self) -> PhoneNumber {
+        self.folded.changes.phone
+    }
+
+    /// How many contacts come after the first.
+    pub fn duplicate_count(&self) -> u32 {
+        self.later_indexes.len() as u32
+    }
+
+    /// Their encoded size.
+    pub fn encoded_bytes(&self) -> u32 {
+        self.folded.encoded_bytes
+    }
+
+    /// Every external_id that one of them gives.
+    fn external_ids(&self) -> impl Iterator<Item = &Text> {
+        let last = self.changes().given_external_id();
+        self.earlier_external_ids.iter().chain(last)
+    }
+
+    fn has_different_external_ids(&self) -> bool {
+        let mut ids = self.external_ids();
+        ids.next().is_some_and(|first| ids.any(|id| id != first))
     }
 
     /// Rejects every contact of the group.
     pub fn reject(&self, violations: &[Violation], rejected: &mut Rejected) -> Result<()> {
-        for index in &self.indexes {
+        for index in [self.folded.index].iter().chain(&self.later_indexes) {
             rejected.rejections.reject(*index, violations.to_vec());
         }
         rejected.named.push(Named {
-            phone: Some(self.changes.phone),
+            phone: Some(self.phone()),
             external_id: None,
         })?;
-        for external_id in &self.external_ids {
+        for external_id in self.external_ids() {
             rejected.named.push(Named {
                 phone: None,
                 external_id: Some(external_id.clone()),
@@ -212,4 +159,95 @@ impl Group {
         let violation = Violation::new(Reason::ConflictingDuplicate, "", message);
         self.reject(&[violation], rejected)
     }
+}
+
+/// The groups of a call that can be looked up in what is stored: not those that contradict each other or themselves.
+pub struct Groups {
+    /// In the order of their phones.
+    contacts: Spool<Box<Received>>,
+    /// The phones of the groups that are left out.
+    conflicting: PhoneSet,
+}
+
+impl Groups {
+    /// Groups the contacts. Rejects the groups with two external_ids, and those that share one.
+    pub fn of(
+        mut contacts: Spool<Box<Received>>,
+        rejected: &mut Rejected,
+        quota: &SpoolQuota,
+    ) -> Result<Self> {
+        contacts.sort();
+        let mut groups = Self {
+            contacts,
+            conflicting: PhoneSet::new(quota),
+        };
+        let mut conflicting = PhoneSet::new(quota);
+        let mut external_ids = Claims::new(quota);
+        for group in groups.iter() {
+            let group = group?;
+            if group.has_different_external_ids() {
+                let message = "contacts of the call with this phone have different external_ids";
+                group.reject_as_conflicting(message, rejected)?;
+                conflicting.insert(group.phone())?;
+            } else if let Some(external_id) = group.changes().given_external_id() {
+                external_ids.claim(external_id.as_str(), group.phone())?;
+            }
+        }
+        groups.reject_shared_external_ids(external_ids, &mut conflicting, rejected)?;
+        conflicting.sort();
+        groups.conflicting = conflicting;
+        Ok(groups)
+    }
+
+    fn reject_shared_external_ids(
+        &self,
+        external_ids: Claims,
+        conflicting: &mut PhoneSet,
+        rejected: &mut Rejected,
+    ) -> Result<()> {
+        let contested = external_ids.contested()?;
+        if contested.is_empty() {
+            return Ok(());
+        }
+        let mut contested = contested.lookup();
+        for group in self.iter() {
+            let group = group?;
+            if contested.contains(group.phone())? {
+                let message = "contacts of the call with other phones have the same external_id";
+                group.reject_as_conflicting(message, rejected)?;
+                conflicting.insert(group.phone())?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The groups, in the order of their phones.
+    pub fn iter(&self) -> impl Iterator<Item = Result<Group<'_>>> {
+        let mut contacts = self.contacts.iter().peekable();
+        let mut conflicting = self.conflicting.lookup();
+        let mut next = move || {
+            loop {
+                match next_group(&mut contacts)? {
+                    Some(group) if conflicting.contains(group.phone())? => {}
+                    group => return Ok(group),
+                }
+            }
+        };
+        std::iter::from_fn(move || next().transpose())
+    }
+}
+
+fn next_group<'a>(contacts: &mut Peekable<Items<'a, Box<Received>>>) -> Result<Option<Group<'a>>> {
+    let Some(first) = contacts.next() else {
+        return Ok(None);
+    };
+    let mut group = Group::of(first?);
+    let phone = group.phone();
+    let is_same = |next: &Result<Cow<'_, Box<Received>>>| {
+        next.as_ref().is_ok_and(|next| next.changes.phone == phone)
+    };
+    while let Some(Ok(later)) = contacts.next_if(is_same) {
+        group.add(later);
+    }
+    Ok(Some(group))
 }

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::{
     Update, active,
     checks::{Checks, InvalidContact},
-    groups::{Received, Rejected, fold},
+    groups::{Groups, Received, Rejected},
 };
 use crate::{
     auth::Caller,
@@ -17,7 +17,9 @@ use crate::{
         update_outcome::{Fingerprint, UpdateOutcome},
     },
     error::{Error, Result},
-    repository::{Repository, channels, contact_lists, updates, updates::RecordedUpdate},
+    repository::{
+        Repository, channels, contact_lists, custom_objects, updates, updates::RecordedUpdate,
+    },
     spool::{Spool, SpoolQuota},
 };
 
@@ -45,7 +47,7 @@ struct Collected {
     /// How many contacts were checked and kept or rejected.
     kept_count: u32,
     fields: ContactFieldSet,
-    contacts: Spool<Received>,
+    contacts: Spool<Box<Received>>,
     rejected: Rejected,
 }
 
@@ -120,11 +122,11 @@ impl Intake {
         match checked {
             Ok(changes) => {
                 collected.fields = collected.fields.union(changes.fields());
-                collected.contacts.push(Received {
+                collected.contacts.push(Box::new(Received {
                     index,
                     changes,
                     encoded_bytes: u32::try_from(encoded_bytes).unwrap_or(u32::MAX),
-                })
+                }))
             }
             Err(invalid) => {
                 collected
@@ -163,7 +165,7 @@ impl Intake {
             Mode::Collect(collected) => collected,
         };
         let receive = self.start.elapsed();
-        let groups = fold(collected.contacts, &mut collected.rejected, &self.quota)?;
+        let groups = Groups::of(collected.contacts, &mut collected.rejected, &self.quota)?;
         Ok(Finished::Update(Box::new(Update {
             caller: self.caller,
             header: self.header,
@@ -209,15 +211,18 @@ impl Collected {
         quota: &SpoolQuota,
     ) -> Result<Self> {
         let (db, organization) = (repository.db(), caller.organization.id);
-        let list = contact_lists::find(db, organization, header.contact_list_id).await?;
-        active(list, header.contact_list_id)?;
-        let channels = channels::all(db, organization).await?;
+        let (list, channels, custom_object) = tokio::join!(
+            contact_lists::find(db, organization, header.contact_list_id),
+            channels::all(db, organization),
+            custom_objects::named_or_count(db, organization, header.custom_object_id),
+        );
+        active(list?, header.contact_list_id)?;
+        let channels = channels?;
         let opt_in_channels = match &header.opt_ins {
             OptIns::Channels(references) => channels::resolve(&channels, references)?,
             OptIns::None | OptIns::AllChannels => Vec::new(),
         };
-        let object = header.custom_object_id;
-        let checks = Checks::load(db, &caller.organization, &channels, object).await?;
+        let checks = Checks::new(&caller.organization, &channels, custom_object?);
         Ok(Self {
             checks: Arc::new(checks),
             opt_in_channels,

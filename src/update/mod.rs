@@ -6,6 +6,7 @@ pub mod checks;
 mod claims;
 pub mod groups;
 pub mod intake;
+mod phone_set;
 pub(crate) mod plan;
 mod rejections;
 mod resolve;
@@ -19,7 +20,7 @@ use uuid::Uuid;
 
 use self::{
     checks::Checks,
-    groups::{Group, Rejected},
+    groups::{Groups, Rejected},
     plan::Plan,
 };
 use crate::{
@@ -36,7 +37,7 @@ use crate::{
     },
     error::{Error, Result},
     repository::{self, Repository, Transaction, contact_lists, updates::RecordedUpdate},
-    spool::{Spool, SpoolQuota},
+    spool::SpoolQuota,
 };
 
 /// A whole stream, taken in and ready to be applied.
@@ -50,7 +51,7 @@ pub struct Update {
     received_count: u64,
     /// The fields that some contact sets or clears. Of the others the update needs to know nothing.
     fields: ContactFieldSet,
-    groups: Spool<Group>,
+    groups: Groups,
     /// The contacts that were rejected before the look at what is stored.
     rejected: Rejected,
     fingerprint: Option<Fingerprint>,

@@ -1,14 +1,15 @@
 //! The plan of an update: who each group is and what is to be written, for all groups before the first write.
 
-use std::{borrow::Cow, cmp::Ordering, collections::HashMap};
+use std::{cmp::Ordering, collections::HashMap};
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{
     Update,
-    claims::{Claims, Contested},
+    claims::Claims,
     groups::{Group, Rejected},
+    phone_set::PhoneSet,
     resolve::{Identity, resolve},
 };
 use crate::{
@@ -52,14 +53,14 @@ pub enum PlannedChange {
     /// A new contact.
     Create {
         /// The contact.
-        contact: Contact,
+        contact: Box<Contact>,
         /// Its record, if it gets one.
         record: Option<Properties>,
     },
     /// A stored contact changes.
     Update {
         /// The contact as it becomes.
-        contact: Contact,
+        contact: Box<Contact>,
         /// Its record, if that changes.
         record: Option<Properties>,
         /// The number that it gives up.
@@ -101,7 +102,7 @@ impl PlannedChange {
         if record.is_none() && changes.hold_for(stored) {
             return Self::Keep(stored.id);
         }
-        let mut contact = stored.clone();
+        let mut contact = Box::new(stored.clone());
         contact.phone = changes.phone;
         changes.apply_to(&mut contact.fields);
         let old_phone = (stored.phone != contact.phone).then_some(stored.phone);
@@ -120,7 +121,7 @@ pub async fn plan(update: &Update, transaction: &Transaction) -> Result<Plan> {
         groups: Spool::new(&update.quota),
         stored_ids: Spool::new(&update.quota),
         claims: Claims::new(&update.quota),
-        rejected_count: 0,
+        rejects: false,
     };
     let look_up = LookUp {
         update,
@@ -128,21 +129,21 @@ pub async fn plan(update: &Update, transaction: &Transaction) -> Result<Plan> {
     };
     let mut groups = update.groups.iter();
     let size = bulk::chunk_size(transaction.backend());
-    let mut chunk = Chunk::default();
-    loop {
+    let mut take = || groups.by_ref().take(size).collect::<Result<Vec<_>>>();
+    let (mut chunk, mut next) = (Chunk::default(), take()?);
+    while !(next.is_empty() && chunk.groups.is_empty()) {
         transaction.check_caller()?;
-        let next: Vec<_> = groups.by_ref().take(size).collect::<Result<_>>()?;
-        let is_last = next.is_empty();
-        // A chunk is decided on while the database looks for the next one's contacts.
-        (chunk, ()) = tokio::try_join!(
+        // While the database looks for a chunk's contacts, the one before is decided on and the one after is taken.
+        (chunk, next) = tokio::try_join!(
             biased;
             look_up.of(next),
-            async { planner.decide(chunk) }
+            async {
+                planner.decide(chunk)?;
+                take()
+            }
         )?;
-        if is_last {
-            return planner.finish();
-        }
     }
+    planner.finish()
 }
 
 struct Planner<'a> {
@@ -151,13 +152,14 @@ struct Planner<'a> {
     stored_ids: Spool<Uuid>,
     /// The stored contacts that two groups could resolve to.
     claims: Claims,
-    rejected_count: u64,
+    /// Whether there is a group that is rejected.
+    rejects: bool,
 }
 
 /// Some of the groups, and what is stored of them.
 #[derive(Default)]
 struct Chunk<'a> {
-    groups: Vec<Cow<'a, Group>>,
+    groups: Vec<Group<'a>>,
     stored: Stored,
     records: HashMap<Uuid, Properties>,
 }
@@ -165,14 +167,22 @@ struct Chunk<'a> {
 /// What is stored of a chunk's contacts.
 #[derive(Default)]
 struct Stored {
-    by_phone: HashMap<PhoneNumber, Contact>,
+    /// In the order of their phones.
+    by_phone: Vec<Contact>,
     by_external_id: HashMap<Text, Contact>,
 }
 
 impl Stored {
-    fn identity<'a>(&'a self, group: &Group) -> Identity<'a> {
-        let external_id = group.changes.given_external_id();
-        let by_phone = self.by_phone.get(&group.changes.phone);
+    fn under_phone(&self, group: &Group<'_>) -> Option<&Contact> {
+        let place = self
+            .by_phone
+            .binary_search_by_key(&group.phone(), |it| it.phone);
+        place.ok().map(|place| &self.by_phone[place])
+    }
+
+    fn identity<'a>(&'a self, group: &Group<'_>) -> Identity<'a> {
+        let external_id = group.changes().given_external_id();
+        let by_phone = self.under_phone(group);
         // Most often the contact with the number is the one with the external_id.
         let by_external_id = match (external_id, by_phone) {
             (None, _) => None,
@@ -192,7 +202,7 @@ struct LookUp<'a> {
 }
 
 impl LookUp<'_> {
-    async fn of<'g>(&self, groups: Vec<Cow<'g, Group>>) -> Result<Chunk<'g>> {
+    async fn of<'g>(&self, groups: Vec<Group<'g>>) -> Result<Chunk<'g>> {
         if groups.is_empty() {
             return Ok(Chunk::default());
         }
@@ -206,28 +216,26 @@ impl LookUp<'_> {
     }
 
     /// Finds the contacts under the chunk's numbers, then those under the external_ids that they don't have.
-    async fn stored(&self, chunk: &[Cow<'_, Group>]) -> Result<Stored> {
+    async fn stored(&self, chunk: &[Group<'_>]) -> Result<Stored> {
         let organization = self.update.organization();
         // Who is who is decided by the external_id, also where no contact of the call has one.
         let fields = self.update.fields.with(ContactField::ExternalId);
-        let phones = chunk.iter().map(|group| group.changes.phone);
-        let by_phone: HashMap<_, _> =
-            bulk::contacts_by_phone(self.transaction, organization, fields, phones)
-                .await?
-                .into_iter()
-                .map(|contact| (contact.phone, contact))
-                .collect();
+        let phones = chunk.iter().map(Group::phone);
+        let mut stored = Stored {
+            by_phone: bulk::contacts_by_phone(self.transaction, organization, fields, phones)
+                .await?,
+            by_external_id: HashMap::new(),
+        };
         let elsewhere: Vec<Text> = chunk
             .iter()
             .filter_map(|group| {
-                let external_id = group.changes.given_external_id()?;
-                let here = by_phone.get(&group.changes.phone);
+                let external_id = group.changes().given_external_id()?;
+                let here = stored.under_phone(group);
                 let found =
                     here.is_some_and(|it| it.fields.external_id.as_ref() == Some(external_id));
                 (!found).then(|| external_id.clone())
             })
             .collect();
-        let mut by_external_id = HashMap::new();
         if !elsewhere.is_empty() {
             let external_ids = elsewhere.into_iter();
             let contacts =
@@ -235,19 +243,16 @@ impl LookUp<'_> {
                     .await?;
             for contact in contacts {
                 if let Some(external_id) = contact.fields.external_id.clone() {
-                    by_external_id.insert(external_id, contact);
+                    stored.by_external_id.insert(external_id, contact);
                 }
             }
         }
-        Ok(Stored {
-            by_phone,
-            by_external_id,
-        })
+        Ok(stored)
     }
 
     async fn stored_records(
         &self,
-        chunk: &[Cow<'_, Group>],
+        chunk: &[Group<'_>],
         stored: &Stored,
     ) -> Result<HashMap<Uuid, Properties>> {
         let Some(object) = self.update.custom_object() else {
@@ -255,7 +260,7 @@ impl LookUp<'_> {
         };
         let with_properties: Vec<Uuid> = chunk
             .iter()
-            .filter(|group| !group.changes.properties.is_empty())
+            .filter(|group| !group.changes().properties.is_empty())
             .filter_map(|group| Some(stored.identity(group).contact()?.id))
             .collect();
         if with_properties.is_empty() {
@@ -271,47 +276,46 @@ impl Planner<'_> {
     fn decide(&mut self, chunk: Chunk<'_>) -> Result<()> {
         for group in &chunk.groups {
             let identity = chunk.stored.identity(group);
-            if let Some(contact) = identity.contestable(group.changes.phone) {
-                self.claims
-                    .claim(contact.to_string(), group.changes.phone)?;
+            if let Some(contact) = identity.contestable(group.phone()) {
+                self.claims.claim(contact.to_string(), group.phone())?;
             }
             let record = identity
                 .contact()
                 .and_then(|contact| chunk.records.get(&contact.id));
             let change = self.change(group, identity, record);
             match &change {
-                PlannedChange::Reject(_) => self.rejected_count += group.indexes.len() as u64,
-                PlannedChange::Update {
-                    contact: Contact { id, .. },
-                    ..
-                }
-                | PlannedChange::Keep(id)
-                    if self.update.header.action == Action::Overwrite =>
-                {
-                    self.stored_ids.push(*id)?;
-                }
-                _ => {}
+                PlannedChange::Reject(_) => self.rejects = true,
+                PlannedChange::Update { contact, .. } => self.stored(contact.id)?,
+                PlannedChange::Keep(id) => self.stored(*id)?,
+                PlannedChange::Create { .. } => {}
             }
             self.groups.push(Planned {
-                phone: group.changes.phone,
-                duplicate_count: group.indexes.len() as u32 - 1,
+                phone: group.phone(),
+                duplicate_count: group.duplicate_count(),
                 change,
-                encoded_bytes: group.encoded_bytes,
+                encoded_bytes: group.encoded_bytes(),
             })?;
         }
         Ok(())
     }
 
+    fn stored(&mut self, id: Uuid) -> Result<()> {
+        match self.update.header.action {
+            Action::Overwrite => self.stored_ids.push(id),
+            Action::Add | Action::Remove => Ok(()),
+        }
+    }
+
     fn change(
         &self,
-        group: &Group,
+        group: &Group<'_>,
         identity: Identity<'_>,
         stored_record: Option<&Properties>,
     ) -> PlannedChange {
         let mut violations: Vec<_> = identity.violation().into_iter().collect();
         let record = match self.update.custom_object() {
-            Some(object) if !group.changes.properties.is_empty() => object
-                .merge(stored_record, &group.changes.properties)
+            Some(object) if !group.changes().properties.is_empty() => object
+                .merge(stored_record, &group.changes().properties)
                 .map_or_else(
                     |missing| {
                         violations.extend(missing);
@@ -327,16 +331,16 @@ impl Planner<'_> {
         let record = record.filter(|record| Some(record) != stored_record);
         let Some(stored) = identity.contact() else {
             let mut fields = ContactFields::default();
-            group.changes.apply_to(&mut fields);
-            let contact = Contact {
+            group.changes().apply_to(&mut fields);
+            let contact = Box::new(Contact {
                 // Ids in the order of the phones: those that arrive in order are the fastest to index.
                 id: Uuid::now_v7(),
-                phone: group.changes.phone,
+                phone: group.phone(),
                 fields,
-            };
+            });
             return PlannedChange::Create { contact, record };
         };
-        PlannedChange::of_stored(stored, &group.changes, record)
+        PlannedChange::of_stored(stored, group.changes(), record)
     }
 
     fn finish(mut self) -> Result<Plan> {
@@ -345,7 +349,7 @@ impl Planner<'_> {
         self.groups.sort();
         self.stored_ids.sort();
         let contested = self.claims.contested()?;
-        let groups = if contested.is_empty() && self.rejected_count == 0 {
+        let groups = if contested.is_empty() && !self.rejects {
             self.groups
         } else {
             sift(self.update, self.groups, &contested, &mut rejected)?
@@ -362,7 +366,7 @@ impl Planner<'_> {
 fn sift(
     update: &Update,
     mut planned: Spool<Planned>,
-    contested: &Contested,
+    contested: &PhoneSet,
     rejected: &mut Rejected,
 ) -> Result<Spool<Planned>> {
     let mut applied = Spool::new(&update.quota);

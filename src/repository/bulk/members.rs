@@ -59,7 +59,7 @@ pub async fn remove_members(
     contact_ids: impl Iterator<Item = Uuid>,
 ) -> Result<u64> {
     let sql = "DELETE FROM contact_list_contacts WHERE organization_id = $1 AND contact_list_id = $2 \
-        AND contact_id IN ({each_contacts})";
+        AND contact_id {in_contacts}";
     execute(
         transaction,
         sql,

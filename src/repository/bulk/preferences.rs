@@ -46,7 +46,7 @@ pub async fn incomplete_opt_ins(
 ) -> Result<Vec<(Uuid, u64)>> {
     let sql = "SELECT counted.id, counted.channels FROM (SELECT contacts.id, (SELECT COUNT(*) \
         FROM communication_preferences p WHERE p.organization_id = $1 AND p.contact_id = contacts.id AND p.opted_in \
-        AND p.channel_id IN (SELECT targets.id FROM {targets})) AS channels FROM {contacts}) AS counted \
+        AND p.channel_id {in_targets}) AS channels FROM {contacts}) AS counted \
         WHERE counted.channels < $2";
     let statement = statement(
         transaction.backend(),

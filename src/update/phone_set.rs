@@ -1,0 +1,73 @@
+//! A set of phones that is asked in their order: any number of them, in little memory.
+
+use std::{cmp::Ordering, iter::Peekable};
+
+use crate::{
+    domain::phone_number::PhoneNumber,
+    error::Result,
+    spool::{Item, Items, Spool, SpoolQuota},
+};
+
+/// The set.
+pub struct PhoneSet {
+    phones: Spool<PhoneNumber>,
+}
+
+impl Item for PhoneNumber {
+    fn order(&self, other: &Self) -> Ordering {
+        self.cmp(other)
+    }
+
+    fn size_bytes(&self) -> usize {
+        size_of::<Self>()
+    }
+}
+
+impl PhoneSet {
+    /// An empty set under `quota`.
+    pub fn new(quota: &SpoolQuota) -> Self {
+        Self {
+            phones: Spool::new(quota),
+        }
+    }
+
+    /// Adds a phone.
+    pub fn insert(&mut self, phone: PhoneNumber) -> Result<()> {
+        self.phones.push(phone)
+    }
+
+    /// Ends the adding: from here on the set can be asked.
+    pub fn sort(&mut self) {
+        self.phones.sort();
+    }
+
+    /// Whether it has none.
+    pub fn is_empty(&self) -> bool {
+        self.phones.is_empty()
+    }
+
+    /// A look-up for phones that are asked for in their order.
+    pub fn lookup(&self) -> Lookup<'_> {
+        Lookup {
+            phones: self.phones.iter().peekable(),
+        }
+    }
+}
+
+/// Walks through the set beside a walk through all groups.
+pub struct Lookup<'a> {
+    phones: Peekable<Items<'a, PhoneNumber>>,
+}
+
+impl Lookup<'_> {
+    /// Whether the set has `phone`. The phones must be asked for in their order.
+    pub fn contains(&mut self, phone: PhoneNumber) -> Result<bool> {
+        while let Some(before) = self
+            .phones
+            .next_if(|next| next.as_ref().map_or(true, |next| **next < phone))
+        {
+            before?;
+        }
+        Ok(matches!(self.phones.peek(), Some(Ok(next)) if **next == phone))
+    }
+}
