@@ -167,9 +167,13 @@ impl<T: Item> Spool<T> {
         };
         let start = file.seek(SeekFrom::End(0))?;
         let mut writer = BufWriter::with_capacity(64 * 1024, &mut *file);
+        let mut encoded = Vec::new();
         for item in self.memory.drain(..) {
-            serde_json::to_writer(&mut writer, &item)?;
-            writer.write_all(b"\n")?;
+            encoded.clear();
+            encoded = postcard::to_extend(&item, encoded).map_err(io::Error::other)?;
+            let length = u32::try_from(encoded.len()).map_err(io::Error::other)?;
+            writer.write_all(&length.to_ne_bytes())?;
+            writer.write_all(&encoded)?;
         }
         writer.flush()?;
         drop(writer);
@@ -256,11 +260,15 @@ impl<'a, T: Item> Run<'a, T> {
             Self::Borrowed(items) => Ok(items.next().map(Cow::Borrowed)),
             Self::Owned(items) => Ok(items.next().map(Cow::Owned)),
             Self::File(reader) => {
-                let mut line = Vec::new();
-                if reader.read_until(b'\n', &mut line)? == 0 {
+                if reader.fill_buf()?.is_empty() {
                     return Ok(None);
                 }
-                Ok(Some(Cow::Owned(serde_json::from_slice(&line)?)))
+                let mut length = [0; 4];
+                reader.read_exact(&mut length)?;
+                let mut encoded = vec![0; u32::from_ne_bytes(length) as usize];
+                reader.read_exact(&mut encoded)?;
+                let item = postcard::from_bytes(&encoded).map_err(io::Error::other)?;
+                Ok(Some(Cow::Owned(item)))
             }
         }
     }

@@ -5,8 +5,12 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::{
-    birth_date::BirthDate, email::Email, language::Language, phone_number::PhoneNumber,
-    property_value::PropertyChanges, text::Text,
+    birth_date::BirthDate,
+    email::Email,
+    language::Language,
+    phone_number::PhoneNumber,
+    property_value::{PropertyChanges, as_json},
+    text::Text,
 };
 
 /// The most bytes that an encoded contact may have.
@@ -27,7 +31,6 @@ pub struct Contact {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct StoredContact {
     /// The contact.
-    #[serde(flatten)]
     pub contact: Contact,
     /// When the contact was created.
     #[serde(with = "time::serde::timestamp::microseconds")]
@@ -51,7 +54,7 @@ pub struct ContactFields {
     /// The channel that messages are sent from by default.
     pub default_channel_id: Option<Uuid>,
     /// The postal address.
-    pub address: Option<Address>,
+    pub address: Option<Box<Address>>,
     /// The date of birth.
     pub birth_date: Option<BirthDate>,
 }
@@ -110,22 +113,16 @@ impl ContactFieldSet {
 #[serde(default)]
 pub struct Address {
     /// The first line.
-    #[serde(skip_serializing_if = "String::is_empty")]
     pub address_line_one: String,
     /// The second line.
-    #[serde(skip_serializing_if = "String::is_empty")]
     pub address_line_two: String,
     /// The city.
-    #[serde(skip_serializing_if = "String::is_empty")]
     pub city: String,
     /// The state.
-    #[serde(skip_serializing_if = "String::is_empty")]
     pub state: String,
     /// The postal code.
-    #[serde(skip_serializing_if = "String::is_empty")]
     pub post_code: String,
     /// The country.
-    #[serde(skip_serializing_if = "String::is_empty")]
     pub country: String,
 }
 
@@ -154,11 +151,12 @@ pub struct ContactChanges {
     pub default_channel_id: Change<Uuid>,
     /// See [`ContactFields::address`].
     #[serde(with = "change")]
-    pub address: Change<Address>,
+    pub address: Change<Box<Address>>,
     /// See [`ContactFields::birth_date`].
     #[serde(with = "change")]
     pub birth_date: Change<BirthDate>,
     /// The record's changes; empty if none were given.
+    #[serde(with = "as_json")]
     pub properties: PropertyChanges,
 }
 
@@ -234,7 +232,7 @@ impl ContactChanges {
     }
 }
 
-/// Tells `None` from `Some(None)`, which JSON alone does not: absent is an empty list.
+/// Tells `None` from `Some(None)`, which formats like JSON do not: absent is an empty list.
 mod change {
     use serde::{Deserialize, Deserializer, Serialize, Serializer, de::DeserializeOwned};
 

@@ -46,3 +46,25 @@ fn serialize_number<S: Serializer>(number: &f64, serializer: S) -> Result<S::Ok,
         serializer.serialize_f64(*number)
     }
 }
+
+/// Writes values as JSON into formats that do not tell what comes next, as values do by their look alone.
+pub mod as_json {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer, de, de::DeserializeOwned, ser};
+
+    #[expect(missing_docs, reason = "serde calls it")]
+    pub fn serialize<S: Serializer, T: Serialize>(
+        values: &T,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        let json = serde_json::to_string(values).map_err(ser::Error::custom)?;
+        serializer.serialize_str(&json)
+    }
+
+    #[expect(missing_docs, reason = "serde calls it")]
+    pub fn deserialize<'de, D: Deserializer<'de>, T: DeserializeOwned>(
+        deserializer: D,
+    ) -> Result<T, D::Error> {
+        let json = String::deserialize(deserializer)?;
+        serde_json::from_str(&json).map_err(de::Error::custom)
+    }
+}

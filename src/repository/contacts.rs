@@ -29,7 +29,7 @@ use crate::{
         email::Email,
         language::Language,
         phone_number::PhoneNumber,
-        property_value::Properties,
+        property_value::{Properties, as_json},
         text::Text,
     },
     error::{Error, Result},
@@ -76,6 +76,7 @@ pub struct Member {
     #[serde(with = "time::serde::timestamp::microseconds")]
     pub join_time: OffsetDateTime,
     /// Its record of the custom object that was asked for.
+    #[serde(with = "as_json")]
     pub record: Option<Properties>,
 }
 

@@ -118,7 +118,7 @@ fn known_channel(text: &str, checks: &Checks) -> Result<Option<Uuid>, Invalid> {
 }
 
 /// An address; none if all of it is empty.
-fn address(fields: &mut Fields, wire: proto::Address) -> Option<Address> {
+fn address(fields: &mut Fields, wire: proto::Address) -> Option<Box<Address>> {
     let mut part = |name: &str, text: String| {
         fields.read(format!("address.{name}"), text::check(&text));
         text
@@ -131,7 +131,7 @@ fn address(fields: &mut Fields, wire: proto::Address) -> Option<Address> {
         post_code: part("post_code", wire.post_code),
         country: part("country", wire.country),
     };
-    (address != Address::default()).then_some(address)
+    (address != Address::default()).then(|| Box::new(address))
 }
 
 fn properties(fields: &mut Fields, wire: Struct) -> PropertyChanges {

@@ -41,7 +41,7 @@ impl Item for Member {
 
     fn size_bytes(&self) -> usize {
         // As it is written to the spool's file, which is about what its parts take in memory.
-        size_of::<Self>() + serde_json::to_vec(self).map_or(0, |json| json.len())
+        size_of::<Self>() + postcard::to_stdvec(self).map_or(0, |encoded| encoded.len())
     }
 }
 

@@ -16,7 +16,7 @@ use crate::{
     domain::{
         contact::{Contact, ContactChanges, ContactField, ContactFields},
         phone_number::PhoneNumber,
-        property_value::Properties,
+        property_value::{Properties, as_json},
         text::Text,
         update_header::Action,
         violation::{Reason, Violation},
@@ -55,6 +55,7 @@ pub enum PlannedChange {
         /// The contact.
         contact: Box<Contact>,
         /// Its record, if it gets one.
+        #[serde(with = "as_json")]
         record: Option<Properties>,
     },
     /// A stored contact changes.
@@ -62,6 +63,7 @@ pub enum PlannedChange {
         /// The contact as it becomes.
         contact: Box<Contact>,
         /// Its record, if that changes.
+        #[serde(with = "as_json")]
         record: Option<Properties>,
         /// The number that it gives up.
         old_phone: Option<PhoneNumber>,

@@ -7,6 +7,7 @@ use contact_lists::proto::{
     UpdateContactListContactsHeader as Header, UpdateContactListContactsRequest as Message,
     UpdateContactListContactsResponse as Outcome,
 };
+use prost_types::Struct;
 use serde_json::Value;
 
 use crate::support::*;
@@ -32,19 +33,8 @@ on_both! {
             ..Outcome::default()
         });
 
-        let mut members: HashMap<String, Contact> = admin
-            .members(&list)
-            .await
-            .into_iter()
-            .filter_map(|ContactListContact { contact, .. }| contact)
-            .map(|contact| (contact.phone().to_owned(), contact))
-            .collect();
-        for sent in contacts_of_the_messages() {
-            let phone = sent.phone().to_owned();
-            let stored = members.remove(&phone).expect("a member");
-            assert_eq!(as_sent(stored), with_default(sent), "{phone}");
-        }
-        assert!(members.is_empty(), "nobody else is on the list");
+        let expected = contacts_of_the_messages().into_iter().map(with_default);
+        assert_members(&admin, &list, expected.collect()).await;
 
         let opted_in = "SELECT count(*) FROM communication_preferences WHERE opted_in";
         assert_eq!(service.rows(opted_in).await, i64::from(CONTACT_COUNT));
@@ -55,6 +45,39 @@ on_both! {
             assert_eq!(preferences[0].channel_id, channel);
             assert_eq!(preferences[0].update_id(), outcome.update_id);
         }
+    }
+
+    /// With more contacts beside the sample than an update keeps in memory: what is kept in a file comes back whole.
+    async fn the_sample_is_stored_and_cleared_as_it_was_sent_in_a_large_stream(database: Database) {
+        let service = Service::start_with(database, &["--max-contacts", "40000"]).await;
+        let admin = service.admin();
+        let channel = admin.create_channel("+12025550100").await;
+        create_object(&admin).await;
+        let all = admin.create_list("All").await;
+        let list = admin.create_list("Newsletter").await;
+        let with_many = |sample: Vec<Contact>| {
+            let others = (50_000_000..50_030_000).map(|n| contact(&number(n)).name(&"x".repeat(255)));
+            sample.into_iter().chain(others).collect()
+        };
+        let sample = || contacts_of_the_messages().into_iter().map(with_default);
+
+        let sent: Vec<Contact> = sample().map(|it| it.default_channel(&channel)).collect();
+        admin.update(header(&all).add(), with_many(sent.clone())).await.unwrap();
+        let phones = || sample().map(|it| contact(it.phone()));
+        admin.update(header(&list).add(), phones().collect()).await.unwrap();
+        assert_members(&admin, &list, sent).await;
+
+        let cleared = sample().map(cleared).collect();
+        let outcome = admin.update(header(&all).add(), with_many(cleared)).await.unwrap();
+        assert_eq!((outcome.updated_count, outcome.unchanged_count), (CONTACT_COUNT, 30_000));
+        let left = sample().map(|it| {
+            let plan = it.properties.as_ref().map(|it| it.fields["plan"].clone());
+            contact(it.phone()).change(|contact| {
+                let properties = |plan| Struct { fields: [("plan".to_owned(), plan)].into() };
+                contact.properties = plan.map(properties);
+            })
+        });
+        assert_members(&admin, &list, left.collect()).await;
     }
 
     async fn the_sample_sent_again_is_replayed_or_unchanged(service: Service) {
@@ -198,6 +221,39 @@ async fn create_object(admin: &Client) {
         property("settings", Type::Map),
     ];
     admin.create_object("customer", properties).await;
+}
+
+/// Checks that the list has these members, and nobody else.
+async fn assert_members(admin: &Client, list: &str, expected: Vec<Contact>) {
+    let mut members: HashMap<String, Contact> = admin
+        .members(list)
+        .await
+        .into_iter()
+        .filter_map(|ContactListContact { contact, .. }| contact)
+        .map(|contact| (contact.phone().to_owned(), contact))
+        .collect();
+    for expected in expected {
+        let phone = expected.phone().to_owned();
+        let stored = members.remove(&phone).expect("a member");
+        assert_eq!(as_sent(stored), expected, "{phone}");
+    }
+    assert!(members.is_empty(), "nobody else is on the list");
+}
+
+/// What clears all that can be cleared of a contact.
+fn cleared(sent: Contact) -> Contact {
+    let keys = sent.properties.map(|it| it.fields.into_keys());
+    let optional = keys.into_iter().flatten().filter(|key| key != "plan");
+    let nulls: serde_json::Map<String, Value> = optional.map(|key| (key, Value::Null)).collect();
+    contact(sent.phone.as_deref().unwrap())
+        .external_id("")
+        .email("")
+        .name("")
+        .language("")
+        .default_channel("")
+        .address(Address::default())
+        .birth_date(0, 0, 0)
+        .properties(Value::Object(nulls))
 }
 
 /// Without what the service adds by itself.

@@ -10,7 +10,7 @@ use crate::{
     domain::{
         OrganizationId,
         birth_date::BirthDate,
-        contact::{Contact, ContactField, ContactFieldSet, ContactFields},
+        contact::{Address, Contact, ContactField, ContactFieldSet, ContactFields},
         email::Email,
         language::Language,
         phone_number::PhoneNumber,
@@ -234,9 +234,8 @@ fn text(fields: &ContactFields, field: ContactField) -> Result<Cow<'_, str>> {
         ContactField::Name => fields.name.as_ref().map(Text::as_str),
         ContactField::Language => fields.language.as_ref().map(Language::as_str),
         ContactField::Address => {
-            let json = fields.address.as_ref().map(serde_json::to_string);
-            let json = json.transpose().map_err(Error::internal)?;
-            return Ok(json.unwrap_or_default().into());
+            let json = fields.address.as_deref().map(address_json).transpose();
+            return Ok(json.map_err(Error::internal)?.unwrap_or_default().into());
         }
         ContactField::BirthDate => {
             let date = fields.birth_date.map(|date| date.to_string());
@@ -245,6 +244,15 @@ fn text(fields: &ContactFields, field: ContactField) -> Result<Cow<'_, str>> {
         ContactField::DefaultChannelId => None,
     };
     Ok(text.unwrap_or_default().into())
+}
+
+/// An address as its column has it: the parts that it has.
+fn address_json(address: &Address) -> serde_json::Result<String> {
+    let mut parts = serde_json::to_value(address)?;
+    if let Some(parts) = parts.as_object_mut() {
+        parts.retain(|_, part| *part != "");
+    }
+    serde_json::to_string(&parts)
 }
 
 /// The ids of the contacts that have one of these numbers or external_ids.
