@@ -27,6 +27,18 @@ pub struct Contact {
     pub fields: ContactFields,
 }
 
+impl Contact {
+    /// About how many bytes the contact takes, but for its texts.
+    pub fn size_bytes(&self) -> usize {
+        let address = self
+            .fields
+            .address
+            .as_ref()
+            .map_or(0, |_| size_of::<Address>());
+        size_of::<Self>() + address
+    }
+}
+
 /// A contact as readers see it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct StoredContact {
@@ -135,25 +147,18 @@ pub struct ContactChanges {
     /// The phone number that the contact has or gets.
     pub phone: PhoneNumber,
     /// See [`ContactFields::external_id`].
-    #[serde(with = "change")]
     pub external_id: Change<Text>,
     /// See [`ContactFields::email`].
-    #[serde(with = "change")]
     pub email: Change<Email>,
     /// See [`ContactFields::name`].
-    #[serde(with = "change")]
     pub name: Change<Text>,
     /// See [`ContactFields::language`].
-    #[serde(with = "change")]
     pub language: Change<Language>,
     /// See [`ContactFields::default_channel_id`].
-    #[serde(with = "change")]
     pub default_channel_id: Change<Uuid>,
     /// See [`ContactFields::address`].
-    #[serde(with = "change")]
     pub address: Change<Box<Address>>,
     /// See [`ContactFields::birth_date`].
-    #[serde(with = "change")]
     pub birth_date: Change<BirthDate>,
     /// The record's changes; empty if none were given.
     #[serde(with = "as_json")]
@@ -229,26 +234,6 @@ impl ContactChanges {
         set(&mut fields.default_channel_id, &self.default_channel_id);
         set(&mut fields.address, &self.address);
         set(&mut fields.birth_date, &self.birth_date);
-    }
-}
-
-/// Tells `None` from `Some(None)`, which formats like JSON do not: absent is an empty list.
-mod change {
-    use serde::{Deserialize, Deserializer, Serialize, Serializer, de::DeserializeOwned};
-
-    use super::Change;
-
-    pub fn serialize<S: Serializer, T: Serialize>(
-        change: &Change<T>,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        change.as_slice().serialize(serializer)
-    }
-
-    pub fn deserialize<'de, D: Deserializer<'de>, T: DeserializeOwned>(
-        deserializer: D,
-    ) -> Result<Change<T>, D::Error> {
-        Ok(Vec::<Option<T>>::deserialize(deserializer)?.pop())
     }
 }
 

@@ -26,6 +26,11 @@ impl Violation {
         }
     }
 
+    /// About how many bytes the violation takes.
+    pub fn size_bytes(&self) -> usize {
+        size_of::<Self>() + self.field.len() + self.message.len()
+    }
+
     /// The same violation of the thing at `parent`, which the field is a part of.
     pub fn below(mut self, parent: &str) -> Self {
         self.field = match self.field.as_str() {

@@ -135,7 +135,7 @@ pub async fn named_or_only(
     Ok(named_or_count(db, organization, id).await?.ok())
 }
 
-/// The same where an id must name one; without an id and with more or less than one object, how many there are.
+/// The same; without an id, and where the organization has not exactly one, how many it has.
 pub async fn named_or_count(
     db: &impl ConnectionTrait,
     organization: OrganizationId,

@@ -71,9 +71,10 @@ const SQLITE_BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// A database, its connections, and the queues of its writers. Cheap to clone.
 #[derive(Clone)]
 pub struct Repository {
+    /// The connections that read.
     db: Bounded<DatabaseConnection>,
-    /// Where writers get their connection. SQLite's only writer has one of its own: it need not read again what it wrote
-    /// itself, as one would that finds its pages changed by another.
+    /// The connections that write: neither kind waits for the other's, and few calls use few of them, which keeps their
+    /// caches warm.
     writers: Bounded<DatabaseConnection>,
     queues: Queues,
     /// Where the database is SQLite.
@@ -152,22 +153,17 @@ impl Repository {
                     // See `checkpoints`.
                     .pragma("wal_autocheckpoint", "0")
             });
-        let db = Database::connect(options.clone()).await?;
-        let (writers, max_writers) = match db.get_database_backend() {
-            DbBackend::Sqlite => (
-                Database::connect(
-                    options
-                        .max_connections(1)
-                        .idle_timeout(None)
-                        .max_lifetime(None)
-                        .clone(),
-                )
-                .await?,
-                1,
-            ),
-            // The rest is for those who read: keys, health.
-            _ => (db.clone(), (max_connections * 3 / 4).max(1)),
+        let max_writers = if DbBackend::Sqlite.is_prefix_of(&settings.database_url) {
+            1
+        } else {
+            max_connections / 2
         };
+        let pool = |max_connections: u32| {
+            let options = options.clone().max_connections(max_connections).clone();
+            Database::connect(options)
+        };
+        let db = pool(max_connections - max_writers).await?;
+        let writers = pool(max_writers).await?;
         let queues = Queues::new(max_writers as usize);
         let checkpoints = (db.get_database_backend() == DbBackend::Sqlite)
             .then(|| Checkpoints::start(db.clone(), queues.clone()));

@@ -16,7 +16,7 @@ pub type ListKey = (OrganizationId, Uuid);
 /// The queues of a database's writers. Cheap to clone.
 #[derive(Clone)]
 pub struct Queues {
-    /// All writers: SQLite has one at a time; on PostgreSQL some connections are left for those who read.
+    /// All writers: as many as there are connections that write.
     writers: Arc<Semaphore>,
     /// Those who lock a list's row: they act one after another, and wait here rather than for the lock on its row.
     lists: Arc<Mutex<HashMap<ListKey, Weak<Semaphore>>>>,

@@ -87,7 +87,9 @@ impl Rows {
 ///
 /// Besides the sources, `{jsonb}` casts a text to what JSON columns hold, `{as_text}` casts such a column back, `{nil}` is
 /// the nil id, and `{lock}` locks the rows named `c` until the commit. `{join}` looks its table up row by row of what stands
-/// before it: SQLite would else rather read the organization's whole table and look in the rows.
+/// before it: SQLite would else rather read the organization's whole table and look in the rows. `{keep_order}` keeps the order
+/// of the source `contacts`: PostgreSQL would else go through the contacts once for each row of the source beside it, and so
+/// split the pages of the index that it writes; SQLite goes in that order by itself.
 pub fn statement<const N: usize>(
     backend: DbBackend,
     sql: &str,
@@ -111,6 +113,7 @@ fn for_postgres(
         .replace("{jsonb}", "::jsonb")
         .replace("{as_text}", "::text")
         .replace("{join}", "JOIN")
+        .replace("{keep_order}", "ORDER BY contacts.id")
         .replace("{nil}", nil)
         .replace("{lock}", "FOR NO KEY UPDATE OF c");
     for rows in sources {
@@ -157,7 +160,7 @@ fn for_sqlite(
                 written.push('?');
                 values.push(scalar.clone());
             }
-            ("jsonb" | "as_text" | "lock", _) => {}
+            ("jsonb" | "as_text" | "lock" | "keep_order", _) => {}
             ("join", _) => written.push_str("CROSS JOIN"),
             ("nil", _) => written.push_str("zeroblob(16)"),
             _ => {

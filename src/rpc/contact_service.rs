@@ -182,7 +182,7 @@ impl Api {
             .await?
             .ok_or_else(|| Error::not_found("contact", id))?;
         let channels = channels::all(db, organization).await?;
-        let object = custom_objects::named_or_count(db, caller.organization.id, object).await?;
+        let object = custom_objects::named_or_count(db, organization, object).await?;
         let checks = Checks::new(&caller.organization, &channels, object);
         if wire
             .properties

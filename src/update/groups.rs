@@ -1,19 +1,19 @@
 //! Groups: the contacts of a call that have the same phone, folded into one.
 
-use std::{borrow::Cow, cmp::Ordering, iter::Peekable};
+use std::{borrow::Cow, cmp::Ordering, collections::BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
 use super::{claims::Claims, phone_set::PhoneSet, rejections::Rejections};
 use crate::{
     domain::{
-        contact::ContactChanges,
+        contact::{Address, ContactChanges},
         phone_number::PhoneNumber,
         text::Text,
         violation::{Reason, Violation},
     },
     error::Result,
-    spool::{Item, Items, Spool, SpoolQuota},
+    spool::{Item, Spool, SpoolQuota},
 };
 
 /// A field-valid contact of the stream.
@@ -33,7 +33,12 @@ impl Item for Received {
     }
 
     fn size_bytes(&self) -> usize {
-        size_of::<Self>() + self.encoded_bytes as usize
+        let address = self
+            .changes
+            .address
+            .as_ref()
+            .map_or(0, |_| size_of::<Address>());
+        size_of::<Self>() + address + self.encoded_bytes as usize
     }
 }
 
@@ -75,13 +80,12 @@ impl Rejected {
 }
 
 /// The contacts of the same phone, folded into one.
-#[derive(Clone)]
 pub struct Group<'a> {
     /// The first contact, with what the later ones say.
     folded: Cow<'a, Box<Received>>,
     later_indexes: Vec<u32>,
     /// The external_ids that a later contact replaced.
-    earlier_external_ids: Vec<Text>,
+    earlier_external_ids: BTreeSet<Text>,
 }
 
 impl<'a> Group<'a> {
@@ -89,7 +93,7 @@ impl<'a> Group<'a> {
         Self {
             folded: first,
             later_indexes: Vec::new(),
-            earlier_external_ids: Vec::new(),
+            earlier_external_ids: BTreeSet::new(),
         }
     }
 
@@ -177,13 +181,9 @@ impl Groups {
         quota: &SpoolQuota,
     ) -> Result<Self> {
         contacts.sort();
-        let mut groups = Self {
-            contacts,
-            conflicting: PhoneSet::new(quota),
-        };
         let mut conflicting = PhoneSet::new(quota);
         let mut external_ids = Claims::new(quota);
-        for group in groups.iter() {
+        for group in groups(contacts.iter()) {
             let group = group?;
             if group.has_different_external_ids() {
                 let message = "contacts of the call with this phone have different external_ids";
@@ -193,61 +193,60 @@ impl Groups {
                 external_ids.claim(external_id.as_str(), group.phone())?;
             }
         }
-        groups.reject_shared_external_ids(external_ids, &mut conflicting, rejected)?;
-        conflicting.sort();
-        groups.conflicting = conflicting;
-        Ok(groups)
-    }
-
-    fn reject_shared_external_ids(
-        &self,
-        external_ids: Claims,
-        conflicting: &mut PhoneSet,
-        rejected: &mut Rejected,
-    ) -> Result<()> {
         let contested = external_ids.contested()?;
-        if contested.is_empty() {
-            return Ok(());
-        }
-        let mut contested = contested.lookup();
-        for group in self.iter() {
-            let group = group?;
-            if contested.contains(group.phone())? {
-                let message = "contacts of the call with other phones have the same external_id";
-                group.reject_as_conflicting(message, rejected)?;
-                conflicting.insert(group.phone())?;
+        if !contested.is_empty() {
+            let mut contested = contested.lookup();
+            for group in groups(contacts.iter()) {
+                let group = group?;
+                if contested.contains(group.phone())? {
+                    let message =
+                        "contacts of the call with other phones have the same external_id";
+                    group.reject_as_conflicting(message, rejected)?;
+                    conflicting.insert(group.phone())?;
+                }
             }
         }
-        Ok(())
+        conflicting.sort();
+        Ok(Self {
+            contacts,
+            conflicting,
+        })
     }
 
     /// The groups, in the order of their phones.
     pub fn iter(&self) -> impl Iterator<Item = Result<Group<'_>>> {
-        let mut contacts = self.contacts.iter().peekable();
         let mut conflicting = self.conflicting.lookup();
-        let mut next = move || {
-            loop {
-                match next_group(&mut contacts)? {
-                    Some(group) if conflicting.contains(group.phone())? => {}
-                    group => return Ok(group),
-                }
+        let applied = self.contacts.iter().filter_map(move |contact| {
+            let contact = match contact {
+                Ok(contact) => contact,
+                Err(failure) => return Some(Err(failure)),
+            };
+            match conflicting.contains(contact.changes.phone) {
+                Ok(true) => None,
+                Ok(false) => Some(Ok(contact)),
+                Err(failure) => Some(Err(failure)),
             }
-        };
-        std::iter::from_fn(move || next().transpose())
+        });
+        groups(applied)
     }
 }
 
-fn next_group<'a>(contacts: &mut Peekable<Items<'a, Box<Received>>>) -> Result<Option<Group<'a>>> {
-    let Some(first) = contacts.next() else {
-        return Ok(None);
-    };
-    let mut group = Group::of(first?);
-    let phone = group.phone();
-    let is_same = |next: &Result<Cow<'_, Box<Received>>>| {
-        next.as_ref().is_ok_and(|next| next.changes.phone == phone)
-    };
-    while let Some(Ok(later)) = contacts.next_if(is_same) {
-        group.add(later);
-    }
-    Ok(Some(group))
+/// Groups contacts that come in the order of their phones.
+fn groups<'a>(
+    contacts: impl Iterator<Item = Result<Cow<'a, Box<Received>>>>,
+) -> impl Iterator<Item = Result<Group<'a>>> {
+    let mut contacts = contacts.peekable();
+    std::iter::from_fn(move || {
+        let mut group = match contacts.next()? {
+            Ok(first) => Group::of(first),
+            Err(failure) => return Some(Err(failure)),
+        };
+        let phone = group.phone();
+        while let Some(Ok(later)) =
+            contacts.next_if(|next| next.as_ref().is_ok_and(|next| next.changes.phone == phone))
+        {
+            group.add(later);
+        }
+        Some(Ok(group))
+    })
 }

@@ -1,5 +1,5 @@
-//! An update from start to end: the contacts of a stream are taken in and folded into groups, and then, in one
-//! transaction, resolved against what is stored, applied, counted and recorded.
+//! An update from start to end: the contacts of a stream are taken in and grouped, and then, in one transaction, resolved
+//! against what is stored, applied, counted and recorded.
 
 mod apply;
 pub mod checks;
@@ -56,7 +56,7 @@ pub struct Update {
     rejected: Rejected,
     fingerprint: Option<Fingerprint>,
     quota: SpoolQuota,
-    /// How long the stream took to arrive and to be checked, and then its contacts to be folded.
+    /// How long the stream took to arrive and to be checked, and then its contacts to be grouped.
     taken_in: [Duration; 2],
 }
 

@@ -80,7 +80,14 @@ impl Item for Planned {
     }
 
     fn size_bytes(&self) -> usize {
-        size_of::<Self>() + self.encoded_bytes as usize
+        let boxed = match &self.change {
+            PlannedChange::Create { contact, .. } | PlannedChange::Update { contact, .. } => {
+                contact.size_bytes()
+            }
+            PlannedChange::Keep(_) => 0,
+            PlannedChange::Reject(violations) => violations.iter().map(Violation::size_bytes).sum(),
+        };
+        size_of::<Self>() + boxed + self.encoded_bytes as usize
     }
 }
 
@@ -287,8 +294,8 @@ impl Planner<'_> {
             let change = self.change(group, identity, record);
             match &change {
                 PlannedChange::Reject(_) => self.rejects = true,
-                PlannedChange::Update { contact, .. } => self.stored(contact.id)?,
-                PlannedChange::Keep(id) => self.stored(*id)?,
+                PlannedChange::Update { contact, .. } => self.keep_member(contact.id)?,
+                PlannedChange::Keep(id) => self.keep_member(*id)?,
                 PlannedChange::Create { .. } => {}
             }
             self.groups.push(Planned {
@@ -301,7 +308,8 @@ impl Planner<'_> {
         Ok(())
     }
 
-    fn stored(&mut self, id: Uuid) -> Result<()> {
+    /// Notes who stays a member in an overwrite.
+    fn keep_member(&mut self, id: Uuid) -> Result<()> {
         match self.update.header.action {
             Action::Overwrite => self.stored_ids.push(id),
             Action::Add | Action::Remove => Ok(()),

@@ -12,13 +12,13 @@ use crate::{
 };
 
 on_both! {
-    /// All connections wait for somebody else's lock; those behind them wait for a connection.
+    /// All connections that read wait for somebody else's lock; those behind them wait for a connection.
     async fn calls_that_get_no_connection_are_refused_in_time(database: Database) {
         if !database.is_postgres() {
             // There readers wait for nobody.
             return;
         }
-        let args = ["--max-connections", "2", "--database-timeout-seconds", "7"];
+        let args = ["--max-connections", "4", "--database-timeout-seconds", "7"];
         let service = Service::start_with(database.clone(), &args).await;
         let list = service.admin().create_list("Pool").await;
         until_serving(&service, ServingStatus::Serving).await;
@@ -35,7 +35,7 @@ on_both! {
         }
         outsider.release().await;
         until_serving(&service, ServingStatus::Serving).await;
-        assert_all_usable(&service, &list, 2).await;
+        assert_all_usable(&service, &list, 4).await;
     }
 
     async fn writers_that_wait_leave_room_for_those_who_read(database: Database) {
@@ -54,7 +54,7 @@ on_both! {
         }
         if database.is_postgres() {
             // The rest waits in the server.
-            until_waiting(&database, 3).await;
+            until_waiting(&database, 2).await;
         }
         for _ in 0..5 {
             within(5, "readers are served", admin.list(&list)).await;

@@ -6,7 +6,10 @@ use sqlx::{AssertSqlSafe, Connection, PgConnection, SqliteConnection};
 use tokio::task::JoinSet;
 use tonic::Status;
 
-use crate::{common::within, support::*};
+use crate::{
+    common::{new_id, within},
+    support::*,
+};
 
 /// The sessions that came through a relay to this database and are in the middle of something.
 const BUSY_SESSIONS: &str = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
@@ -44,14 +47,32 @@ pub async fn until_waiting(database: &Database, count: i64) {
     .await;
 }
 
-/// Checks that all connections of the service's pool can be used at once, if not at first, then within a bound. On SQLite,
-/// whose readers wait for nobody, calls at once are all that can be seen.
+/// Checks that all connections of the service can be used at once, if not at first, then within a bound: those that read, and
+/// those that write. On SQLite, whose readers wait for nobody, calls at once are all that can be seen.
 pub async fn assert_all_usable(service: &Service, list: &str, max_connections: i64) {
     let database = service.database();
     if database.is_postgres() {
-        until("all connections can be used at once", async || {
-            all_wait_at_once(service, list, max_connections).await
-        })
+        let writers = max_connections / 2;
+        until(
+            "all connections that read can be used at once",
+            async || {
+                let outsider = Outsider::lock_table(database, "contact_lists").await;
+                let reading = readers(service, list, max_connections - writers);
+                all_wait_at_once(outsider, database, reading).await
+            },
+        )
+        .await;
+        let mut lists = Vec::new();
+        for _ in 0..writers {
+            lists.push(service.admin().create_list(&new_id()).await);
+        }
+        until(
+            "all connections that write can be used at once",
+            async || {
+                let outsider = Outsider::lock_lists(database).await;
+                all_wait_at_once(outsider, database, updates(service, &lists)).await
+            },
+        )
         .await;
     }
     let reading = readers(service, list, 4 * max_connections).join_all();
@@ -60,22 +81,38 @@ pub async fn assert_all_usable(service: &Service, list: &str, max_connections: i
     }
 }
 
-/// Whether so many calls that read come to wait for a lock at once, each on its connection, before one of them gives up.
-async fn all_wait_at_once(service: &Service, list: &str, count: i64) -> bool {
-    let database = service.database();
-    let outsider = Outsider::lock_table(database, "contact_lists").await;
-    let mut reading = readers(service, list, count);
+/// Whether all calls come to wait for the outsider's lock at once, each on its connection, before one of them gives up.
+async fn all_wait_at_once(
+    outsider: Outsider,
+    database: &Database,
+    mut calls: JoinSet<Result<(), Status>>,
+) -> bool {
+    let count = calls.len() as i64;
     let all_wait = loop {
         if database.rows(WAITING).await == count {
             break true;
         }
-        if reading.try_join_next().is_some() {
+        if calls.try_join_next().is_some() {
             break false;
         }
     };
     outsider.release().await;
-    within(30, "they are answered", reading.join_all()).await;
+    within(30, "they are answered", calls.join_all()).await;
     all_wait
+}
+
+/// An update of each list.
+fn updates(service: &Service, lists: &[String]) -> JoinSet<Result<(), Status>> {
+    let calls = lists.iter().map(|list| {
+        let (admin, header) = (service.admin(), header(list).add().validate_only());
+        async move {
+            admin
+                .update(header, vec![contact(&number(89_000_000))])
+                .await
+                .map(|_| ())
+        }
+    });
+    calls.collect()
 }
 
 fn readers(service: &Service, list: &str, count: i64) -> JoinSet<Result<(), Status>> {

@@ -24,7 +24,7 @@ pub async fn opt_in_new_contacts(
     let sql = "INSERT INTO communication_preferences \
         (organization_id, contact_id, channel_id, opted_in, change_time, api_key_id, update_id) \
         SELECT o.id, contacts.id, targets.id, TRUE, $2, $3, $4 \
-        FROM organizations o CROSS JOIN {contacts} CROSS JOIN {targets} WHERE o.id = $1";
+        FROM organizations o CROSS JOIN {contacts} CROSS JOIN {targets} WHERE o.id = $1 {keep_order}";
     execute(
         transaction,
         sql,

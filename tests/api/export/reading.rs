@@ -116,7 +116,7 @@ on_both! {
         let service = Service::start_with(database, &["--max-contacts", "20000"]).await;
         let admin = service.admin();
         let list = admin.create_list("List").await;
-        add(&admin, &list, crowd(20_000)).await;
+        add(&admin, &list, crowd(20_000).into_iter().map(|it| it.name(&"x".repeat(250))).collect()).await;
         let exported = export(&admin, of(&list)).await.unwrap();
         assert!(exported.is_sorted_by_key(|it| it.contact.as_ref().map(|it| it.id.clone())));
         assert!(

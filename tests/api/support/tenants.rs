@@ -10,7 +10,7 @@ use contact_lists::{
 use uuid::Uuid;
 
 /// A test's own connections: few, as many tests run at once.
-const CONNECTION_COUNT: u32 = 2;
+const CONNECTION_COUNT: u32 = 4;
 
 /// Connects to a database.
 pub async fn connect(database_url: &str) -> Repository {
