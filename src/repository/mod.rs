@@ -153,7 +153,8 @@ impl Repository {
                     // See `checkpoints`.
                     .pragma("wal_autocheckpoint", "0")
             });
-        let max_writers = if DbBackend::Sqlite.is_prefix_of(&settings.database_url) {
+        let url = settings.database_url.to_ascii_lowercase();
+        let max_writers = if url.starts_with("sqlite:") {
             1
         } else {
             max_connections / 2

@@ -116,7 +116,7 @@ fn bad_settings_give_one_clear_line() {
         (&["--max-contacts", "many"], "--max-contacts"),
         (&["--max-calls", "0"], "--max-calls"),
         (&["--max-calls-per-key", "-1"], "-1"),
-        (&["--max-connections", "0"], "--max-connections"),
+        (&["--max-connections", "1"], "--max-connections"),
         (&["--no-such-flag"], "--no-such-flag"),
         (&["no-such-command"], "no-such-command"),
         (&["--tls-certificate", "c.pem"], "required"),
