@@ -123,6 +123,9 @@ impl Repository {
         options
             .max_connections(max_connections)
             .acquire_timeout(ACQUIRE_TIMEOUT)
+            // Connections stay: sqlx's task that would end old and idle ones can spin for ever (its issue 3645).
+            .idle_timeout(None)
+            .max_lifetime(None)
             // Statements are logged for those who ask for them: `--log sqlx=trace`.
             .sqlx_logging_level(log::LevelFilter::Trace)
             .map_sqlx_postgres_pool_opts(move |options| {

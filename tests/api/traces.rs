@@ -1,6 +1,6 @@
 //! Looks for texts in the tables, past the service.
 
-use sea_orm::{ConnectOptions, ConnectionTrait, DatabaseConnection, Statement};
+use sea_orm::{ConnectionTrait, Statement};
 
 use crate::support::Service;
 
@@ -74,7 +74,7 @@ pub async fn lists_with_a_wrong_count(service: &Service) -> i64 {
 }
 
 async fn columns(service: &Service, table: &str) -> Vec<String> {
-    let connection = connect(service).await;
+    let connection = service.database().connect().await;
     let sql = format!("SELECT name FROM pragma_table_info('{table}')");
     let statement = Statement::from_string(connection.get_database_backend(), sql);
     let rows = connection
@@ -87,12 +87,4 @@ async fn columns(service: &Service, table: &str) -> Vec<String> {
     let names = names.collect();
     connection.close().await.expect("a closed connection");
     names
-}
-
-async fn connect(service: &Service) -> DatabaseConnection {
-    let mut options = ConnectOptions::new(service.database().url());
-    options.max_connections(1).sqlx_logging(false);
-    sea_orm::Database::connect(options)
-        .await
-        .expect("a connection to the test's database")
 }

@@ -137,7 +137,12 @@ impl Database {
     /// A connection of the test's own, which connects again where it is broken.
     pub async fn connect(&self) -> DatabaseConnection {
         let mut options = ConnectOptions::new(&self.url);
-        options.max_connections(1).sqlx_logging(false);
+        options
+            .max_connections(1)
+            .sqlx_logging(false)
+            // As in the service: without sqlx's task that can spin for ever.
+            .idle_timeout(None)
+            .max_lifetime(None);
         sea_orm::Database::connect(options)
             .await
             .expect("a connection to the test's database")
