@@ -368,13 +368,15 @@ fn writing() -> TransactionOptions {
 
 /// What PostgreSQL is told about a session.
 ///
-/// Whoever it hears nothing of any more, as when the line has broken unnoticed, does not hold locks for ever. And it plans a
-/// statement once, for few rows: planned anew for the 2000 rows of a chunk, a look-up by key becomes a scan of the table.
+/// Whoever it hears nothing of any more, as when the line has broken unnoticed, does not hold locks for ever. It says something
+/// once a minute where nothing else is said, so that what is in between does not forget an idle line. And it plans a statement
+/// once, for few rows: planned anew for the 2000 rows of a chunk, a look-up by key becomes a scan of the table.
 fn postgres_settings(timeout: Duration) -> String {
     let (lock, most) = (POSTGRES_LOCK_TIMEOUT.as_millis(), timeout.as_millis());
     format!(
         "SET lock_timeout = {lock}; SET statement_timeout = {most}; \
-         SET idle_in_transaction_session_timeout = {most}; SET plan_cache_mode = force_generic_plan"
+         SET idle_in_transaction_session_timeout = {most}; SET tcp_keepalives_idle = 60; \
+         SET plan_cache_mode = force_generic_plan"
     )
 }
 
