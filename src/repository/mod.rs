@@ -68,6 +68,10 @@ const SQLITE_LOG_BYTES: &str = "67108864";
 /// How long SQLite waits for another process that writes.
 const SQLITE_BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// Has PostgreSQL plan a connection's statements anew when they are next used. A plan that was made for an empty table goes
+/// through the whole organization for each row once the table is full, until the table's statistics are renewed.
+const DISCARD_PLANS: &str = "DISCARD PLANS";
+
 /// A database, its connections, and the queues of its writers. Cheap to clone.
 #[derive(Clone)]
 pub struct Repository {
@@ -96,6 +100,14 @@ impl Transaction {
     /// Which database this is.
     pub fn backend(&self) -> DbBackend {
         self.db.get_database_backend()
+    }
+
+    /// Has the database plan its statements for the tables as they are now.
+    pub async fn plan_anew(&self) -> Result<()> {
+        if self.backend() == DbBackend::Postgres {
+            self.db.execute_unprepared(DISCARD_PLANS).await?;
+        }
+        Ok(())
     }
 
     /// Fails if the caller has left, so that long work ends early.
@@ -137,10 +149,20 @@ impl Repository {
                             Ok(())
                         })
                     })
-                    .after_release(|connection, _| Box::pin(is_clean(connection)))
+                    .after_release(|connection, _| {
+                        Box::pin(async {
+                            released(connection.execute(DISCARD_PLANS)).await?;
+                            Ok(!connection.is_in_transaction())
+                        })
+                    })
             })
             .map_sqlx_sqlite_pool_opts(|options| {
-                options.after_release(|connection, _| Box::pin(is_clean(connection)))
+                options.after_release(|connection, _| {
+                    Box::pin(async {
+                        released(connection.ping()).await?;
+                        Ok(!connection.is_in_transaction())
+                    })
+                })
             })
             .map_sqlx_sqlite_opts(|options| {
                 options
@@ -347,14 +369,16 @@ impl Repository {
     }
 }
 
-/// Whether a connection can serve others; if not, it is closed.
+/// Waits for the last words to a connection before it serves others. If they fail it is closed, and also if it is in a
+/// transaction.
 ///
 /// The pool's own look at it waits for ever where the line is silent. And where SQLite itself has undone a transaction, as it
 /// does on a full disk, the driver takes what comes next for a part of it, which no commit ends.
-async fn is_clean<C: Connection>(connection: &mut C) -> Result<bool, sqlx::Error> {
-    let answer = tokio::time::timeout(RELEASE_TIMEOUT, connection.ping());
-    answer.await.map_err(|_| sqlx::Error::PoolTimedOut)??;
-    Ok(!connection.is_in_transaction())
+async fn released<T>(
+    last_words: impl Future<Output = Result<T, sqlx::Error>>,
+) -> Result<T, sqlx::Error> {
+    let answer = tokio::time::timeout(RELEASE_TIMEOUT, last_words);
+    answer.await.map_err(|_| sqlx::Error::PoolTimedOut)?
 }
 
 /// How a transaction that writes begins.
@@ -370,7 +394,7 @@ fn writing() -> TransactionOptions {
 ///
 /// Whoever it hears nothing of any more, as when the line has broken unnoticed, does not hold locks for ever. It says something
 /// once a minute where nothing else is said, so that what is in between does not forget an idle line. And it plans a statement
-/// once, for few rows: planned anew for the 2000 rows of a chunk, a look-up by key becomes a scan of the table.
+/// for few rows: planned for the 2000 rows of a chunk, a look-up by key becomes a scan of the table.
 fn postgres_settings(timeout: Duration) -> String {
     let (lock, most) = (POSTGRES_LOCK_TIMEOUT.as_millis(), timeout.as_millis());
     format!(

@@ -49,10 +49,16 @@ pub async fn apply(
     let size = bulk::chunk_size(transaction.backend());
     let mut take = || Chunk::of(groups.by_ref().take(size));
     let mut chunk = take()?;
+    let mut written_chunks: u64 = 0;
     while !chunk.is_empty() {
         transaction.check_caller()?;
+        if written_chunks.is_power_of_two() {
+            // What was planned for tables as small as they were would get slower with each chunk.
+            transaction.plan_anew().await?;
+        }
         // While the database writes a chunk, the next one is taken from the plan.
         (_, chunk) = tokio::try_join!(biased; applier.apply_chunk(&chunk), async { take() })?;
+        written_chunks += 1;
     }
     Ok(applier.counts)
 }
