@@ -11,6 +11,7 @@ pub mod contacts;
 pub mod custom_objects;
 pub mod entity;
 mod failure;
+mod growth;
 pub mod migration;
 pub mod opted_out_numbers;
 pub mod organizations;
@@ -20,7 +21,7 @@ mod queue;
 pub mod rows;
 pub mod updates;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use futures_util::future::BoxFuture;
 use sea_orm::{
@@ -39,6 +40,7 @@ use uuid::Uuid;
 use self::{
     bounded::Bounded,
     checkpoints::Checkpoints,
+    growth::Growth,
     queue::{ListKey, Queues},
 };
 use crate::{
@@ -68,8 +70,7 @@ const SQLITE_LOG_BYTES: &str = "67108864";
 /// How long SQLite waits for another process that writes.
 const SQLITE_BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Has PostgreSQL plan a connection's statements anew when they are next used. A plan that was made for an empty table goes
-/// through the whole organization for each row once the table is full, until the table's statistics are renewed.
+/// Has PostgreSQL plan a connection's statements anew when they are next used. See [`growth`].
 const DISCARD_PLANS: &str = "DISCARD PLANS";
 
 /// A database, its connections, and the queues of its writers. Cheap to clone.
@@ -81,6 +82,7 @@ pub struct Repository {
     /// caches warm.
     writers: Bounded<DatabaseConnection>,
     queues: Queues,
+    growth: Arc<Growth>,
     /// Where the database is SQLite.
     checkpoints: Option<Checkpoints>,
 }
@@ -131,6 +133,8 @@ impl Repository {
     /// Connects to a database. A SQLite file is made if it does not exist.
     pub async fn connect(settings: &DatabaseSettings) -> Result<Self> {
         let (max_connections, timeout) = (settings.max_connections, settings.timeout());
+        let growth = Arc::new(Growth::default());
+        let pool_growth = Arc::clone(&growth);
         let mut options = ConnectOptions::new(&settings.database_url);
         options
             .max_connections(max_connections)
@@ -141,6 +145,7 @@ impl Repository {
             // Statements are logged for those who ask for them: `--log sqlx=trace`.
             .sqlx_logging_level(log::LevelFilter::Trace)
             .map_sqlx_postgres_pool_opts(move |options| {
+                let growth = Arc::clone(&pool_growth);
                 options
                     .after_connect(move |connection, _| {
                         Box::pin(async move {
@@ -149,20 +154,14 @@ impl Repository {
                             Ok(())
                         })
                     })
-                    .after_release(|connection, _| {
-                        Box::pin(async {
-                            released(connection.execute(DISCARD_PLANS)).await?;
-                            Ok(!connection.is_in_transaction())
-                        })
+                    .before_acquire(move |_, connection| {
+                        let outgrown = growth.has_outgrown(connection.age);
+                        Box::pin(async move { Ok(!outgrown) })
                     })
+                    .after_release(|connection, _| Box::pin(is_clean(connection)))
             })
             .map_sqlx_sqlite_pool_opts(|options| {
-                options.after_release(|connection, _| {
-                    Box::pin(async {
-                        released(connection.ping()).await?;
-                        Ok(!connection.is_in_transaction())
-                    })
-                })
+                options.after_release(|connection, _| Box::pin(is_clean(connection)))
             })
             .map_sqlx_sqlite_opts(|options| {
                 options
@@ -197,6 +196,7 @@ impl Repository {
             db: Bounded::new(db, timeout),
             writers: Bounded::new(writers, timeout),
             queues,
+            growth,
             checkpoints,
         })
     }
@@ -222,6 +222,11 @@ impl Repository {
         migration::Migrator::up(&transaction, None).await?;
         transaction.commit().await?;
         Ok(())
+    }
+
+    /// Says that so many rows were added.
+    pub fn grew_by(&self, row_count: u64) {
+        self.growth.add(row_count);
     }
 
     /// Whether the database answers.
@@ -369,16 +374,14 @@ impl Repository {
     }
 }
 
-/// Waits for the last words to a connection before it serves others. If they fail it is closed, and also if it is in a
-/// transaction.
+/// Whether a connection can serve others; if not, it is closed.
 ///
 /// The pool's own look at it waits for ever where the line is silent. And where SQLite itself has undone a transaction, as it
 /// does on a full disk, the driver takes what comes next for a part of it, which no commit ends.
-async fn released<T>(
-    last_words: impl Future<Output = Result<T, sqlx::Error>>,
-) -> Result<T, sqlx::Error> {
-    let answer = tokio::time::timeout(RELEASE_TIMEOUT, last_words);
-    answer.await.map_err(|_| sqlx::Error::PoolTimedOut)?
+async fn is_clean<C: Connection>(connection: &mut C) -> Result<bool, sqlx::Error> {
+    let answer = tokio::time::timeout(RELEASE_TIMEOUT, connection.ping());
+    answer.await.map_err(|_| sqlx::Error::PoolTimedOut)??;
+    Ok(!connection.is_in_transaction())
 }
 
 /// How a transaction that writes begins.

@@ -78,6 +78,11 @@ impl Update {
                 Box::pin(update.apply_in(transaction))
             })
             .await?;
+        let outcome = &applied.outcome;
+        if outcome.update_id.is_some() && !outcome.replayed {
+            let counts = outcome.counts;
+            repository.grew_by(counts.created + counts.opted_in + counts.added);
+        }
         let [turn, planned, written] = applied.milestones;
         tracing::info!(
             receive_us = receive.as_micros(),
