@@ -139,7 +139,7 @@ pub struct DatabaseSettings {
     )]
     pub database_url: String,
     /// The most connections to the database, at least 2: half of them write and the others read; on SQLite only one writes;
-    /// once made, they stay
+    /// they stay open when idle
     #[arg(long, env = "CONTACT_LISTS_MAX_CONNECTIONS", default_value_t = 16, value_parser = clap::value_parser!(u32).range(2..))]
     pub max_connections: u32,
     /// How many seconds the database has to answer a statement before the call fails; PostgreSQL also ends sessions that
