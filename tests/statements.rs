@@ -4,15 +4,21 @@
 #[path = "api/support/mod.rs"]
 mod support;
 
-use std::sync::{
-    OnceLock,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    fmt::Debug,
+    sync::{
+        OnceLock,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use contact_lists::proto::{Contact, UpdateContactListContactsHeader};
 use support::*;
 use tokio::sync::Mutex;
-use tracing::{Event, Subscriber};
+use tracing::{
+    Event, Subscriber,
+    field::{Field, Visit},
+};
 use tracing_subscriber::{Layer, Registry, layer::Context, prelude::*, registry::LookupSpan};
 
 /// The statements that calls have sent so far.
@@ -21,15 +27,30 @@ static STATEMENT_COUNT: AtomicU64 = AtomicU64::new(0);
 /// One test counts at a time.
 static COUNTING: Mutex<()> = Mutex::const_new(());
 
-/// Counts the statements that the database driver logs within a call's span: not those of health and purge.
+/// Counts the statements that the database driver logs within a call's span: not those of health and purge, and not how a new
+/// connection is set up.
 struct StatementCounter;
+
+/// Whether an event is of a session's settings.
+#[derive(Default)]
+struct IsSetUp(bool);
+
+impl Visit for IsSetUp {
+    fn record_debug(&mut self, _: &Field, _: &dyn Debug) {}
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.0 |= field.name() == "summary" && value.starts_with("SET ");
+    }
+}
 
 impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for StatementCounter {
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
         let in_call = context
             .event_scope(event)
             .is_some_and(|mut scope| scope.any(|span| span.name() == "call"));
-        if event.metadata().target() == "sqlx::query" && in_call {
+        let mut set_up = IsSetUp::default();
+        event.record(&mut set_up);
+        if event.metadata().target() == "sqlx::query" && in_call && !set_up.0 {
             STATEMENT_COUNT.fetch_add(1, Ordering::Relaxed);
         }
     }
