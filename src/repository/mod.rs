@@ -57,6 +57,9 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a statement waits for a lock: so that who waits looks now and then whether its caller is still there.
 const POSTGRES_LOCK_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// How long an idle connection has to say that it works; then it is closed, and another takes its place.
+const IDLE_ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
+
 /// How long a connection that comes back to the pool has to end what was begun on it; then it is closed.
 const RELEASE_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -142,6 +145,8 @@ impl Repository {
             // Connections stay: sqlx's task that would end old and idle ones can spin for ever (its issue 3645).
             .idle_timeout(None)
             .max_lifetime(None)
+            // The pool's own look at a connection waits for ever where the line is silent; see `answers`.
+            .test_before_acquire(false)
             // Statements are logged for those who ask for them: `--log sqlx=trace`.
             .sqlx_logging_level(log::LevelFilter::Trace)
             .map_sqlx_postgres_pool_opts(move |options| {
@@ -154,9 +159,14 @@ impl Repository {
                             Ok(())
                         })
                     })
-                    .before_acquire(move |_, connection| {
-                        let outgrown = growth.has_outgrown(connection.age);
-                        Box::pin(async move { Ok(!outgrown) })
+                    .before_acquire(move |connection, metadata| {
+                        let outgrown = growth.has_outgrown(metadata.age);
+                        Box::pin(async move {
+                            if !outgrown {
+                                answers(connection, IDLE_ANSWER_TIMEOUT).await?;
+                            }
+                            Ok(!outgrown)
+                        })
                     })
                     .after_release(|connection, _| Box::pin(is_clean(connection)))
             })
@@ -379,9 +389,14 @@ impl Repository {
 /// The pool's own look at it waits for ever where the line is silent. And where SQLite itself has undone a transaction, as it
 /// does on a full disk, the driver takes what comes next for a part of it, which no commit ends.
 async fn is_clean<C: Connection>(connection: &mut C) -> Result<bool, sqlx::Error> {
-    let answer = tokio::time::timeout(RELEASE_TIMEOUT, connection.ping());
-    answer.await.map_err(|_| sqlx::Error::PoolTimedOut)??;
+    answers(connection, RELEASE_TIMEOUT).await?;
     Ok(!connection.is_in_transaction())
+}
+
+/// Fails if a connection does not answer in time.
+async fn answers<C: Connection>(connection: &mut C, timeout: Duration) -> Result<(), sqlx::Error> {
+    let answer = tokio::time::timeout(timeout, connection.ping());
+    answer.await.map_err(|_| sqlx::Error::PoolTimedOut)?
 }
 
 /// How a transaction that writes begins.
