@@ -138,9 +138,9 @@ pub struct DatabaseSettings {
         hide_env_values = true
     )]
     pub database_url: String,
-    /// The most connections to the database, at least 2: half of them write and the others read; on SQLite only one writes;
+    /// The most connections to the database, at least 4: half of them write and the others read; on SQLite only one writes;
     /// they stay open when idle
-    #[arg(long, env = "CONTACT_LISTS_MAX_CONNECTIONS", default_value_t = 16, value_parser = clap::value_parser!(u32).range(2..))]
+    #[arg(long, env = "CONTACT_LISTS_MAX_CONNECTIONS", default_value_t = 16, value_parser = clap::value_parser!(u32).range(4..))]
     pub max_connections: u32,
     /// How many seconds the database has to answer a statement before the call fails; PostgreSQL also ends sessions that
     /// fall silent for so long amid a transaction

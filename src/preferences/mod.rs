@@ -85,6 +85,7 @@ impl PreferenceChange {
             + self
                 .change_numbers(transaction, &subjects.numbers, &channel_ids, said)
                 .await?;
+        transaction.grew_by(changed);
         let pairs = (subjects.contact_ids.len() + subjects.numbers.len()) * channel_ids.len();
         Ok(Outcome::Commit(ChangedPairs {
             changed,

@@ -14,6 +14,9 @@ use crate::error;
 /// How much longer than the database itself the service waits for an answer.
 const ANSWER_MARGIN: Duration = Duration::from_secs(2);
 
+/// How long undoing may take, which takes a database that answers no time; then the connection is closed.
+const ROLLBACK_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// A connection or a transaction that fails when an answer is overdue.
 #[derive(Clone)]
 pub struct Bounded<C> {
@@ -75,7 +78,8 @@ impl Bounded<DatabaseTransaction> {
 
     /// Undoes everything.
     pub async fn rollback(self) -> Result<(), DbErr> {
-        within(self.limit, self.inner.rollback()).await
+        let limit = self.limit.and(Some(ROLLBACK_TIMEOUT));
+        within(limit, self.inner.rollback()).await
     }
 }
 

@@ -21,12 +21,18 @@ mod queue;
 pub mod rows;
 pub mod updates;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use futures_util::future::BoxFuture;
 use sea_orm::{
     ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend,
-    IsolationLevel, SqliteTransactionMode, TransactionOptions, TransactionTrait,
+    DbErr, IsolationLevel, RuntimeErr, SqliteTransactionMode, TransactionOptions, TransactionTrait,
 };
 use sea_orm_migration::MigratorTrait;
 use sqlx::{
@@ -56,6 +62,9 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long a statement waits for a lock: so that who waits looks now and then whether its caller is still there.
 const POSTGRES_LOCK_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A session older than this is replaced when it is next asked for: what it has gathered in the server's memory goes with it.
+const MAX_POSTGRES_AGE: Duration = Duration::from_secs(30 * 60);
 
 /// How long an idle connection has to say that it works; then it is closed, and another takes its place.
 const IDLE_ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
@@ -94,9 +103,18 @@ pub struct Repository {
 pub struct Transaction {
     db: Bounded<DatabaseTransaction>,
     caller_left: CancellationToken,
+    added_rows: AtomicU64,
 }
 
 impl Transaction {
+    fn new(db: Bounded<DatabaseTransaction>, caller_left: CancellationToken) -> Self {
+        Self {
+            db,
+            caller_left,
+            added_rows: AtomicU64::new(0),
+        }
+    }
+
     /// The connection.
     pub fn db(&self) -> &Bounded<DatabaseTransaction> {
         &self.db
@@ -113,6 +131,11 @@ impl Transaction {
             self.db.execute_unprepared(DISCARD_PLANS).await?;
         }
         Ok(())
+    }
+
+    /// Says that about so many rows were added.
+    pub fn grew_by(&self, row_count: u64) {
+        self.added_rows.fetch_add(row_count, Ordering::Relaxed);
     }
 
     /// Fails if the caller has left, so that long work ends early.
@@ -142,7 +165,7 @@ impl Repository {
         options
             .max_connections(max_connections)
             .acquire_timeout(ACQUIRE_TIMEOUT)
-            // Connections stay: sqlx's task that would end old and idle ones can spin for ever (its issue 3645).
+            // No task ends old and idle ones: sqlx's can spin for ever (its issue 3645).
             .idle_timeout(None)
             .max_lifetime(None)
             // The pool's own look at a connection waits for ever where the line is silent; see `answers`.
@@ -160,12 +183,13 @@ impl Repository {
                         })
                     })
                     .before_acquire(move |connection, metadata| {
-                        let outgrown = growth.has_outgrown(metadata.age);
+                        let age = metadata.age;
+                        let is_old = age > MAX_POSTGRES_AGE || growth.has_outgrown(age);
                         Box::pin(async move {
-                            if !outgrown {
+                            if !is_old {
                                 answers(connection, IDLE_ANSWER_TIMEOUT).await?;
                             }
-                            Ok(!outgrown)
+                            Ok(!is_old)
                         })
                     })
                     .after_release(|connection, _| Box::pin(is_clean(connection)))
@@ -193,9 +217,9 @@ impl Repository {
         } else {
             max_connections / 2
         };
-        let pool = |max_connections: u32| {
+        let pool = async |max_connections: u32| {
             let options = options.clone().max_connections(max_connections).clone();
-            Database::connect(options)
+            Database::connect(options).await.map_err(without_url)
         };
         let db = pool(max_connections - max_writers).await?;
         let writers = pool(max_writers).await?;
@@ -232,11 +256,6 @@ impl Repository {
         migration::Migrator::up(&transaction, None).await?;
         transaction.commit().await?;
         Ok(())
-    }
-
-    /// Says that so many rows were added.
-    pub fn grew_by(&self, row_count: u64) {
-        self.growth.add(row_count);
     }
 
     /// Whether the database answers.
@@ -326,14 +345,14 @@ impl Repository {
                 return Err(Error::StreamBroken("the caller left".to_owned()));
             }
         };
-        let transaction = Transaction {
-            db: self.writers.begin(writing()).await?,
-            caller_left: caller_left.clone(),
-        };
+        let db = self.writers.begin(writing()).await?;
+        let transaction = Transaction::new(db, caller_left.clone());
         let result = work(input, &transaction).await;
         match result.and_then(|outcome| transaction.check_caller().map(|()| outcome)) {
             Ok(Outcome::Commit(value)) => {
+                let added_rows = transaction.added_rows.into_inner();
                 transaction.db.commit().await?;
+                self.growth.add(added_rows);
                 if let Some(checkpoints) = &self.checkpoints {
                     checkpoints.note();
                 }
@@ -370,10 +389,7 @@ impl Repository {
                 isolation_level: is_postgres.then_some(IsolationLevel::RepeatableRead),
                 ..Default::default()
             };
-            let transaction = Transaction {
-                db: db.begin(options).await?,
-                caller_left,
-            };
+            let transaction = Transaction::new(db.begin(options).await?, caller_left);
             let result = work(&input, &transaction).await;
             transaction.db.rollback().await?;
             result
@@ -381,6 +397,17 @@ impl Repository {
         let result = task.await.map_err(Error::internal)?;
         guard.disarm();
         result
+    }
+}
+
+/// What SeaORM says of a URL that it can make nothing of, without the password in it.
+fn without_url(failure: DbErr) -> DbErr {
+    match failure {
+        DbErr::Conn(RuntimeErr::Internal(_)) => DbErr::Conn(RuntimeErr::Internal(
+            "the database URL is neither sqlite://FILE nor postgres://USER:PASSWORD@HOST/NAME"
+                .to_owned(),
+        )),
+        failure => failure,
     }
 }
 

@@ -78,11 +78,6 @@ impl Update {
                 Box::pin(update.apply_in(transaction))
             })
             .await?;
-        let outcome = &applied.outcome;
-        if outcome.update_id.is_some() && !outcome.replayed {
-            let counts = outcome.counts;
-            repository.grew_by(counts.created + counts.opted_in + counts.added);
-        }
         let [turn, planned, written] = applied.milestones;
         tracing::info!(
             receive_us = receive.as_micros(),
@@ -129,6 +124,7 @@ impl Update {
         } else {
             apply::apply(self, transaction, &mut plan, &channels, said).await?
         };
+        transaction.grew_by(counts.created + counts.updated + counts.opted_in + counts.added);
         counts.received = self.received_count;
         counts.rejected = plan.rejected.rejections.count();
         let outcome = self.finish(transaction, list, counts, plan, said).await?;

@@ -39,7 +39,7 @@ on_both! {
     }
 
     async fn cancelled_calls_leave_every_connection_of_the_pool_free(database: Database) {
-        let service = Service::start_with(database, &["--max-connections", "2"]).await;
+        let service = Service::start_with(database, &["--max-connections", "4"]).await;
         let admin = service.admin();
         let list = admin.create_list("Faults").await;
         for round in 0..30 {

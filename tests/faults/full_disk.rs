@@ -45,7 +45,6 @@ async fn fill_the_database(disk: &SmallDisk, database: Database) {
         if answer.is_err() {
             refused_count += 1;
             assert_refused(answer, Code::Unavailable, "DATABASE_UNAVAILABLE");
-            admin.list(&list).await;
         }
         disk.free();
         until_serving(&service, ServingStatus::Serving).await;
