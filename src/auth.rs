@@ -42,11 +42,11 @@ impl Caller {
 
 /// A call's place among the calls at once: free again when the last clone is dropped.
 #[derive(Debug, Clone)]
-pub struct Place {
+pub struct CallPermit {
     _permits: Arc<[OwnedSemaphorePermit; 2]>,
 }
 
-impl Place {
+impl CallPermit {
     /// A place on the server, and one of the key's.
     pub fn new(on_server: OwnedSemaphorePermit, of_key: OwnedSemaphorePermit) -> Self {
         Self {

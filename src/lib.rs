@@ -7,19 +7,17 @@
 #![warn(missing_docs)]
 #![cfg_attr(not(test), warn(clippy::unwrap_used, clippy::expect_used))]
 
+pub mod app;
 pub mod auth;
 pub mod cli;
-pub mod contacts;
 pub mod domain;
 pub mod error;
-pub mod preferences;
 pub mod repository;
 pub mod rpc;
 pub mod server;
 pub mod settings;
 pub mod spool;
 pub mod telemetry;
-pub mod update;
 
 pub use generated::contactlists::v1 as proto;
 

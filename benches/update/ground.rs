@@ -121,7 +121,7 @@ impl Ground {
             key,
             floor: connect(&url).await?,
             rusqlite: None,
-            db: repository.db().unbounded().clone(),
+            db: repository.db().without_timeout().clone(),
             profile: None,
             base,
             next: base,

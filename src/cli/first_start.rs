@@ -13,7 +13,8 @@ use crate::{
         violation::Invalid,
     },
     repository::{
-        Outcome, Repository, api_keys, channels, contact_lists, custom_objects, organizations,
+        Repository, TransactionOutcome, api_keys, channels, contact_lists, custom_objects,
+        organizations,
     },
 };
 
@@ -92,7 +93,7 @@ pub async fn make_example(
                     let name = &example.list_name;
                     contact_lists::create(transaction, *organization, name, None)
                         .await
-                        .map(Outcome::Commit)
+                        .map(TransactionOutcome::Commit)
                 })
             },
         )

@@ -54,7 +54,7 @@ impl BirthDate {
     }
 
     /// Takes what a parsed date was stored as, "YYYY-MM-DD"; `None` if it cannot have been one.
-    pub fn stored(date: &str) -> Option<Self> {
+    pub fn from_stored(date: &str) -> Option<Self> {
         let mut parts = date.split('-');
         Some(Self {
             year: parts.next()?.parse().ok()?,
@@ -121,6 +121,6 @@ mod tests {
     fn a_stored_date_reads_back_as_it_was() {
         let date = BirthDate::parse(0, 12, 24, datetime!(2026-03-01 0:00 UTC));
         let date = date.unwrap().unwrap();
-        assert_eq!(BirthDate::stored(&date.to_string()), Some(date));
+        assert_eq!(BirthDate::from_stored(&date.to_string()), Some(date));
     }
 }

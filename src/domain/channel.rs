@@ -47,7 +47,7 @@ impl ChannelType {
     }
 
     /// Takes what a type was stored as.
-    pub fn stored(name: &str) -> Option<Self> {
+    pub fn from_stored(name: &str) -> Option<Self> {
         [Self::Phone, Self::Email, Self::Fax]
             .into_iter()
             .find(|channel_type| channel_type.name() == name)

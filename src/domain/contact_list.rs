@@ -41,7 +41,7 @@ pub enum ListState {
 
 impl ListState {
     /// Takes what a state was stored as.
-    pub fn stored(name: &str) -> Option<Self> {
+    pub fn from_stored(name: &str) -> Option<Self> {
         [Self::Active, Self::Archived, Self::Deleted]
             .into_iter()
             .find(|state| state.name() == name)
@@ -79,7 +79,7 @@ impl Color {
     }
 
     /// Takes what a parsed color was stored as.
-    pub fn stored(color: String) -> Self {
+    pub fn from_stored(color: String) -> Self {
         Self(color)
     }
 

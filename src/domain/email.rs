@@ -30,7 +30,7 @@ impl Email {
     }
 
     /// Takes what a parsed address was stored as.
-    pub fn stored(email: String) -> Self {
+    pub fn from_stored(email: String) -> Self {
         Self(email)
     }
 

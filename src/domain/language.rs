@@ -26,7 +26,7 @@ impl Language {
     }
 
     /// Takes what a parsed tag was stored as.
-    pub fn stored(language: String) -> Self {
+    pub fn from_stored(language: String) -> Self {
         Self(language)
     }
 

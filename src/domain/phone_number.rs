@@ -48,7 +48,7 @@ impl PhoneNumber {
     }
 
     /// Takes what a parsed number was stored as; `None` if it cannot have been one.
-    pub fn stored(number: &str) -> Option<Self> {
+    pub fn from_stored(number: &str) -> Option<Self> {
         ArrayString::from(number).ok().map(Self)
     }
 

@@ -25,7 +25,7 @@ pub struct Preference {
 
 /// Who says a preference, when, and in which update.
 #[derive(Debug, Clone, Copy)]
-pub struct Said {
+pub struct ChangeOrigin {
     /// The time of the change.
     pub change_time: OffsetDateTime,
     /// The caller's API key.
@@ -45,5 +45,5 @@ pub struct NumberPreference {
     /// False: opted out. True: an exception to an opt-out of all channels.
     pub opted_in: bool,
     /// Who said so, when.
-    pub said: Said,
+    pub origin: ChangeOrigin,
 }

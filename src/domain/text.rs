@@ -20,7 +20,7 @@ impl Text {
     }
 
     /// Takes what a parsed text was stored as.
-    pub fn stored(text: String) -> Self {
+    pub fn from_stored(text: String) -> Self {
         Self(text)
     }
 

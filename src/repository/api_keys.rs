@@ -10,7 +10,8 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::{
-    Outcome, Repository, entity::api_key, entity::organization, organizations::Organization,
+    Repository, TransactionOutcome, entity::api_key, entity::organization,
+    organizations::Organization,
 };
 use crate::{
     auth::{Caller, Scope},
@@ -60,7 +61,7 @@ pub async fn create(
         .write(model, |model, transaction| {
             Box::pin(async move {
                 let model = model.clone().insert(transaction.db()).await?;
-                Ok(Outcome::Commit(model))
+                Ok(TransactionOutcome::Commit(model))
             })
         })
         .await?;
@@ -94,7 +95,9 @@ pub async fn set_disabled(
                     .ok_or_else(|| Error::not_found("api_key", id))?;
                 let mut model = model.into_active_model();
                 model.disabled = Set(*disabled);
-                Ok(Outcome::Commit(model.update(transaction.db()).await?))
+                Ok(TransactionOutcome::Commit(
+                    model.update(transaction.db()).await?,
+                ))
             })
         })
         .await?;

@@ -226,9 +226,9 @@ impl TryFrom<channel::Model> for Channel {
         Ok(Self {
             id: model.id,
             name: model.name,
-            channel_type: ChannelType::stored(&model.channel_type)
+            channel_type: ChannelType::from_stored(&model.channel_type)
                 .ok_or_else(|| Error::internal(anyhow::anyhow!("a stored type is unknown")))?,
-            phone: model.phone.as_deref().and_then(PhoneNumber::stored),
+            phone: model.phone.as_deref().and_then(PhoneNumber::from_stored),
             create_time: model.create_time,
             update_time: model.update_time,
         })

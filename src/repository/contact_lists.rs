@@ -216,8 +216,8 @@ impl TryFrom<contact_list::Model> for ContactList {
         Ok(Self {
             id: model.id,
             name: model.name,
-            color: model.color.map(Color::stored),
-            state: ListState::stored(&model.state)
+            color: model.color.map(Color::from_stored),
+            state: ListState::from_stored(&model.state)
                 .ok_or_else(|| Error::internal(anyhow::anyhow!("a stored state is unknown")))?,
             contact_count: model.contact_count,
             create_time: model.create_time,

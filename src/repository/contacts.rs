@@ -18,7 +18,7 @@ use super::{
         custom_object_record,
     },
     prefix::begins_with,
-    rows::statement,
+    sql::statement,
 };
 use crate::{
     domain::{
@@ -316,16 +316,16 @@ impl TryFrom<contact::Model> for StoredContact {
     type Error = Error;
 
     fn try_from(model: contact::Model) -> Result<Self> {
-        let phone = PhoneNumber::stored(&model.phone);
+        let phone = PhoneNumber::from_stored(&model.phone);
         let address = model.address.map(serde_json::from_value).transpose();
         let fields = ContactFields {
-            external_id: model.external_id.map(Text::stored),
-            email: model.email.map(Email::stored),
-            name: model.name.map(Text::stored),
-            language: model.language.map(Language::stored),
+            external_id: model.external_id.map(Text::from_stored),
+            email: model.email.map(Email::from_stored),
+            name: model.name.map(Text::from_stored),
+            language: model.language.map(Language::from_stored),
             default_channel_id: model.default_channel_id,
             address: address.map_err(Error::internal)?,
-            birth_date: model.birth_date.as_deref().and_then(BirthDate::stored),
+            birth_date: model.birth_date.as_deref().and_then(BirthDate::from_stored),
         };
         Ok(Self {
             contact: Contact {

@@ -2,24 +2,24 @@
 //! function is given, right after the connection.
 
 pub mod api_keys;
-mod bounded;
 pub mod bulk;
 pub mod channels;
-mod checkpoints;
 pub mod contact_lists;
 pub mod contacts;
 pub mod custom_objects;
+mod db_error;
 pub mod entity;
-mod failure;
-mod growth;
 pub mod migration;
 pub mod opted_out_numbers;
 pub mod organizations;
+mod postgres_plans;
 pub mod preferences;
 mod prefix;
-mod queue;
-pub mod rows;
+pub mod sql;
+mod sqlite_checkpoints;
+mod timeout;
 pub mod updates;
+mod write_queue;
 
 use std::{
     sync::{
@@ -44,10 +44,10 @@ use tracing::Instrument;
 use uuid::Uuid;
 
 use self::{
-    bounded::Bounded,
-    checkpoints::Checkpoints,
-    growth::Growth,
-    queue::{ListKey, Queues},
+    postgres_plans::PostgresPlans,
+    sqlite_checkpoints::Checkpoints,
+    timeout::WithTimeout,
+    write_queue::{ListKey, WriteQueue},
 };
 use crate::{
     error::{Error, Result},
@@ -82,32 +82,32 @@ const SQLITE_LOG_BYTES: &str = "67108864";
 /// How long SQLite waits for another process that writes.
 const SQLITE_BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Has PostgreSQL plan a connection's statements anew when they are next used. See [`growth`].
+/// Has PostgreSQL plan a connection's statements anew when they are next used. See [`postgres_plans`].
 const DISCARD_PLANS: &str = "DISCARD PLANS";
 
 /// A database, its connections, and the queues of its writers. Cheap to clone.
 #[derive(Clone)]
 pub struct Repository {
     /// The connections that read.
-    db: Bounded<DatabaseConnection>,
+    db: WithTimeout<DatabaseConnection>,
     /// The connections that write: neither kind waits for the other's, and few calls use few of them, which keeps their
     /// caches warm.
-    writers: Bounded<DatabaseConnection>,
-    queues: Queues,
-    growth: Arc<Growth>,
+    writers: WithTimeout<DatabaseConnection>,
+    queues: WriteQueue,
+    growth: Arc<PostgresPlans>,
     /// Where the database is SQLite.
     checkpoints: Option<Checkpoints>,
 }
 
 /// What a transaction is done with: its connection, and whether its caller is still there.
 pub struct Transaction {
-    db: Bounded<DatabaseTransaction>,
+    db: WithTimeout<DatabaseTransaction>,
     caller_left: CancellationToken,
     added_rows: AtomicU64,
 }
 
 impl Transaction {
-    fn new(db: Bounded<DatabaseTransaction>, caller_left: CancellationToken) -> Self {
+    fn new(db: WithTimeout<DatabaseTransaction>, caller_left: CancellationToken) -> Self {
         Self {
             db,
             caller_left,
@@ -116,7 +116,7 @@ impl Transaction {
     }
 
     /// The connection.
-    pub fn db(&self) -> &Bounded<DatabaseTransaction> {
+    pub fn db(&self) -> &WithTimeout<DatabaseTransaction> {
         &self.db
     }
 
@@ -126,7 +126,7 @@ impl Transaction {
     }
 
     /// Has the database plan its statements for the tables as they are now.
-    pub async fn plan_anew(&self) -> Result<()> {
+    pub async fn discard_plans(&self) -> Result<()> {
         if self.backend() == DbBackend::Postgres {
             self.db.execute_unprepared(DISCARD_PLANS).await?;
         }
@@ -134,7 +134,7 @@ impl Transaction {
     }
 
     /// Says that about so many rows were added.
-    pub fn grew_by(&self, row_count: u64) {
+    pub fn note_added_rows(&self, row_count: u64) {
         self.added_rows.fetch_add(row_count, Ordering::Relaxed);
     }
 
@@ -148,7 +148,7 @@ impl Transaction {
 }
 
 /// What becomes of a transaction's changes.
-pub enum Outcome<T> {
+pub enum TransactionOutcome<T> {
     /// They are committed.
     Commit(T),
     /// They are undone.
@@ -159,7 +159,7 @@ impl Repository {
     /// Connects to a database. A SQLite file is made if it does not exist.
     pub async fn connect(settings: &DatabaseSettings) -> Result<Self> {
         let (max_connections, timeout) = (settings.max_connections, settings.timeout());
-        let growth = Arc::new(Growth::default());
+        let growth = Arc::new(PostgresPlans::default());
         let pool_growth = Arc::clone(&growth);
         let mut options = ConnectOptions::new(&settings.database_url);
         options
@@ -184,7 +184,7 @@ impl Repository {
                     })
                     .before_acquire(move |connection, metadata| {
                         let age = metadata.age;
-                        let is_old = age > MAX_POSTGRES_AGE || growth.has_outgrown(age);
+                        let is_old = age > MAX_POSTGRES_AGE || growth.is_stale(age);
                         Box::pin(async move {
                             if !is_old {
                                 answers(connection, IDLE_ANSWER_TIMEOUT).await?;
@@ -208,7 +208,7 @@ impl Repository {
                     .busy_timeout(SQLITE_BUSY_TIMEOUT)
                     .pragma("cache_size", SQLITE_CACHE)
                     .pragma("journal_size_limit", SQLITE_LOG_BYTES)
-                    // See `checkpoints`.
+                    // See `sqlite_checkpoints`.
                     .pragma("wal_autocheckpoint", "0")
             });
         let url = settings.database_url.to_ascii_lowercase();
@@ -223,12 +223,12 @@ impl Repository {
         };
         let db = pool(max_connections - max_writers).await?;
         let writers = pool(max_writers).await?;
-        let queues = Queues::new(max_writers as usize);
+        let queues = WriteQueue::new(max_writers as usize);
         let checkpoints = (db.get_database_backend() == DbBackend::Sqlite)
             .then(|| Checkpoints::start(db.clone(), queues.clone()));
         Ok(Self {
-            db: Bounded::new(db, timeout),
-            writers: Bounded::new(writers, timeout),
+            db: WithTimeout::new(db, timeout),
+            writers: WithTimeout::new(writers, timeout),
             queues,
             growth,
             checkpoints,
@@ -236,13 +236,13 @@ impl Repository {
     }
 
     /// The connection, for reads. Whatever writes goes through [`Self::write`].
-    pub fn db(&self) -> &Bounded<DatabaseConnection> {
+    pub fn db(&self) -> &WithTimeout<DatabaseConnection> {
         &self.db
     }
 
     /// Brings the schema up to date, under a lock that keeps other servers from doing so at the same time.
     pub async fn migrate(&self) -> Result<()> {
-        let pool = self.db.unbounded();
+        let pool = self.db.without_timeout();
         let transaction = pool.begin_with_options(writing()).await?;
         if transaction.get_database_backend() == DbBackend::Postgres {
             // A number of our own; held until the commit, however long another server's migrations take.
@@ -269,7 +269,7 @@ impl Repository {
     where
         I: Send + Sync + 'static,
         T: Send + 'static,
-        W: for<'a> Fn(&'a I, &'a Transaction) -> BoxFuture<'a, Result<Outcome<T>>>
+        W: for<'a> Fn(&'a I, &'a Transaction) -> BoxFuture<'a, Result<TransactionOutcome<T>>>
             + Send
             + Sync
             + 'static,
@@ -285,7 +285,7 @@ impl Repository {
     where
         I: Send + Sync + 'static,
         T: Send + 'static,
-        W: for<'a> Fn(&'a I, &'a Transaction) -> BoxFuture<'a, Result<Outcome<T>>>
+        W: for<'a> Fn(&'a I, &'a Transaction) -> BoxFuture<'a, Result<TransactionOutcome<T>>>
             + Send
             + Sync
             + 'static,
@@ -312,7 +312,7 @@ impl Repository {
         caller_left: CancellationToken,
     ) -> Result<T>
     where
-        W: for<'a> Fn(&'a I, &'a Transaction) -> BoxFuture<'a, Result<Outcome<T>>>,
+        W: for<'a> Fn(&'a I, &'a Transaction) -> BoxFuture<'a, Result<TransactionOutcome<T>>>,
     {
         let mut attempt = 1;
         loop {
@@ -337,7 +337,7 @@ impl Repository {
         caller_left: &CancellationToken,
     ) -> Result<T>
     where
-        W: for<'a> Fn(&'a I, &'a Transaction) -> BoxFuture<'a, Result<Outcome<T>>>,
+        W: for<'a> Fn(&'a I, &'a Transaction) -> BoxFuture<'a, Result<TransactionOutcome<T>>>,
     {
         let _turn = tokio::select! {
             turn = self.queues.turn(lists) => turn,
@@ -349,7 +349,7 @@ impl Repository {
         let transaction = Transaction::new(db, caller_left.clone());
         let result = work(input, &transaction).await;
         match result.and_then(|outcome| transaction.check_caller().map(|()| outcome)) {
-            Ok(Outcome::Commit(value)) => {
+            Ok(TransactionOutcome::Commit(value)) => {
                 let added_rows = transaction.added_rows.into_inner();
                 transaction.db.commit().await?;
                 self.growth.add(added_rows);
@@ -358,7 +358,7 @@ impl Repository {
                 }
                 Ok(value)
             }
-            Ok(Outcome::RollBack(value)) => {
+            Ok(TransactionOutcome::RollBack(value)) => {
                 transaction.db.rollback().await?;
                 Ok(value)
             }

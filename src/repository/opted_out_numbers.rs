@@ -7,12 +7,12 @@ use super::{
     Transaction,
     bulk::execute,
     entity::opted_out_number,
-    rows::{Rows, statement},
+    sql::{Rows, statement},
 };
 use crate::{
     domain::{
         OrganizationId,
-        preference::{NumberHash, NumberPreference, Said},
+        preference::{ChangeOrigin, NumberHash, NumberPreference},
     },
     error::{Error, Result},
 };
@@ -80,7 +80,7 @@ fn preference(row: &QueryResult) -> Result<NumberPreference> {
     Ok(NumberPreference {
         channel_id: row.try_get_by_index(1)?,
         opted_in: row.try_get_by_index(2)?,
-        said: Said {
+        origin: ChangeOrigin {
             change_time: row.try_get_by_index(3)?,
             api_key_id: row.try_get_by_index(4)?,
             update_id: row.try_get_by_index(5)?,
@@ -149,12 +149,15 @@ fn preference_rows<'a>(
     rows: Rows,
     preferences: impl Iterator<Item = &'a NumberPreference> + Clone,
 ) -> Rows {
-    let said = preferences.clone().map(|it| it.said);
+    let origin = preferences.clone().map(|it| it.origin);
     rows.uuids("channel_id", preferences.clone().map(|it| it.channel_id))
         .booleans("opted_in", preferences.map(|it| it.opted_in))
-        .times("change_time", said.clone().map(|it| it.change_time))
-        .uuids("api_key_id", said.clone().map(|it| it.api_key_id))
-        .uuids("update_id", said.map(|it| it.update_id.unwrap_or_default()))
+        .times("change_time", origin.clone().map(|it| it.change_time))
+        .uuids("api_key_id", origin.clone().map(|it| it.api_key_id))
+        .uuids(
+            "update_id",
+            origin.map(|it| it.update_id.unwrap_or_default()),
+        )
 }
 
 /// Forgets numbers: somebody has them now, with what they carried.
@@ -176,7 +179,7 @@ pub async fn opt_out(
     organization: OrganizationId,
     numbers: &[NumberHash],
     channel_ids: &[Uuid],
-    said: Said,
+    origin: ChangeOrigin,
 ) -> Result<u64> {
     let sql = "INSERT INTO opted_out_numbers AS n \
         (organization_id, number_hash, channel_id, opted_in, change_time, api_key_id, update_id) \
@@ -193,7 +196,7 @@ pub async fn opt_out(
     execute(
         transaction,
         sql,
-        said.scalars(organization),
+        origin.scalars(organization),
         [hashes(numbers), targets],
     )
     .await
@@ -204,7 +207,7 @@ pub async fn opt_out_of_all_channels(
     transaction: &Transaction,
     organization: OrganizationId,
     numbers: &[NumberHash],
-    said: Said,
+    origin: ChangeOrigin,
 ) -> Result<()> {
     let sql = "INSERT INTO opted_out_numbers \
         (organization_id, number_hash, channel_id, opted_in, change_time, api_key_id, update_id) \
@@ -214,7 +217,7 @@ pub async fn opt_out_of_all_channels(
     execute(
         transaction,
         sql,
-        said.scalars(organization),
+        origin.scalars(organization),
         [hashes(numbers)],
     )
     .await?;
@@ -228,7 +231,7 @@ pub async fn lift(
     organization: OrganizationId,
     numbers: &[NumberHash],
     channel_ids: &[Uuid],
-    said: Said,
+    origin: ChangeOrigin,
 ) -> Result<u64> {
     let single = "UPDATE opted_out_numbers SET opted_in = TRUE, change_time = $2, api_key_id = $3, update_id = $4 \
         WHERE organization_id = $1 AND NOT opted_in \
@@ -244,7 +247,7 @@ pub async fn lift(
     for sql in [single, covered] {
         let targets = Rows::ids("targets", channel_ids.iter().copied());
         let sources = [hashes(numbers), targets];
-        lifted += execute(transaction, sql, said.scalars(organization), sources).await?;
+        lifted += execute(transaction, sql, origin.scalars(organization), sources).await?;
     }
     Ok(lifted)
 }

@@ -6,7 +6,7 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use super::{Outcome, Repository, Transaction, entity::organization};
+use super::{Repository, Transaction, TransactionOutcome, entity::organization};
 use crate::{
     domain::{OrganizationId, now, phone_number::DefaultRegion},
     error::{Error, Result},
@@ -63,7 +63,7 @@ pub async fn create(
         .write(model, |model, transaction| {
             Box::pin(async move {
                 let model = model.clone().insert(transaction.db()).await?;
-                Ok(Outcome::Commit(model))
+                Ok(TransactionOutcome::Commit(model))
             })
         })
         .await?;
@@ -86,7 +86,9 @@ pub async fn set_default_region(
                     .ok_or_else(|| Error::not_found("organization", organization))?;
                 let mut model = model.into_active_model();
                 model.default_region = Set(default_region.clone());
-                Ok(Outcome::Commit(model.update(transaction.db()).await?))
+                Ok(TransactionOutcome::Commit(
+                    model.update(transaction.db()).await?,
+                ))
             })
         })
         .await?;

@@ -25,7 +25,7 @@ use crate::{
         UpdateChannelRequest, UpdateChannelResponse, channel::Type,
         channel_service_server::ChannelService,
     },
-    repository::{Outcome, Transaction, channels, organizations},
+    repository::{Transaction, TransactionOutcome, channels, organizations},
 };
 
 #[tonic::async_trait]
@@ -53,7 +53,7 @@ impl ChannelService for Api {
                     Box::pin(async move {
                         channels::create(transaction, *organization, name, *channel_type, *phone)
                             .await
-                            .map(Outcome::Commit)
+                            .map(TransactionOutcome::Commit)
                     })
                 },
             )
@@ -126,7 +126,7 @@ impl ChannelService for Api {
                 Box::pin(async move {
                     channels::delete(transaction, *organization, *id)
                         .await
-                        .map(Outcome::Commit)
+                        .map(TransactionOutcome::Commit)
                 })
             })
             .await?;
@@ -177,7 +177,7 @@ impl ChannelChange {
         fields.finish(Some(change))
     }
 
-    async fn apply_in(&self, transaction: &Transaction) -> Result<Outcome<Channel>> {
+    async fn apply_in(&self, transaction: &Transaction) -> Result<TransactionOutcome<Channel>> {
         organizations::lock(transaction, self.organization).await?;
         let stored = channels::get(transaction.db(), self.organization, self.id).await?;
         let mut channel = stored.clone();
@@ -195,7 +195,7 @@ impl ChannelChange {
             channel.update_time = now();
             channels::update(transaction, self.organization, &channel).await?;
         }
-        Ok(Outcome::Commit(channel))
+        Ok(TransactionOutcome::Commit(channel))
     }
 }
 

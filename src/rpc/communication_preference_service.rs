@@ -4,10 +4,10 @@ use tonic::{Request, Response, Status};
 
 use super::{Api, convert, fields::Fields, page::Page};
 use crate::{
+    app::preferences::{self, ChangedPairs, Channels, PreferenceChange},
     auth::{Caller, Scope},
     domain::{contact::ContactReference, violation::Reason},
     error::{Error, Result},
-    preferences::{self, ChangedPairs, Channels, PreferenceChange},
     proto::{
         ChannelReference, ContactReference as WireContactReference,
         ListCommunicationPreferencesRequest, ListCommunicationPreferencesResponse, OptInRequest,
@@ -110,7 +110,7 @@ impl Api {
             items(&mut fields, "channels", channels, |fields, path, wire| {
                 convert::channel_reference(fields, path, wire, region)
             })
-            .map(Channels::Named)
+            .map(Channels::RejectedKeys)
         };
         let (contacts, channels) = fields.finish(contacts.zip(channels))?;
         let change = PreferenceChange {

@@ -13,7 +13,7 @@ use crate::{
     },
     error::{Error, Result},
     proto::{UpdateContactListRequest, contact_list::State},
-    repository::{Outcome, Transaction, contact_lists},
+    repository::{Transaction, TransactionOutcome, contact_lists},
 };
 
 /// What `UpdateContactList` is to change: `None` keeps.
@@ -77,14 +77,17 @@ impl ListChange {
     }
 
     /// Changes the list, and answers it as it is then.
-    pub async fn apply_in(&self, transaction: &Transaction) -> Result<Outcome<ContactList>> {
+    pub async fn apply_in(
+        &self,
+        transaction: &Transaction,
+    ) -> Result<TransactionOutcome<ContactList>> {
         let list = contact_lists::lock(transaction, self.organization, self.id).await?;
         let list = list.ok_or_else(|| Error::not_found("contact_list", self.id))?;
         let changed = self.apply_to(&list)?;
         if changed != list {
             contact_lists::update(transaction, self.organization, &changed).await?;
         }
-        Ok(Outcome::Commit(changed))
+        Ok(TransactionOutcome::Commit(changed))
     }
 
     /// The list as it becomes. Fails if it is deleted.

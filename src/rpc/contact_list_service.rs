@@ -9,10 +9,10 @@ use super::{
     fields::{Fields, optional_id, required_id},
     members::{MemberRequest, wire_member},
     page::Page,
-    update_call,
+    update_stream,
 };
 use crate::{
-    auth::{Caller, Place, Scope},
+    auth::{CallPermit, Caller, Scope},
     domain::{
         contact_list::{Color, ListState},
         name::Name,
@@ -32,7 +32,7 @@ use crate::{
         contact_list::State, contact_list_service_server::ContactListService,
     },
     repository::{
-        Outcome, contact_lists, contact_lists::ListFilter, contacts, updates,
+        TransactionOutcome, contact_lists, contact_lists::ListFilter, contacts, updates,
         updates::RecordedUpdate,
     },
 };
@@ -50,11 +50,11 @@ impl ContactListService for Api {
         let caller = Caller::with_scope(&request, Scope::Write)?;
         let span = tracing::Span::current();
         span.record("organization", caller.organization.id.to_string());
-        let outcome = update_call::update(self, caller, request.into_inner()).await?;
+        let outcome = update_stream::update(self, caller, request.into_inner()).await?;
         span.record("received", outcome.counts.received)
             .record("rejected", outcome.counts.rejected);
         tracing::info!(counts = ?outcome.counts, replayed = outcome.replayed, "update.answered");
-        Ok(Response::new(update_call::response(outcome)))
+        Ok(Response::new(update_stream::response(outcome)))
     }
 
     async fn create_contact_list(
@@ -76,7 +76,7 @@ impl ContactListService for Api {
                     Box::pin(async move {
                         contact_lists::create(transaction, *organization, name, color.clone())
                             .await
-                            .map(Outcome::Commit)
+                            .map(TransactionOutcome::Commit)
                     })
                 },
             )
@@ -174,7 +174,7 @@ impl ContactListService for Api {
                             list.update_time = now();
                             contact_lists::update(transaction, *organization, &list).await?;
                         }
-                        Ok(Outcome::Commit(list))
+                        Ok(TransactionOutcome::Commit(list))
                     })
                 },
             )
@@ -219,7 +219,7 @@ impl ContactListService for Api {
         &self,
         request: Request<ExportContactListContactsRequest>,
     ) -> Result<Response<Self::ExportContactListContactsStream>, Status> {
-        let place = Place::of(&request);
+        let place = CallPermit::of(&request);
         let caller = Caller::with_scope(&request, Scope::Read)?;
         let request = request.into_inner();
         let filter = MemberRequest {
@@ -306,7 +306,7 @@ fn wire_update(update: RecordedUpdate) -> proto::ContactListUpdate {
         Action::Remove => WireAction::Remove,
         Action::Overwrite => WireAction::Overwrite,
     };
-    let outcome = update_call::response(update.outcome);
+    let outcome = update_stream::response(update.outcome);
     proto::ContactListUpdate {
         id: outcome.update_id.clone(),
         contact_list_id: outcome

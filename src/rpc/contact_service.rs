@@ -13,8 +13,8 @@ use super::{
     page::Page,
 };
 use crate::{
+    app::{contacts::ContactUpdate, update::checks::Checks},
     auth::{Caller, Scope},
-    contacts::ContactUpdate,
     domain::{
         OrganizationId,
         contact::{ContactReference, StoredContact},
@@ -35,7 +35,6 @@ use crate::{
     repository::{
         Transaction, channels, contacts, contacts::ContactFilter, custom_objects, preferences,
     },
-    update::checks::Checks,
 };
 
 #[tonic::async_trait]
@@ -158,7 +157,7 @@ impl ContactService for Api {
     ) -> Result<Response<DeleteContactResponse>, Status> {
         let caller = Caller::with_scope(&request, Scope::Admin)?;
         let id = required_id("id", &request.into_inner().id)?;
-        crate::contacts::erase(&self.repository, caller, id).await?;
+        crate::app::contacts::erase(&self.repository, caller, id).await?;
         Ok(Response::new(DeleteContactResponse {}))
     }
 }

@@ -6,6 +6,10 @@ use uuid::Uuid;
 
 use super::fields::{Fields, id};
 use crate::{
+    app::update::{
+        checks::{Checks, InvalidContact},
+        group::RejectedKeys,
+    },
     domain::{
         birth_date::BirthDate,
         channel::{Channel, ChannelReference, ChannelType},
@@ -24,10 +28,6 @@ use crate::{
     },
     generated::google::r#type::Date,
     proto,
-    update::{
-        checks::{Checks, InvalidContact},
-        groups::Named,
-    },
 };
 
 /// Checks a contact of a stream. All that is wrong with it is found, not just the first thing.
@@ -76,7 +76,7 @@ pub fn contact(
         }),
         phone => Err(InvalidContact {
             violations,
-            named: Named {
+            named: RejectedKeys {
                 phone,
                 external_id: external_id.flatten(),
             },

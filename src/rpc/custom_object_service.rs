@@ -24,7 +24,7 @@ use crate::{
         ListCustomObjectsResponse, custom_object_service_server::CustomObjectService,
         custom_property::Type,
     },
-    repository::{Outcome, custom_objects},
+    repository::{TransactionOutcome, custom_objects},
 };
 
 #[tonic::async_trait]
@@ -49,7 +49,7 @@ impl CustomObjectService for Api {
                     Box::pin(async move {
                         custom_objects::create(transaction, *organization, key, label, properties)
                             .await
-                            .map(Outcome::Commit)
+                            .map(TransactionOutcome::Commit)
                     })
                 },
             )
@@ -115,7 +115,7 @@ impl CustomObjectService for Api {
                 Box::pin(async move {
                     custom_objects::add_property(transaction, *organization, *id, property)
                         .await
-                        .map(Outcome::Commit)
+                        .map(TransactionOutcome::Commit)
                 })
             })
             .await?;
@@ -136,7 +136,7 @@ impl CustomObjectService for Api {
                 Box::pin(async move {
                     custom_objects::delete(transaction, *organization, *id)
                         .await
-                        .map(Outcome::Commit)
+                        .map(TransactionOutcome::Commit)
                 })
             })
             .await?;

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::members::wire_member;
 use crate::{
-    auth::Place,
+    auth::CallPermit,
     domain::OrganizationId,
     error::{Error, Result},
     proto::{ContactListContact, ExportContactListContactsResponse},
@@ -84,7 +84,7 @@ async fn spool(
 }
 
 /// Sends the members at the client's pace, unless it takes none for `idle_limit`. The call keeps its `place` until then.
-pub fn send(members: Spool<Member>, place: Option<Place>, idle_limit: Duration) -> Messages {
+pub fn send(members: Spool<Member>, place: Option<CallPermit>, idle_limit: Duration) -> Messages {
     // One message waits while the client reads; the other place is kept for word of a failure, so that a stream that is
     // cut never looks whole.
     let (sender, receiver) = mpsc::channel(2);

@@ -11,7 +11,7 @@ mod export;
 mod fields;
 mod members;
 mod page;
-mod update_call;
+mod update_stream;
 
 use std::{num::NonZero, sync::Arc, thread, time::Duration};
 

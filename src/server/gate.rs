@@ -22,9 +22,9 @@ use tower::Layer;
 use tracing::Instrument;
 use uuid::Uuid;
 
-use super::whole_body::WholeBody;
+use super::complete_body::CompleteBody;
 use crate::{
-    auth::{Caller, Place, bearer_key},
+    auth::{CallPermit, Caller, bearer_key},
     error::{Error, Result},
     repository::{Repository, api_keys},
     settings::ServeSettings,
@@ -69,7 +69,7 @@ impl Gate {
         }
     }
 
-    async fn admit(&self, request: &mut http::Request<Body>) -> Result<Place> {
+    async fn admit(&self, request: &mut http::Request<Body>) -> Result<CallPermit> {
         if self.closing.is_cancelled() {
             return Err(Error::ShuttingDown);
         }
@@ -86,7 +86,7 @@ impl Gate {
             .map_err(|_| too_many(self.max_calls_per_key, "api_key"))?;
         tracing::Span::current().record("organization", caller.organization.id.to_string());
         request.extensions_mut().insert(caller);
-        let place = Place::new(server, key);
+        let place = CallPermit::new(server, key);
         request.extensions_mut().insert(place.clone());
         Ok(place)
     }
@@ -168,7 +168,7 @@ where
                 Ok(place) => place,
                 Err(error) => return Ok(refusal(error)),
             };
-            let request = request.map(|body| Body::new(WholeBody::of(body)));
+            let request = request.map(|body| Body::new(CompleteBody::of(body)));
             tokio::select! {
                 answer = AssertUnwindSafe(inner.call(request)).catch_unwind() => match answer {
                     Ok(answer) => answer.map(|response| gate.rewrite(response)),

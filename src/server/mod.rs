@@ -1,9 +1,9 @@
 //! From settings to a server that is bound to its address: layers, TLS, health, reflection, shutdown.
 
+mod complete_body;
 mod gate;
 mod health;
 mod purge;
-mod whole_body;
 
 use std::{future::Future, net::SocketAddr, path::Path, time::Duration};
 

@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     domain::now,
     error::Result,
-    repository::{Outcome, Repository, organizations, updates},
+    repository::{Repository, TransactionOutcome, organizations, updates},
     settings::ServeSettings,
 };
 
@@ -42,7 +42,7 @@ async fn purge(repository: &Repository, retention: Duration) -> Result<u64> {
                 Box::pin(async move {
                     updates::purge(transaction, *organization, *before)
                         .await
-                        .map(Outcome::Commit)
+                        .map(TransactionOutcome::Commit)
                 })
             })
             .await?;

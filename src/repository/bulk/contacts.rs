@@ -14,13 +14,13 @@ use crate::{
         email::Email,
         language::Language,
         phone_number::PhoneNumber,
-        preference::Said,
+        preference::ChangeOrigin,
         text::Text,
     },
     error::{Error, Result},
     repository::{
         Transaction,
-        rows::{Rows, statement},
+        sql::{Rows, statement},
     },
 };
 
@@ -66,20 +66,20 @@ pub(in crate::repository) fn contact(
             continue;
         };
         match field {
-            ContactField::ExternalId => read.external_id = Some(Text::stored(text)),
-            ContactField::Email => read.email = Some(Email::stored(text)),
-            ContactField::Name => read.name = Some(Text::stored(text)),
-            ContactField::Language => read.language = Some(Language::stored(text)),
+            ContactField::ExternalId => read.external_id = Some(Text::from_stored(text)),
+            ContactField::Email => read.email = Some(Email::from_stored(text)),
+            ContactField::Name => read.name = Some(Text::from_stored(text)),
+            ContactField::Language => read.language = Some(Language::from_stored(text)),
             ContactField::Address => {
                 read.address = Some(serde_json::from_str(&text).map_err(Error::internal)?);
             }
-            ContactField::BirthDate => read.birth_date = BirthDate::stored(&text),
+            ContactField::BirthDate => read.birth_date = BirthDate::from_stored(&text),
             ContactField::DefaultChannelId => {}
         }
     }
     Ok(Contact {
         id: row.try_get_by_index(first)?,
-        phone: PhoneNumber::stored(&phone).ok_or_else(malformed_number)?,
+        phone: PhoneNumber::from_stored(&phone).ok_or_else(malformed_number)?,
         fields: read,
     })
 }
@@ -152,7 +152,7 @@ pub async fn insert_contacts(
     organization: OrganizationId,
     fields: ContactFieldSet,
     contacts: &[&Contact],
-    said: Said,
+    origin: ChangeOrigin,
 ) -> Result<()> {
     let (mut columns, mut values) = (String::new(), String::new());
     for field in fields.iter() {
@@ -163,7 +163,7 @@ pub async fn insert_contacts(
         "INSERT INTO contacts (organization_id, id, phone, create_time, update_time{columns}) \
          SELECT o.id, new.id, new.phone, $2, $2{values} FROM organizations o CROSS JOIN {{new}} WHERE o.id = $1"
     );
-    let scalars = [organization.0.into(), said.change_time.into()];
+    let scalars = [organization.0.into(), origin.change_time.into()];
     let new = new_rows(fields, contacts)?;
     execute(transaction, &sql, scalars, [new]).await?;
     Ok(())
@@ -175,7 +175,7 @@ pub async fn update_contacts(
     organization: OrganizationId,
     fields: ContactFieldSet,
     contacts: &[&Contact],
-    said: Said,
+    origin: ChangeOrigin,
 ) -> Result<()> {
     let mut changes = "phone = new.phone, update_time = $2".to_owned();
     for field in fields.iter() {
@@ -191,7 +191,7 @@ pub async fn update_contacts(
     let sql = format!(
         "UPDATE contacts AS c SET {changes} FROM {{new}} WHERE c.organization_id = $1 AND c.id = new.id {by_key}"
     );
-    let scalars = [organization.0.into(), said.change_time.into()];
+    let scalars = [organization.0.into(), origin.change_time.into()];
     execute(transaction, &sql, scalars, sources).await?;
     Ok(())
 }

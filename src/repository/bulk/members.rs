@@ -7,7 +7,7 @@ use super::execute;
 use crate::{
     domain::OrganizationId,
     error::Result,
-    repository::{Transaction, rows::Rows},
+    repository::{Transaction, sql::Rows},
 };
 
 /// Makes contacts that nobody else can see yet members of a list. Answers how many.

@@ -25,10 +25,10 @@ pub use self::{
 };
 use super::{
     Transaction,
-    rows::{Rows, statement},
+    sql::{Rows, statement},
 };
 use crate::{
-    domain::{OrganizationId, preference::Said},
+    domain::{OrganizationId, preference::ChangeOrigin},
     error::Result,
 };
 
@@ -61,7 +61,7 @@ pub async fn execute<const N: usize>(
         .rows_affected())
 }
 
-impl Said {
+impl ChangeOrigin {
     pub(in crate::repository) fn scalars(self, organization: OrganizationId) -> [Value; 4] {
         [
             organization.0.into(),

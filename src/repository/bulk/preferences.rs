@@ -5,11 +5,11 @@ use uuid::Uuid;
 
 use super::execute;
 use crate::{
-    domain::{OrganizationId, preference::Said},
+    domain::{OrganizationId, preference::ChangeOrigin},
     error::Result,
     repository::{
         Transaction,
-        rows::{Rows, statement},
+        sql::{Rows, statement},
     },
 };
 
@@ -19,7 +19,7 @@ pub async fn opt_in_new_contacts(
     organization: OrganizationId,
     contact_ids: impl Iterator<Item = Uuid>,
     channel_ids: &[Uuid],
-    said: Said,
+    origin: ChangeOrigin,
 ) -> Result<u64> {
     let sql = "INSERT INTO communication_preferences \
         (organization_id, contact_id, channel_id, opted_in, change_time, api_key_id, update_id) \
@@ -28,7 +28,7 @@ pub async fn opt_in_new_contacts(
     execute(
         transaction,
         sql,
-        said.scalars(organization),
+        origin.scalars(organization),
         [
             Rows::ids("contacts", contact_ids),
             Rows::ids("targets", channel_ids.iter().copied()),
@@ -72,7 +72,7 @@ pub async fn opt_in(
     organization: OrganizationId,
     contact_ids: &[Uuid],
     channel_ids: &[Uuid],
-    said: Said,
+    origin: ChangeOrigin,
 ) -> Result<u64> {
     let sql = "INSERT INTO communication_preferences \
         (organization_id, contact_id, channel_id, opted_in, change_time, api_key_id, update_id) \
@@ -87,7 +87,7 @@ pub async fn opt_in(
         organization,
         contact_ids,
         channel_ids,
-        said,
+        origin,
     )
     .await
 }
@@ -98,7 +98,7 @@ pub async fn resubscribe(
     organization: OrganizationId,
     contact_ids: &[Uuid],
     channel_ids: &[Uuid],
-    said: Said,
+    origin: ChangeOrigin,
 ) -> Result<u64> {
     let sql = "INSERT INTO communication_preferences AS p \
         (organization_id, contact_id, channel_id, opted_in, change_time, api_key_id, update_id) \
@@ -113,7 +113,7 @@ pub async fn resubscribe(
         organization,
         contact_ids,
         channel_ids,
-        said,
+        origin,
     )
     .await
 }
@@ -125,7 +125,7 @@ pub async fn opt_out(
     organization: OrganizationId,
     contact_ids: &[Uuid],
     channel_ids: &[Uuid],
-    said: Said,
+    origin: ChangeOrigin,
 ) -> Result<u64> {
     let sql = "INSERT INTO communication_preferences AS p \
         (organization_id, contact_id, channel_id, opted_in, change_time, api_key_id, update_id) \
@@ -144,7 +144,7 @@ pub async fn opt_out(
         organization,
         contact_ids,
         channel_ids,
-        said,
+        origin,
     )
     .await
 }
@@ -155,13 +155,13 @@ async fn prefer(
     organization: OrganizationId,
     contact_ids: &[Uuid],
     channel_ids: &[Uuid],
-    said: Said,
+    origin: ChangeOrigin,
 ) -> Result<u64> {
     let sources = [
         Rows::ids("contacts", contact_ids.iter().copied()),
         Rows::ids("targets", channel_ids.iter().copied()),
     ];
-    execute(transaction, sql, said.scalars(organization), sources).await
+    execute(transaction, sql, origin.scalars(organization), sources).await
 }
 
 /// Opts contacts out of all channels, present and later.
@@ -169,7 +169,7 @@ pub async fn opt_out_of_all_channels(
     transaction: &Transaction,
     organization: OrganizationId,
     contact_ids: &[Uuid],
-    said: Said,
+    origin: ChangeOrigin,
 ) -> Result<()> {
     let sql = "INSERT INTO communication_preferences \
         (organization_id, contact_id, channel_id, opted_in, change_time, api_key_id, update_id) \
@@ -177,7 +177,7 @@ pub async fn opt_out_of_all_channels(
         FROM organizations o CROSS JOIN {contacts} WHERE o.id = $1 \
         ON CONFLICT (organization_id, contact_id, channel_id) DO NOTHING";
     let contacts = Rows::ids("contacts", contact_ids.iter().copied());
-    execute(transaction, sql, said.scalars(organization), [contacts]).await?;
+    execute(transaction, sql, origin.scalars(organization), [contacts]).await?;
     Ok(())
 }
 

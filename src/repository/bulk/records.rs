@@ -11,7 +11,7 @@ use crate::{
     error::{Error, Result},
     repository::{
         Transaction,
-        rows::{Rows, statement},
+        sql::{Rows, statement},
     },
 };
 

@@ -1,15 +1,15 @@
 //! An update from start to end: the contacts of a stream are taken in and grouped, and then, in one transaction, resolved
 //! against what is stored, applied, counted and recorded.
 
-mod apply;
 pub mod checks;
 mod claims;
-pub mod groups;
-pub mod intake;
+pub mod group;
 mod phone_set;
 pub(crate) mod plan;
+pub mod receive;
 mod rejections;
 mod resolve;
+mod write;
 
 use std::{
     sync::Arc,
@@ -20,7 +20,7 @@ use uuid::Uuid;
 
 use self::{
     checks::Checks,
-    groups::{Groups, Rejected},
+    group::{Groups, Rejected},
     plan::Plan,
 };
 use crate::{
@@ -31,7 +31,7 @@ use crate::{
         contact_list::{ContactList, ListState},
         custom_object::CustomObject,
         now,
-        preference::Said,
+        preference::ChangeOrigin,
         update_header::{RejectionPolicy, UpdateHeader},
         update_outcome::{Counts, Fingerprint, UpdateOutcome},
     },
@@ -91,7 +91,10 @@ impl Update {
         Ok(applied.outcome)
     }
 
-    async fn apply_in(&self, transaction: &Transaction) -> Result<repository::Outcome<Applied>> {
+    async fn apply_in(
+        &self,
+        transaction: &Transaction,
+    ) -> Result<repository::TransactionOutcome<Applied>> {
         let turn = Instant::now();
         let list = contact_lists::lock(
             transaction,
@@ -102,19 +105,19 @@ impl Update {
         if let Some(recorded) = self.recorded(transaction).await? {
             let outcome = recorded.replay(self.fingerprint.as_ref())?;
             let milestones = [turn, Instant::now(), Instant::now()];
-            return Ok(repository::Outcome::RollBack(Applied {
+            return Ok(repository::TransactionOutcome::RollBack(Applied {
                 outcome,
                 milestones,
             }));
         }
         let list = active(list, self.header.contact_list_id)?;
         let channels = self.checks.hold(transaction, self.organization()).await?;
-        let said = Said {
+        let origin = ChangeOrigin {
             change_time: now(),
             api_key_id: self.caller.api_key_id,
             update_id: Some(Uuid::now_v7()),
         };
-        let mut plan = plan::plan(self, transaction).await?;
+        let mut plan = plan::make_plan(self, transaction).await?;
         if self.header.rejection_policy == RejectionPolicy::RejectAll {
             self.refuse_rejections(&plan)?;
         }
@@ -122,20 +125,21 @@ impl Update {
         let mut counts = if plan.groups.is_empty() {
             Counts::default()
         } else {
-            apply::apply(self, transaction, &mut plan, &channels, said).await?
+            write::write_plan(self, transaction, &mut plan, &channels, origin).await?
         };
-        transaction.grew_by(counts.created + counts.updated + counts.opted_in + counts.added);
+        transaction
+            .note_added_rows(counts.created + counts.updated + counts.opted_in + counts.added);
         counts.received = self.received_count;
         counts.rejected = plan.rejected.rejections.count();
-        let outcome = self.finish(transaction, list, counts, plan, said).await?;
+        let outcome = self.finish(transaction, list, counts, plan, origin).await?;
         let applied = Applied {
             outcome,
             milestones: [turn, planned, Instant::now()],
         };
         Ok(if self.header.validate_only {
-            repository::Outcome::RollBack(applied)
+            repository::TransactionOutcome::RollBack(applied)
         } else {
-            repository::Outcome::Commit(applied)
+            repository::TransactionOutcome::Commit(applied)
         })
     }
 
@@ -168,11 +172,11 @@ impl Update {
         list: ContactList,
         counts: Counts,
         plan: Plan,
-        said: Said,
+        origin: ChangeOrigin,
     ) -> Result<UpdateOutcome> {
         let change = counts.added as i64 - counts.removed as i64;
         let mut outcome = UpdateOutcome {
-            update_id: said.update_id,
+            update_id: origin.update_id,
             contact_list: ContactList {
                 contact_count: list.contact_count + change,
                 ..list
@@ -194,8 +198,8 @@ impl Update {
         } else {
             let recorded = RecordedUpdate {
                 action: self.header.action,
-                api_key_id: said.api_key_id,
-                create_time: said.change_time,
+                api_key_id: origin.api_key_id,
+                create_time: origin.change_time,
                 request_id: self.header.request_id,
                 fingerprint: self.fingerprint.map(|fingerprint| fingerprint.to_vec()),
                 outcome: outcome.clone(),

@@ -15,6 +15,10 @@ use super::{
     fields::{Fields, id},
 };
 use crate::{
+    app::update::{
+        checks::{Checks, InvalidContact},
+        receive::{Finished, Intake},
+    },
     auth::Caller,
     domain::{
         contact::ContactChanges,
@@ -28,10 +32,6 @@ use crate::{
     proto::{
         self, UpdateContactListContactsHeader, UpdateContactListContactsRequest,
         UpdateContactListContactsResponse, update_contact_list_contacts_header as header,
-    },
-    update::{
-        checks::{Checks, InvalidContact},
-        intake::{Finished, Intake},
     },
 };
 
@@ -75,15 +75,15 @@ pub async fn update(
     )
     .await?;
 
-    let mut taker = Taker {
+    let mut receiver = Receiver {
         intake,
         sent,
         cores: Arc::clone(&api.checks),
         checking: FuturesOrdered::new(),
     };
-    let mut footer = taker.take(first).await?;
+    let mut footer = receiver.take(first).await?;
     let mut message_index = 0;
-    while let Some(message) = taker.next(&mut messages).await? {
+    while let Some(message) = receiver.next(&mut messages).await? {
         message_index += 1;
         if footer.is_some() {
             return Err(Error::MessageAfterFooter { message_index });
@@ -94,9 +94,9 @@ pub async fn update(
         if message.contacts.is_empty() && message.footer.is_none() {
             return Err(Error::MessageEmpty { message_index });
         }
-        footer = taker.take(message).await?;
+        footer = receiver.take(message).await?;
     }
-    match taker.finish(footer).await? {
+    match receiver.finish(footer).await? {
         Finished::Update(update) => update.apply(&api.repository).await,
         Finished::Replayed(outcome) => Ok(*outcome),
     }
@@ -104,7 +104,7 @@ pub async fn update(
 
 /// Takes messages in: their contacts are checked in parts, beside each other and beside the arrival of the next message, and
 /// kept in order.
-struct Taker {
+struct Receiver {
     intake: Intake,
     /// What was sent, where it is to be known again.
     sent: Option<Sha256>,
@@ -117,7 +117,7 @@ struct Taker {
 /// A contact that was checked, and its encoded size.
 type Checked = (std::result::Result<ContactChanges, InvalidContact>, usize);
 
-impl Taker {
+impl Receiver {
     /// Counts a message's contacts and has them checked, and answers what its footer says.
     async fn take(&mut self, message: UpdateContactListContactsRequest) -> Result<Option<i64>> {
         for contact in &message.contacts {

@@ -44,14 +44,14 @@ impl Item for Received {
 
 /// What a rejected contact names: who is named stays a member in an overwrite.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Named {
+pub struct RejectedKeys {
     /// Its phone, if it is one.
     pub phone: Option<PhoneNumber>,
     /// Its external_id, if it has one.
     pub external_id: Option<Text>,
 }
 
-impl Item for Named {
+impl Item for RejectedKeys {
     fn order(&self, _: &Self) -> Ordering {
         Ordering::Equal
     }
@@ -66,7 +66,7 @@ pub struct Rejected {
     /// The contacts.
     pub rejections: Rejections,
     /// What they name.
-    pub named: Spool<Named>,
+    pub named: Spool<RejectedKeys>,
 }
 
 impl Rejected {
@@ -146,12 +146,12 @@ impl<'a> Group<'a> {
         for index in [self.folded.index].iter().chain(&self.later_indexes) {
             rejected.rejections.reject(*index, violations.to_vec());
         }
-        rejected.named.push(Named {
+        rejected.named.push(RejectedKeys {
             phone: Some(self.phone()),
             external_id: None,
         })?;
         for external_id in self.external_ids() {
-            rejected.named.push(Named {
+            rejected.named.push(RejectedKeys {
                 phone: None,
                 external_id: Some(external_id.clone()),
             })?;

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::{
     Update,
     claims::Claims,
-    groups::{Group, Rejected},
+    group::{Group, Rejected},
     phone_set::PhoneSet,
     resolve::{Identity, resolve},
 };
@@ -124,7 +124,7 @@ impl PlannedChange {
 }
 
 /// Makes the plan: finds and locks who is stored, and decides.
-pub async fn plan(update: &Update, transaction: &Transaction) -> Result<Plan> {
+pub async fn make_plan(update: &Update, transaction: &Transaction) -> Result<Plan> {
     let mut planner = Planner {
         update,
         groups: Spool::new(&update.quota),

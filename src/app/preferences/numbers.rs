@@ -10,7 +10,7 @@ use uuid::Uuid;
 use crate::{
     domain::{
         phone_number::PhoneNumber,
-        preference::{ALL_CHANNELS, NumberHash, NumberPreference, Said},
+        preference::{ALL_CHANNELS, ChangeOrigin, NumberHash, NumberPreference},
     },
     error::Result,
     repository::{Transaction, bulk, opted_out_numbers, organizations::Organization},
@@ -29,7 +29,7 @@ impl Organization {
 }
 
 /// Leaves the opt-outs of `contacts` behind with the numbers that they give up. Their own preferences stay theirs.
-pub async fn leave(
+pub async fn detach_opt_outs(
     transaction: &Transaction,
     organization: &Organization,
     contacts: &[(Uuid, PhoneNumber)],
@@ -52,7 +52,7 @@ pub async fn leave(
 
 /// Who took the opt-outs of numbers over.
 #[derive(Default)]
-pub struct TakenOver {
+pub struct InheritedOptOuts {
     /// The contacts that got some.
     pub contacts: HashSet<Uuid>,
     /// How many pairs of contact and channel were opted in on the way.
@@ -61,15 +61,15 @@ pub struct TakenOver {
 
 /// Hands the opt-outs of numbers over to the contacts who have them now, and forgets the hashes. `channels` are all that
 /// the organization has; `targets` are those that the contacts are being opted in to.
-pub async fn take_over(
+pub async fn inherit_opt_outs(
     transaction: &Transaction,
     organization: &Organization,
     contacts: &[(Uuid, PhoneNumber)],
     channels: &[Uuid],
-    (targets, said): (&[Uuid], Said),
-) -> Result<TakenOver> {
+    (targets, origin): (&[Uuid], ChangeOrigin),
+) -> Result<InheritedOptOuts> {
     if contacts.is_empty() || !opted_out_numbers::any(transaction, organization.id).await? {
-        return Ok(TakenOver::default());
+        return Ok(InheritedOptOuts::default());
     }
     let contacts: HashMap<NumberHash, Uuid> = contacts
         .iter()
@@ -102,12 +102,13 @@ pub async fn take_over(
     let mut opted_in = 0;
     for (channel, contacts) in excepted {
         // Before the opt-out of all channels is theirs: it would keep them out.
-        opted_in += bulk::opt_in(transaction, organization.id, &contacts, &[channel], said).await?;
+        opted_in +=
+            bulk::opt_in(transaction, organization.id, &contacts, &[channel], origin).await?;
     }
     opted_out_numbers::hand_over(transaction, organization.id, &taken).await?;
     let hashes: Vec<_> = by_number.into_keys().collect();
     opted_out_numbers::forget(transaction, organization.id, &hashes).await?;
-    Ok(TakenOver {
+    Ok(InheritedOptOuts {
         contacts: taken.into_iter().map(|(contact, _)| contact).collect(),
         opted_in,
     })

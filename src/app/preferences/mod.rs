@@ -13,11 +13,12 @@ use crate::{
         contact::{ContactFieldSet, ContactReference},
         now,
         phone_number::PhoneNumber,
-        preference::{NumberHash, Said},
+        preference::{ChangeOrigin, NumberHash},
     },
     error::{Error, Result},
     repository::{
-        Outcome, Repository, Transaction, bulk, channels, opted_out_numbers, organizations,
+        Repository, Transaction, TransactionOutcome, bulk, channels, opted_out_numbers,
+        organizations,
     },
 };
 
@@ -38,7 +39,7 @@ pub enum Channels {
     /// All, on an opt-out later ones too.
     All,
     /// These.
-    Named(Vec<ChannelReference>),
+    RejectedKeys(Vec<ChannelReference>),
 }
 
 /// How many pairs of contact (or number) and channel a change was about.
@@ -66,28 +67,31 @@ struct Subjects {
 }
 
 impl PreferenceChange {
-    async fn apply_in(&self, transaction: &Transaction) -> Result<Outcome<ChangedPairs>> {
+    async fn apply_in(
+        &self,
+        transaction: &Transaction,
+    ) -> Result<TransactionOutcome<ChangedPairs>> {
         let organization = self.caller.organization.id;
         let subjects = self.lock_subjects(transaction).await?;
         let all = channels::share(transaction, organization).await?;
         let channel_ids = match &self.channels {
             Channels::All => all.iter().map(|channel| channel.id).collect(),
-            Channels::Named(references) => channels::resolve(&all, references)?,
+            Channels::RejectedKeys(references) => channels::resolve(&all, references)?,
         };
-        let said = Said {
+        let origin = ChangeOrigin {
             change_time: now(),
             api_key_id: self.caller.api_key_id,
             update_id: None,
         };
         let changed = self
-            .change_contacts(transaction, &subjects.contact_ids, &channel_ids, said)
+            .change_contacts(transaction, &subjects.contact_ids, &channel_ids, origin)
             .await?
             + self
-                .change_numbers(transaction, &subjects.numbers, &channel_ids, said)
+                .change_numbers(transaction, &subjects.numbers, &channel_ids, origin)
                 .await?;
-        transaction.grew_by(changed);
+        transaction.note_added_rows(changed);
         let pairs = (subjects.contact_ids.len() + subjects.numbers.len()) * channel_ids.len();
-        Ok(Outcome::Commit(ChangedPairs {
+        Ok(TransactionOutcome::Commit(ChangedPairs {
             changed,
             unchanged: pairs as u64 - changed,
         }))
@@ -169,7 +173,7 @@ impl PreferenceChange {
         transaction: &Transaction,
         contact_ids: &[Uuid],
         channel_ids: &[Uuid],
-        said: Said,
+        origin: ChangeOrigin,
     ) -> Result<u64> {
         if contact_ids.is_empty() {
             return Ok(0);
@@ -180,13 +184,14 @@ impl PreferenceChange {
             if all {
                 bulk::lift_opt_outs_of_all_channels(transaction, organization, contact_ids).await?;
             }
-            bulk::resubscribe(transaction, organization, contact_ids, channel_ids, said).await
+            bulk::resubscribe(transaction, organization, contact_ids, channel_ids, origin).await
         } else {
             // The single channels first: the opt-out of all would cover them.
             let changed =
-                bulk::opt_out(transaction, organization, contact_ids, channel_ids, said).await?;
+                bulk::opt_out(transaction, organization, contact_ids, channel_ids, origin).await?;
             if all {
-                bulk::opt_out_of_all_channels(transaction, organization, contact_ids, said).await?;
+                bulk::opt_out_of_all_channels(transaction, organization, contact_ids, origin)
+                    .await?;
             }
             Ok(changed)
         }
@@ -197,7 +202,7 @@ impl PreferenceChange {
         transaction: &Transaction,
         numbers: &[NumberHash],
         channel_ids: &[Uuid],
-        said: Said,
+        origin: ChangeOrigin,
     ) -> Result<u64> {
         if numbers.is_empty() {
             return Ok(0);
@@ -206,20 +211,20 @@ impl PreferenceChange {
         let all = matches!(self.channels, Channels::All);
         if self.opt_in {
             let lifted =
-                opted_out_numbers::lift(transaction, organization, numbers, channel_ids, said)
+                opted_out_numbers::lift(transaction, organization, numbers, channel_ids, origin)
                     .await?;
             opted_out_numbers::forget_lifted(transaction, organization, numbers, all).await?;
             Ok(lifted)
         } else {
             let changed =
-                opted_out_numbers::opt_out(transaction, organization, numbers, channel_ids, said)
+                opted_out_numbers::opt_out(transaction, organization, numbers, channel_ids, origin)
                     .await?;
             if all {
                 opted_out_numbers::opt_out_of_all_channels(
                     transaction,
                     organization,
                     numbers,
-                    said,
+                    origin,
                 )
                 .await?;
             }

@@ -14,7 +14,7 @@ const MIN_ROWS: u64 = 512;
 
 /// How many rows this server has added, and since when the plans are good.
 #[derive(Default)]
-pub struct Growth(Mutex<Grown>);
+pub struct PostgresPlans(Mutex<Grown>);
 
 #[derive(Default)]
 struct Grown {
@@ -22,7 +22,7 @@ struct Grown {
     doubled_at: Option<Instant>,
 }
 
-impl Growth {
+impl PostgresPlans {
     /// Counts rows that were added.
     pub fn add(&self, row_count: u64) {
         let mut grown = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -34,7 +34,7 @@ impl Growth {
     }
 
     /// Whether a connection of this age is from before the last time that the rows doubled.
-    pub fn has_outgrown(&self, age: Duration) -> bool {
+    pub fn is_stale(&self, age: Duration) -> bool {
         let grown = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         grown.doubled_at.is_some_and(|at| at.elapsed() < age)
     }
@@ -46,11 +46,11 @@ mod tests {
 
     #[test]
     fn connections_are_outgrown_when_the_rows_have_doubled() {
-        let (growth, old) = (Growth::default(), Duration::from_secs(60));
+        let (growth, old) = (PostgresPlans::default(), Duration::from_secs(60));
         growth.add(MIN_ROWS);
-        assert!(!growth.has_outgrown(old));
+        assert!(!growth.is_stale(old));
         growth.add(MIN_ROWS);
-        assert!(growth.has_outgrown(old));
-        assert!(!growth.has_outgrown(Duration::ZERO));
+        assert!(growth.is_stale(old));
+        assert!(!growth.is_stale(Duration::ZERO));
     }
 }

@@ -15,7 +15,7 @@ pub type ListKey = (OrganizationId, Uuid);
 
 /// The queues of a database's writers. Cheap to clone.
 #[derive(Clone)]
-pub struct Queues {
+pub struct WriteQueue {
     /// All writers: as many as there are connections that write.
     writers: Arc<Semaphore>,
     /// Those who lock a list's row: they act one after another, and wait here rather than for the lock on its row.
@@ -29,7 +29,7 @@ pub struct Turn {
     _lists: Vec<OwnedSemaphorePermit>,
 }
 
-impl Queues {
+impl WriteQueue {
     /// Queues for at most `max_writers` at once.
     pub fn new(max_writers: usize) -> Self {
         Self {

@@ -9,16 +9,16 @@ use super::{
     plan::{Plan, Planned, PlannedChange},
 };
 use crate::{
+    app::preferences::numbers,
     domain::{
         contact::Contact,
         phone_number::PhoneNumber,
-        preference::Said,
+        preference::ChangeOrigin,
         property_value::Properties,
         update_header::{Action, OptIns},
         update_outcome::Counts,
     },
     error::Result,
-    preferences::numbers,
     repository::{Transaction, bulk},
     spool::Spool,
 };
@@ -27,19 +27,19 @@ use crate::{
 const KEPT_IDS_CHUNK: usize = 10_000;
 
 /// Writes `plan`, and counts what it did.
-pub async fn apply(
+pub async fn write_plan(
     update: &Update,
     transaction: &Transaction,
     plan: &mut Plan,
     channels: &[Uuid],
-    said: Said,
+    origin: ChangeOrigin,
 ) -> Result<Counts> {
     let mut applier = Applier {
         update,
         transaction,
         channels,
         targets: targets(update, channels),
-        said,
+        origin,
         counts: Counts::default(),
     };
     if update.header.action == Action::Overwrite {
@@ -54,7 +54,7 @@ pub async fn apply(
         transaction.check_caller()?;
         if written_chunks.is_power_of_two() {
             // What was planned for tables as small as they were would get slower with each chunk.
-            transaction.plan_anew().await?;
+            transaction.discard_plans().await?;
         }
         // While the database writes a chunk, the next one is taken from the plan.
         (_, chunk) = tokio::try_join!(biased; applier.apply_chunk(&chunk), async { take() })?;
@@ -78,7 +78,7 @@ struct Applier<'a> {
     /// Every channel of the organization.
     channels: &'a [Uuid],
     targets: Vec<Uuid>,
-    said: Said,
+    origin: ChangeOrigin,
     counts: Counts,
 }
 
@@ -160,13 +160,25 @@ impl Applier<'_> {
         self.counts.add_chunk(chunk);
         let created: Vec<_> = chunk.created.iter().collect();
         if !created.is_empty() {
-            bulk::insert_contacts(self.transaction, organization, fields, &created, self.said)
-                .await?;
+            bulk::insert_contacts(
+                self.transaction,
+                organization,
+                fields,
+                &created,
+                self.origin,
+            )
+            .await?;
         }
         let updated: Vec<_> = chunk.updated.iter().collect();
         if !updated.is_empty() {
-            bulk::update_contacts(self.transaction, organization, fields, &updated, self.said)
-                .await?;
+            bulk::update_contacts(
+                self.transaction,
+                organization,
+                fields,
+                &updated,
+                self.origin,
+            )
+            .await?;
         }
         if let Some(object) = self.update.custom_object()
             && !chunk.records.is_empty()
@@ -186,9 +198,9 @@ impl Applier<'_> {
     /// Leaves the opt-outs of numbers that are given up behind, and hands those of the new ones over. Answers who got some.
     async fn hand_over_numbers(&mut self, chunk: &Chunk) -> Result<HashSet<Uuid>> {
         let organization = &self.update.caller.organization;
-        numbers::leave(self.transaction, organization, &chunk.moved).await?;
-        let opt_ins = (self.targets.as_slice(), self.said);
-        let taken_over = numbers::take_over(
+        numbers::detach_opt_outs(self.transaction, organization, &chunk.moved).await?;
+        let opt_ins = (self.targets.as_slice(), self.origin);
+        let taken_over = numbers::inherit_opt_outs(
             self.transaction,
             organization,
             &chunk.arrived,
@@ -218,7 +230,7 @@ impl Applier<'_> {
                 organization,
                 without.into_iter(),
                 &self.targets,
-                self.said,
+                self.origin,
             )
             .await?;
         }
@@ -265,7 +277,7 @@ impl Applier<'_> {
                 organization,
                 &contacts,
                 &self.targets,
-                self.said,
+                self.origin,
             )
             .await?
         } else {
@@ -274,7 +286,7 @@ impl Applier<'_> {
                 organization,
                 &contacts,
                 &self.targets,
-                self.said,
+                self.origin,
             )
             .await?
         };
@@ -285,7 +297,7 @@ impl Applier<'_> {
 
     async fn change_members(&mut self, chunk: &Chunk) -> Result<()> {
         let (transaction, organization) = (self.transaction, self.update.organization());
-        let (list, join_time) = (self.update.header.contact_list_id, self.said.change_time);
+        let (list, join_time) = (self.update.header.contact_list_id, self.origin.change_time);
         // Who is new is no member.
         let created = chunk.created.iter().map(|contact| contact.id);
         let stored = chunk.stored_ids.iter().copied();

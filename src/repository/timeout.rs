@@ -19,13 +19,13 @@ const ROLLBACK_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A connection or a transaction that fails when an answer is overdue.
 #[derive(Clone)]
-pub struct Bounded<C> {
+pub struct WithTimeout<C> {
     inner: C,
     /// None: the database cannot fall silent.
     limit: Option<Duration>,
 }
 
-impl Bounded<DatabaseConnection> {
+impl WithTimeout<DatabaseConnection> {
     /// A pool whose database ends its own statements after `timeout`. SQLite is part of this process and needs no bound.
     pub fn new(pool: DatabaseConnection, timeout: Duration) -> Self {
         let has_line = pool.get_database_backend() != DbBackend::Sqlite;
@@ -36,7 +36,7 @@ impl Bounded<DatabaseConnection> {
     }
 
     /// The pool without bounds.
-    pub fn unbounded(&self) -> &DatabaseConnection {
+    pub fn without_timeout(&self) -> &DatabaseConnection {
         &self.inner
     }
 
@@ -44,16 +44,16 @@ impl Bounded<DatabaseConnection> {
     pub async fn begin(
         &self,
         options: TransactionOptions,
-    ) -> Result<Bounded<DatabaseTransaction>, DbErr> {
+    ) -> Result<WithTimeout<DatabaseTransaction>, DbErr> {
         let inner = within(self.limit, self.inner.begin_with_options(options)).await?;
-        Ok(Bounded {
+        Ok(WithTimeout {
             inner,
             limit: self.limit,
         })
     }
 }
 
-impl Bounded<DatabaseTransaction> {
+impl WithTimeout<DatabaseTransaction> {
     /// Commits. An error leaves open whether it did.
     pub async fn commit(self) -> Result<(), DbErr> {
         within(self.limit, self.inner.commit()).await
@@ -99,7 +99,7 @@ async fn within<T>(
 }
 
 #[async_trait]
-impl<C: ConnectionTrait> ConnectionTrait for Bounded<C> {
+impl<C: ConnectionTrait> ConnectionTrait for WithTimeout<C> {
     fn get_database_backend(&self) -> DbBackend {
         self.inner.get_database_backend()
     }

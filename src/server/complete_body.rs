@@ -15,12 +15,12 @@ use tonic::{
 /// A request's body that fails where its caller leaves before the end, or ends amid a message. Above the transport, a stream
 /// that was cancelled, or reset without an error, looks like one that is whole, and so does one that ends right after a
 /// message's head; and part of a stream must never be applied.
-pub struct WholeBody {
+pub struct CompleteBody {
     body: Body,
     framing: Framing,
 }
 
-impl WholeBody {
+impl CompleteBody {
     /// The whole of `body`. Bodies around it must pass on whether it has ended.
     pub fn of(body: Body) -> Self {
         Self {
@@ -63,7 +63,7 @@ impl Framing {
     }
 }
 
-impl HttpBody for WholeBody {
+impl HttpBody for CompleteBody {
     type Data = Bytes;
     type Error = Status;
 
@@ -115,7 +115,7 @@ mod tests {
     /// What comes after the first message of a stream.
     async fn second(body: Body) -> Result<Option<Message>, Code> {
         let decoder = ProstCodec::<Message, Message>::default().decoder();
-        let body = Body::new(WholeBody::of(body));
+        let body = Body::new(CompleteBody::of(body));
         let mut stream = Streaming::new_request(decoder, body, None, None);
         assert_eq!(stream.message().await.unwrap(), Some(Message::default()));
         stream.message().await.map_err(|status| status.code())

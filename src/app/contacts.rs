@@ -3,17 +3,21 @@
 use uuid::Uuid;
 
 use crate::{
+    app::{
+        preferences::numbers,
+        update::{checks::Checks, plan::PlannedChange},
+    },
     auth::Caller,
     domain::{
         contact::{ContactChanges, ContactFieldSet, ContactReference, StoredContact},
         now,
-        preference::Said,
+        preference::ChangeOrigin,
         property_value::Properties,
     },
     error::{Error, Result},
-    preferences::numbers,
-    repository::{Outcome, Repository, Transaction, bulk, channels, contact_lists, contacts},
-    update::{checks::Checks, plan::PlannedChange},
+    repository::{
+        Repository, Transaction, TransactionOutcome, bulk, channels, contact_lists, contacts,
+    },
 };
 
 /// What a contact is to become.
@@ -46,7 +50,7 @@ impl ContactUpdate {
     async fn apply_in(
         &self,
         transaction: &Transaction,
-    ) -> Result<Outcome<(StoredContact, Option<Properties>)>> {
+    ) -> Result<TransactionOutcome<(StoredContact, Option<Properties>)>> {
         let organization = &self.caller.organization;
         let channels = self.checks.hold(transaction, organization.id).await?;
         let stored = contacts::lock(transaction, organization.id, self.id)
@@ -58,7 +62,7 @@ impl ContactUpdate {
         }
         self.refuse_taken(transaction, &changes).await?;
 
-        let said = Said {
+        let origin = ChangeOrigin {
             change_time: now(),
             api_key_id: self.caller.api_key_id,
             update_id: None,
@@ -72,11 +76,11 @@ impl ContactUpdate {
             old_phone,
         } = change
         else {
-            return Ok(Outcome::RollBack((stored, stored_record)));
+            return Ok(TransactionOutcome::RollBack((stored, stored_record)));
         };
         let fields = ContactFieldSet::ALL;
         let updated = [&*contact];
-        bulk::update_contacts(transaction, organization.id, fields, &updated, said).await?;
+        bulk::update_contacts(transaction, organization.id, fields, &updated, origin).await?;
         if let Ok(object) = &self.checks.custom_object
             && let Some(record) = &record
         {
@@ -84,17 +88,21 @@ impl ContactUpdate {
             bulk::upsert_records(transaction, organization.id, object.id, &records).await?;
         }
         if let Some(old_phone) = old_phone {
-            numbers::leave(transaction, organization, &[(contact.id, old_phone)]).await?;
+            numbers::detach_opt_outs(transaction, organization, &[(contact.id, old_phone)]).await?;
             let arrived = [(contact.id, contact.phone)];
-            let no_opt_ins = (&[][..], said);
-            numbers::take_over(transaction, organization, &arrived, &channels, no_opt_ins).await?;
+            let no_opt_ins = (&[][..], origin);
+            numbers::inherit_opt_outs(transaction, organization, &arrived, &channels, no_opt_ins)
+                .await?;
         }
         let updated = StoredContact {
             contact: *contact,
-            update_time: said.change_time,
+            update_time: origin.change_time,
             ..stored
         };
-        Ok(Outcome::Commit((updated, record.or(stored_record))))
+        Ok(TransactionOutcome::Commit((
+            updated,
+            record.or(stored_record),
+        )))
     }
 
     async fn refuse_taken(
@@ -163,7 +171,11 @@ pub async fn erase(repository: &Repository, caller: Caller, id: Uuid) -> Result<
         .await
 }
 
-async fn erase_in(transaction: &Transaction, caller: &Caller, id: Uuid) -> Result<Outcome<()>> {
+async fn erase_in(
+    transaction: &Transaction,
+    caller: &Caller,
+    id: Uuid,
+) -> Result<TransactionOutcome<()>> {
     let organization = &caller.organization;
     // Lists come before contacts, as in an update: so the two never wait for each other.
     let mut lists = Vec::new();
@@ -184,8 +196,8 @@ async fn erase_in(transaction: &Transaction, caller: &Caller, id: Uuid) -> Resul
         // Somebody put the contact on a list, or took it off one, between the look and the lock.
         return Err(Error::ConcurrentChange);
     }
-    numbers::leave(transaction, organization, &[(id, stored.contact.phone)]).await?;
+    numbers::detach_opt_outs(transaction, organization, &[(id, stored.contact.phone)]).await?;
     contact_lists::remove_from(transaction, organization.id, &lists, id).await?;
     contacts::delete(transaction, organization.id, id).await?;
-    Ok(Outcome::Commit(()))
+    Ok(TransactionOutcome::Commit(()))
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr, Statement};
 use tokio::{sync::mpsc, time::sleep};
 
-use super::queue::Queues;
+use super::write_queue::WriteQueue;
 
 /// How long commits are gathered for one checkpoint.
 const INTERVAL: Duration = Duration::from_millis(500);
@@ -23,7 +23,7 @@ pub struct Checkpoints {
 
 impl Checkpoints {
     /// Starts the task.
-    pub fn start(db: DatabaseConnection, queues: Queues) -> Self {
+    pub fn start(db: DatabaseConnection, queues: WriteQueue) -> Self {
         let (committed, mut commits) = mpsc::channel(1);
         tokio::spawn(async move {
             while commits.recv().await.is_some() {
@@ -44,7 +44,7 @@ impl Checkpoints {
     }
 }
 
-async fn checkpoint(db: &DatabaseConnection, queues: &Queues) -> Result<(), DbErr> {
+async fn checkpoint(db: &DatabaseConnection, queues: &WriteQueue) -> Result<(), DbErr> {
     if copy_log(db).await? > MAX_LOG_PAGES {
         let _no_other_writer = queues.turn(&[]).await;
         copy_log(db).await?;

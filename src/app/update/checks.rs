@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use uuid::Uuid;
 
-use super::groups::Named;
+use super::group::RejectedKeys;
 use crate::{
     domain::{
         OrganizationId, channel::Channel, custom_object::CustomObject, phone_number::DefaultRegion,
@@ -32,7 +32,7 @@ pub struct InvalidContact {
     /// All that is wrong with it.
     pub violations: Vec<Violation>,
     /// What it names.
-    pub named: Named,
+    pub named: RejectedKeys,
 }
 
 impl Checks {

@@ -93,9 +93,9 @@ mod tests {
     fn stored(phone: &str, external_id: Option<&str>) -> Contact {
         Contact {
             id: Uuid::new_v4(),
-            phone: PhoneNumber::stored(phone).unwrap(),
+            phone: PhoneNumber::from_stored(phone).unwrap(),
             fields: ContactFields {
-                external_id: external_id.map(|id| Text::stored(id.to_owned())),
+                external_id: external_id.map(|id| Text::from_stored(id.to_owned())),
                 ..ContactFields::default()
             },
         }
@@ -103,7 +103,7 @@ mod tests {
 
     #[test]
     fn every_case_of_the_rules() {
-        let given = Text::stored("a".to_owned());
+        let given = Text::from_stored("a".to_owned());
         let given = Some(&given);
         let with_a = stored("+1", Some("a"));
         let with_b = stored("+2", Some("b"));

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::{
     Update, active,
     checks::{Checks, InvalidContact},
-    groups::{Groups, Received, Rejected},
+    group::{Groups, Received, Rejected},
 };
 use crate::{
     auth::Caller,
