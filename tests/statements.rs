@@ -1,9 +1,6 @@
 //! How many statements a call takes: so many per chunk, and never one per contact. A binary of its own, as the log that it
 //! counts in is the whole process's.
 
-#[path = "api/support/mod.rs"]
-mod support;
-
 use std::{
     fmt::Debug,
     sync::{
@@ -14,7 +11,7 @@ use std::{
 };
 
 use contact_lists::proto::{Contact, UpdateContactListContactsHeader};
-use support::*;
+use test_support::*;
 use tokio::{
     sync::{
         Mutex,

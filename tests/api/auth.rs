@@ -5,7 +5,7 @@ use prost::Message;
 use prost_types::FileDescriptorSet;
 use tonic::Status;
 
-use crate::support::*;
+use test_support::*;
 
 /// The scope that each call needs. A new call belongs here.
 const SCOPES: [(&str, &str); 28] = [

@@ -7,7 +7,7 @@ use contact_lists::proto::{
 use futures_util::{StreamExt, TryStreamExt, stream};
 use tonic::Status;
 
-use crate::support::*;
+use test_support::*;
 
 const PHONE: &str = "+4915123456789";
 

@@ -5,7 +5,7 @@ use contact_lists::proto::{
 };
 use tonic::Status;
 
-use crate::support::*;
+use test_support::*;
 
 async fn get(caller: &Client, reference: Option<Reference>) -> Result<GetContactResponse, Status> {
     let answer = caller

@@ -7,7 +7,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use prost_types::value::Kind;
 use tonic::Status;
 
-use crate::support::*;
+use test_support::*;
 
 async fn create(
     caller: &Client,

@@ -6,7 +6,7 @@ use contact_lists::proto::{
 use tonic::Status;
 use tonic_types::StatusExt;
 
-use crate::support::*;
+use test_support::*;
 
 const TRAILER_BYTES: usize = 8 * 1024;
 

@@ -10,7 +10,7 @@ use tonic_health::pb::{
 };
 use tonic_reflection::pb::{v1, v1alpha};
 
-use crate::support::*;
+use test_support::*;
 
 const SERVICES: [&str; 5] = [
     "contactlists.v1.ChannelService",

@@ -17,7 +17,6 @@ mod lists;
 mod paging;
 mod preferences;
 mod sample;
-mod support;
 mod tenancy;
 mod traces;
 mod transport;

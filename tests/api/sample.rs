@@ -10,7 +10,7 @@ use contact_lists::proto::{
 use prost_types::Struct;
 use serde_json::Value;
 
-use crate::support::*;
+use test_support::*;
 
 /// How many contacts the sample has.
 const CONTACT_COUNT: i32 = 3000;

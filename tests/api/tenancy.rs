@@ -12,7 +12,7 @@ use contact_lists::proto::{
 };
 use tonic::{Response, Status};
 
-use crate::support::*;
+use test_support::*;
 
 const CHANNEL_PHONE: &str = "+12025550100";
 

@@ -2,7 +2,7 @@
 
 use sea_orm::{ConnectionTrait, Statement};
 
-use crate::support::Service;
+use test_support::Service;
 
 /// All tables that hold anything about an organization.
 const TABLES: [&str; 12] = [

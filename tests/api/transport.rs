@@ -14,7 +14,7 @@ use tonic::{
     transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity},
 };
 
-use crate::support::*;
+use test_support::*;
 
 /// A certificate authority with a server's and a client's certificate, as files.
 struct Certificates {

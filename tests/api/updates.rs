@@ -11,10 +11,9 @@ use tokio::time::{Instant, sleep};
 use tonic::Status;
 use uuid::Uuid;
 
-use crate::{
-    support::*,
-    traces::{rows_with, tables_with},
-};
+use test_support::*;
+
+use crate::traces::{rows_with, tables_with};
 
 /// How long a purge that runs every second may take to be seen.
 const PURGE_LIMIT: Duration = Duration::from_secs(60);

@@ -13,5 +13,5 @@ mod pool;
 mod random;
 mod sessions;
 mod shutdown;
-#[path = "../api/support/mod.rs"]
-mod support;
+
+use test_support as support;

@@ -17,11 +17,10 @@ mod model;
 mod run;
 mod search;
 mod side;
-#[path = "../api/support/mod.rs"]
-mod support;
 mod tally;
 
-use support::*;
+use test_support as support;
+use test_support::*;
 
 on_both! {
     async fn kept_sequences(database: Database) {

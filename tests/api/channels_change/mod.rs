@@ -9,7 +9,7 @@ use contact_lists::proto::{
 use prost_types::FieldMask;
 use tonic::Status;
 
-use crate::support::*;
+use test_support::*;
 
 async fn get(caller: &Client, id: &str) -> Result<Channel, Status> {
     let request = GetChannelRequest { id: id.to_owned() };

@@ -11,7 +11,7 @@ use contact_lists::proto::{
 use prost_types::Timestamp;
 use tonic::Status;
 
-use crate::support::*;
+use test_support::*;
 
 /// Texts that a database could take for one another, or order in another way than by their bytes.
 const TEXTS: [&str; 14] = [

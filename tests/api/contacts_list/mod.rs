@@ -5,7 +5,7 @@ mod pages;
 use contact_lists::proto::{Contact, ListContactsRequest as Request, ListContactsResponse};
 use tonic::Status;
 
-use crate::support::*;
+use test_support::*;
 
 async fn page(caller: &Client, request: Request) -> Result<ListContactsResponse, Status> {
     let answer = caller.contacts.clone().list_contacts(request).await?;

@@ -4,7 +4,7 @@ use contact_lists::proto::{Address, Contact, UpdateContactRequest};
 use prost_types::FieldMask;
 use tonic::Status;
 
-use crate::support::*;
+use test_support::*;
 
 mod fields;
 mod identity;

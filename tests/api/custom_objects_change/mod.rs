@@ -9,7 +9,7 @@ use contact_lists::proto::{
 };
 use tonic::Status;
 
-use crate::support::*;
+use test_support::*;
 
 async fn get(caller: &Client, id: &str) -> Result<CustomObject, Status> {
     let request = GetCustomObjectRequest { id: id.to_owned() };

@@ -8,10 +8,9 @@ use contact_lists::proto::{
 };
 use tonic::Status;
 
-use crate::{
-    support::*,
-    traces::{lists_with_a_wrong_count, orphans, tables_with},
-};
+use test_support::*;
+
+use crate::traces::{lists_with_a_wrong_count, orphans, tables_with};
 
 /// How often a call that lost a race is made again.
 const ATTEMPT_COUNT: usize = 50;

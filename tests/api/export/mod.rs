@@ -12,7 +12,7 @@ use prost::Message;
 use tokio::time::timeout;
 use tonic::{Status, Streaming};
 
-use crate::support::*;
+use test_support::*;
 
 /// More than what a connection holds of an answer that nobody reads.
 const BULKY_COUNT: u32 = 4000;

@@ -12,7 +12,7 @@ use contact_lists::proto::{
 };
 use tonic::Status;
 
-use crate::support::*;
+use test_support::*;
 
 async fn create(caller: &Client, name: &str, color: Option<&str>) -> Result<ContactList, Status> {
     let request = CreateContactListRequest {

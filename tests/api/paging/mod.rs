@@ -9,7 +9,7 @@ use contact_lists::proto::{
 };
 use tonic::Status;
 
-use crate::support::*;
+use test_support::*;
 
 /// The calls, each with one filter or two. Filters of the same call have the same first word.
 const QUESTIONS: [&str; 15] = [

@@ -10,7 +10,7 @@ use contact_lists::proto::{
 };
 use tonic::Status;
 
-use crate::support::*;
+use test_support::*;
 
 /// What a change answers: (changed pairs, unchanged pairs).
 type Counts = (i32, i32);

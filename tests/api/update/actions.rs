@@ -4,7 +4,7 @@ use prost_types::Timestamp;
 use uuid::Uuid;
 
 use super::words::*;
-use crate::support::*;
+use test_support::*;
 
 /// When the holder of a number became a member.
 async fn joined(caller: &Client, list: &str, phone: &str) -> (i64, i32) {

@@ -6,7 +6,7 @@ use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
 use super::words::*;
-use crate::support::*;
+use test_support::*;
 
 fn plain() -> Contact {
     contact(&number(1))

@@ -9,7 +9,7 @@ use contact_lists::proto::{
 use sea_orm::{ConnectionTrait, TransactionOptions};
 use tokio::task::JoinSet;
 
-use crate::support::*;
+use test_support::*;
 
 const ROUNDS: u32 = 8;
 

@@ -3,7 +3,7 @@
 use contact_lists::proto::{Contact, custom_property::Type};
 
 use super::words::*;
-use crate::support::*;
+use test_support::*;
 
 /// The first contact with these properties.
 fn with(properties: serde_json::Value) -> Contact {

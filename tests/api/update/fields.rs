@@ -5,7 +5,7 @@ use prost_types::Timestamp;
 use uuid::Uuid;
 
 use super::words::*;
-use crate::support::*;
+use test_support::*;
 
 fn plain() -> Contact {
     contact(&number(1))

@@ -3,7 +3,7 @@
 use contact_lists::proto::{Address, Contact, custom_property::Type};
 
 use super::words::*;
-use crate::support::*;
+use test_support::*;
 
 const CONFLICT: &str = "CONFLICTING_DUPLICATE";
 

@@ -3,7 +3,7 @@
 use contact_lists::proto::Contact;
 
 use super::words::*;
-use crate::support::*;
+use test_support::*;
 
 /// A contact with the n-th number and this external_id.
 fn known_as(n: u32, external_id: &str) -> Contact {

@@ -8,7 +8,7 @@ use contact_lists::proto::{
 use tonic::Status;
 use tonic_types::StatusExt;
 
-use crate::support::*;
+use test_support::*;
 
 const MEBIBYTE: usize = 1024 * 1024;
 

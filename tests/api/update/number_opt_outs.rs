@@ -6,7 +6,7 @@ use contact_lists::proto::{
 };
 use sha2::{Digest, Sha256};
 
-use crate::support::*;
+use test_support::*;
 
 /// An organization with a list and two channels.
 struct Setup {

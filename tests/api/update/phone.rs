@@ -3,7 +3,7 @@
 use contact_lists::proto::Contact;
 
 use super::words::*;
-use crate::support::*;
+use test_support::*;
 
 fn plain() -> Contact {
     contact(&number(1))

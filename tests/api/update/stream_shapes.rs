@@ -6,7 +6,7 @@ use contact_lists::proto::{
     UpdateContactListContactsRequest as Message, UpdateContactListContactsResponse as Outcome,
 };
 
-use crate::support::*;
+use test_support::*;
 
 const PATH: &str = "/contactlists.v1.ContactListService/UpdateContactListContacts";
 

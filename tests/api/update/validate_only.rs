@@ -5,7 +5,7 @@ use contact_lists::proto::{
     UpdateContactListContactsResponse as Outcome,
 };
 
-use crate::support::*;
+use test_support::*;
 
 const TABLES: [&str; 8] = [
     "channels",

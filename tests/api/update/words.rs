@@ -5,7 +5,7 @@ use contact_lists::proto::{
     get_contact_request::Reference,
 };
 
-use crate::support::*;
+use test_support::*;
 
 /// A caller with every right, and an empty list.
 pub async fn with_list(service: &Service) -> (Client, String) {

@@ -10,7 +10,7 @@ use contact_lists::proto::{
 };
 use tonic::Status;
 
-use crate::support::*;
+use test_support::*;
 
 /// How often two calls are made to meet.
 const MEETINGS: u32 = 20;

@@ -10,7 +10,7 @@ on_both! {
         let first = admin.update(header.clone(), contacts(1..4)).await.unwrap();
         // A second run would bring the contact back.
         admin
-            .update(crate::support::header(&list).remove(), contacts(1..2))
+            .update(test_support::header(&list).remove(), contacts(1..2))
             .await
             .unwrap();
         let members = admin.members(&list).await;
@@ -114,7 +114,7 @@ on_both! {
         let header = header(&list).add().request_id(&id);
         admin.update(header.clone(), contacts(1..4)).await.unwrap();
         let others = [
-            crate::support::header(&other).add().request_id(&id),
+            test_support::header(&other).add().request_id(&id),
             header.clone().remove(),
             header.clone().overwrite(),
             header.clone().skip(),

@@ -9,7 +9,7 @@ use contact_lists::proto::{
 };
 use futures_util::{StreamExt, stream};
 
-use crate::support::*;
+use test_support::*;
 
 const PHONE_A: u32 = 1_000_001;
 const PHONE_B: u32 = 1_000_002;

@@ -10,7 +10,7 @@ use contact_lists::proto::{Address, Contact, UpdateContactListContactsResponse a
 use prost::Message as _;
 use tonic_types::StatusExt;
 
-use crate::support::*;
+use test_support::*;
 
 const MAX_REJECTED_CONTACTS: i32 = 10_000;
 const MAX_REJECTED_BYTES: usize = 2 * 1024 * 1024;

@@ -1,11 +1,5 @@
 //! What the tests stand on: databases, the service under test, its callers, and words to say what a test is about.
 
-#![allow(
-    dead_code,
-    unused_imports,
-    reason = "one set of words for all tests, whether or not one of them uses each"
-)]
-
 mod callers;
 mod client;
 mod contacts;
@@ -33,7 +27,6 @@ pub use database::Database;
 pub use errors::{assert_invalid, assert_refused, metadata, reason, rejections, violations};
 pub use json::{json_of, struct_of, value_of};
 pub use objects::{CustomPropertyExt, property};
-pub(crate) use on_both::on_both;
 pub use on_both::{Fixture, notice, run};
 pub use open_stream::OpenStream;
 pub use program::Program;

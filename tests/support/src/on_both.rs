@@ -47,6 +47,7 @@ pub fn notice(line: &str) {
 ///     async fn a_new_list_is_empty(service: Service) { ... }
 /// }
 /// ```
+#[macro_export]
 macro_rules! on_both {
     ($($(#[$attribute:meta])* async fn $name:ident($($parameter:tt)+) $body:block)+) => {$(
         mod $name {
@@ -57,15 +58,15 @@ macro_rules! on_both {
             $(#[$attribute])*
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn sqlite() {
-                $crate::support::run($crate::support::Database::sqlite(), test).await;
+                $crate::run($crate::Database::sqlite(), test).await;
             }
 
             $(#[$attribute])*
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn postgres() {
-                match $crate::support::Database::postgres().await {
-                    Some(database) => $crate::support::run(database, test).await,
-                    None => $crate::support::notice(concat!(
+                match $crate::Database::postgres().await {
+                    Some(database) => $crate::run(database, test).await,
+                    None => $crate::notice(concat!(
                         module_path!(),
                         "::postgres is skipped: PostgreSQL is not installed"
                     )),
@@ -74,4 +75,3 @@ macro_rules! on_both {
         }
     )+};
 }
-pub(crate) use on_both;

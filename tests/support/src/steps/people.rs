@@ -7,7 +7,7 @@ use contact_lists::proto::{
 };
 
 use super::PAGE_SIZE;
-use crate::support::Client;
+use crate::Client;
 
 impl Client {
     /// The contact with this phone number, with all that belongs to it.

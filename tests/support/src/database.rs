@@ -10,18 +10,19 @@ use tempfile::TempDir;
 
 use super::postgres;
 
-/// A fresh database. Clones are the same database; it goes when the last of them does.
+/// A fresh database. Clones are the same database; it is removed when the last of them is dropped.
 #[derive(Clone)]
 pub struct Database {
     url: String,
-    place: Arc<Place>,
+    storage: Arc<Storage>,
 }
 
-enum Place {
-    Folder(TempDir),
-    /// In a folder that somebody else looks after.
-    Elsewhere,
-    Cluster(postgres::TestDatabase),
+/// What holds the database's files.
+struct Storage {
+    /// None on SQLite.
+    postgres: Option<postgres::TestDatabase>,
+    /// The folder of a SQLite file that is removed with it.
+    _folder: Option<TempDir>,
 }
 
 impl Database {
@@ -33,59 +34,61 @@ impl Database {
     /// The same, in a folder within this one.
     pub fn sqlite_in(parent: &Path) -> Self {
         let folder = tempfile::tempdir_in(parent).expect("a temporary folder");
-        let file = folder.path().join("contact-lists.db");
+        Self::sqlite_file(&folder.path().join("contact-lists.db"), Some(folder))
+    }
+
+    /// A new SQLite file right in a given folder, which stays when the database is removed.
+    pub fn sqlite_right_in(folder: &Path) -> Self {
+        Self::sqlite_file(&folder.join("contact-lists.db"), None)
+    }
+
+    fn sqlite_file(file: &Path, folder: Option<TempDir>) -> Self {
         Self {
             url: format!("sqlite://{}", file.display()),
-            place: Arc::new(Place::Folder(folder)),
+            storage: Arc::new(Storage {
+                postgres: None,
+                _folder: folder,
+            }),
         }
     }
 
-    /// A new SQLite file right in a given folder, which stays when the database goes.
-    pub fn sqlite_right_in(folder: &Path) -> Self {
-        let file = folder.join("contact-lists.db");
-        Self {
-            url: format!("sqlite://{}", file.display()),
-            place: Arc::new(Place::Elsewhere),
-        }
+    /// A new database in the tests' PostgreSQL, which the first call starts. None where PostgreSQL is not installed.
+    pub async fn postgres() -> Option<Self> {
+        Some(Self::in_postgres(postgres::create_database().await?))
     }
 
     /// A new database in the tests' PostgreSQL, whose tables are kept in a given folder.
     pub async fn postgres_in(folder: &Path) -> Option<Self> {
         let database = postgres::create_database_in(folder).await?;
-        Some(Self {
-            url: database.url(),
-            place: Arc::new(Place::Cluster(database)),
-        })
-    }
-
-    /// A new database in the tests' PostgreSQL, which the first call starts. None where PostgreSQL is not installed.
-    pub async fn postgres() -> Option<Self> {
-        let database = postgres::create_database().await?;
-        Some(Self {
-            url: database.url(),
-            place: Arc::new(Place::Cluster(database)),
-        })
+        Some(Self::in_postgres(database))
     }
 
     /// A database in a PostgreSQL of its own that can be killed. None where PostgreSQL is not installed.
     pub async fn killable_postgres() -> Option<Self> {
         let database = postgres::create_killable_database().await?;
-        Some(Self {
+        Some(Self::in_postgres(database))
+    }
+
+    fn in_postgres(database: postgres::TestDatabase) -> Self {
+        Self {
             url: database.url(),
-            place: Arc::new(Place::Cluster(database)),
-        })
+            storage: Arc::new(Storage {
+                postgres: Some(database),
+                _folder: None,
+            }),
+        }
     }
 
     /// Kills all processes of PostgreSQL at once. Only for a database that has one of its own.
     pub fn kill_postgres(&self) {
-        if let Place::Cluster(database) = &*self.place {
+        if let Some(database) = &self.storage.postgres {
             database.kill_cluster();
         }
     }
 
     /// Starts PostgreSQL again after a kill, and waits until it answers.
     pub async fn start_postgres_again(&self) {
-        if let Place::Cluster(database) = &*self.place {
+        if let Some(database) = &self.storage.postgres {
             database.start_cluster_again().await;
         }
     }
@@ -97,15 +100,13 @@ impl Database {
 
     /// True: PostgreSQL. False: SQLite.
     pub fn is_postgres(&self) -> bool {
-        matches!(*self.place, Place::Cluster(_))
+        self.storage.postgres.is_some()
     }
 
     /// PostgreSQL's socket and the database's name; None on SQLite.
     pub fn postgres_socket(&self) -> Option<(PathBuf, &str)> {
-        match &*self.place {
-            Place::Folder(_) | Place::Elsewhere => None,
-            Place::Cluster(database) => Some((database.socket(), database.name())),
-        }
+        let database = self.storage.postgres.as_ref()?;
+        Some((database.socket(), database.name()))
     }
 
     /// The number that a query answers, past the service: `SELECT count(*) FROM contacts`.

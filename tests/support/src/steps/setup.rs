@@ -4,7 +4,7 @@ use contact_lists::proto::{
     CreateChannelRequest, CreateCustomObjectRequest, CustomProperty, channel, custom_property::Type,
 };
 
-use crate::support::{Client, property};
+use crate::{Client, property};
 
 impl Client {
     /// Creates a channel for phone calls and gives back its id.

@@ -6,7 +6,7 @@ use contact_lists::proto::{
 };
 
 use super::PAGE_SIZE;
-use crate::support::Client;
+use crate::Client;
 
 impl Client {
     /// Creates a list and gives back its id.

@@ -16,8 +16,8 @@ pub struct Service {
     server_url: String,
     /// The settings beyond those that every test has.
     args: Vec<String>,
-    pub(super) repository: Repository,
-    pub(super) organization: Organization,
+    pub(crate) repository: Repository,
+    pub(crate) organization: Organization,
     /// Last, so that it is dropped after all that is connected to it.
     database: Database,
 }

@@ -1,7 +1,9 @@
 //! The built program, for tests that kill it or give it less than it needs.
 
 use std::{
+    env,
     io::{BufRead, BufReader},
+    path::PathBuf,
     process::{Child, Command, Stdio},
 };
 
@@ -14,15 +16,25 @@ pub struct Program {
 }
 
 impl Program {
+    /// The built program: cargo builds it before the tests, into the folder above theirs.
+    pub fn path() -> PathBuf {
+        let test = env::current_exe().expect("the path of the test itself");
+        let folder = test
+            .ancestors()
+            .nth(2)
+            .expect("the folder of what is built");
+        folder.join("contact-lists")
+    }
+
     /// Starts it on a migrated database, with further settings.
     pub fn start(database: &Database, args: &[&str]) -> Self {
-        let program = Command::new(env!("CARGO_BIN_EXE_contact-lists"));
+        let program = Command::new(Self::path());
         Self::start_as(program, database, args)
     }
 
     /// The same with room for temporary files in this folder only.
     pub fn start_spooling_in(folder: &str, database: &Database, args: &[&str]) -> Self {
-        let mut program = Command::new(env!("CARGO_BIN_EXE_contact-lists"));
+        let mut program = Command::new(Self::path());
         program.env("TMPDIR", folder);
         Self::start_as(program, database, args)
     }
@@ -32,7 +44,7 @@ impl Program {
         let mut shell = Command::new("sh");
         // In blocks of 512 bytes. The signal that would end the program is ignored.
         let script = format!("trap '' XFSZ; ulimit -f {}; exec \"$@\"", 2 * kib);
-        shell.args(["-c", &script, "sh", env!("CARGO_BIN_EXE_contact-lists")]);
+        shell.args(["-c", &script, "sh"]).arg(Self::path());
         Self::start_as(shell, database, args)
     }
 
