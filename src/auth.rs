@@ -8,8 +8,8 @@ use uuid::Uuid;
 
 pub use crate::domain::scope::Scope;
 use crate::{
+    domain::organization::Organization,
     error::{Error, Result},
-    repository::organizations::Organization,
 };
 
 /// Whom an API key speaks for.

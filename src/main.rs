@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use contact_lists::{cli, settings::CommandLine};
+use contact_lists::cli::{self, CommandLine};
 use mimalloc::MiMalloc;
 
 /// A call of many contacts makes many small values: that is much of its work with the system's allocator.

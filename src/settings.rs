@@ -1,131 +1,11 @@
-//! Every flag, its environment variable, its default and its limit.
+//! The settings of the server and its database: every flag, its environment variable, its default and its limit.
 
 use std::{ffi::OsString, net::SocketAddr, path::PathBuf, time::Duration};
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
-use uuid::Uuid;
+use clap::{Args, Parser, ValueEnum};
+use secrecy::SecretString;
 
-use crate::auth::Scope;
-
-/// The command line.
-#[derive(Debug, Parser)]
-#[command(
-    name = "contact-lists",
-    version,
-    about,
-    args_conflicts_with_subcommands = true
-)]
-pub struct CommandLine {
-    /// What to do; without it, serve.
-    #[command(subcommand)]
-    pub command: Option<Command>,
-    /// The settings of `serve`.
-    #[command(flatten)]
-    pub serve: ServeSettings,
-}
-
-/// The subcommands.
-#[derive(Debug, Subcommand)]
-pub enum Command {
-    /// Serve the API (the default)
-    Serve(Box<ServeSettings>),
-    /// Bring the database's schema up to date
-    Migrate(DatabaseSettings),
-    /// Create, change and list organizations
-    Organization {
-        /// What to do.
-        #[command(subcommand)]
-        command: OrganizationCommand,
-    },
-    /// Create, list, disable and enable API keys
-    ApiKey {
-        /// What to do.
-        #[command(subcommand)]
-        command: ApiKeyCommand,
-    },
-}
-
-/// What can be done with organizations.
-#[derive(Debug, Subcommand)]
-pub enum OrganizationCommand {
-    /// Create an organization, and print its id
-    Create {
-        /// Its name
-        name: String,
-        /// The region (ISO 3166 alpha-2) whose national phone formats are taken, such as US; without it, only
-        /// international ones are
-        #[arg(long)]
-        default_region: Option<String>,
-        /// Which database.
-        #[command(flatten)]
-        database: DatabaseSettings,
-    },
-    /// Change an organization's default region
-    Update {
-        /// Its id
-        id: Uuid,
-        /// The region (ISO 3166 alpha-2) whose national phone formats are taken; empty for none
-        #[arg(long)]
-        default_region: String,
-        /// Which database.
-        #[command(flatten)]
-        database: DatabaseSettings,
-    },
-    /// List the organizations: id, default region, name
-    List {
-        /// Which database.
-        #[command(flatten)]
-        database: DatabaseSettings,
-    },
-}
-
-/// What can be done with API keys.
-#[derive(Debug, Subcommand)]
-pub enum ApiKeyCommand {
-    /// Create an API key, and print it alone: it is shown only now
-    Create {
-        /// The organization's id
-        #[arg(long)]
-        organization: Uuid,
-        /// What the key may do; each scope includes the ones before it
-        #[arg(long, value_enum, default_value = "write")]
-        scope: Scope,
-        /// Which database.
-        #[command(flatten)]
-        database: DatabaseSettings,
-    },
-    /// List an organization's API keys: id, scope, state, time of creation
-    List {
-        /// The organization's id
-        #[arg(long)]
-        organization: Uuid,
-        /// Which database.
-        #[command(flatten)]
-        database: DatabaseSettings,
-    },
-    /// Disable an API key: from now on it is refused
-    Disable {
-        /// The key's id
-        id: Uuid,
-        /// The organization's id
-        #[arg(long)]
-        organization: Uuid,
-        /// Which database.
-        #[command(flatten)]
-        database: DatabaseSettings,
-    },
-    /// Enable an API key again
-    Enable {
-        /// The key's id
-        id: Uuid,
-        /// The organization's id
-        #[arg(long)]
-        organization: Uuid,
-        /// Which database.
-        #[command(flatten)]
-        database: DatabaseSettings,
-    },
-}
+use crate::repository::DatabaseOptions;
 
 /// Which database.
 #[derive(Debug, Clone, Args)]
@@ -137,7 +17,7 @@ pub struct DatabaseSettings {
         default_value = "sqlite://contact-lists.db",
         hide_env_values = true
     )]
-    pub database_url: String,
+    pub database_url: SecretString,
     /// The most connections to the database, at least 4: half of them write and the others read; on SQLite only one writes;
     /// they stay open when idle
     #[arg(long, env = "CONTACT_LISTS_MAX_CONNECTIONS", default_value_t = 16, value_parser = clap::value_parser!(u32).range(4..))]
@@ -148,10 +28,13 @@ pub struct DatabaseSettings {
     pub database_timeout_seconds: u64,
 }
 
-impl DatabaseSettings {
-    /// How long the database has to answer a statement.
-    pub fn timeout(&self) -> Duration {
-        Duration::from_secs(self.database_timeout_seconds)
+impl From<&DatabaseSettings> for DatabaseOptions {
+    fn from(settings: &DatabaseSettings) -> Self {
+        Self {
+            url: settings.database_url.clone(),
+            max_connections: settings.max_connections,
+            statement_timeout: Duration::from_secs(settings.database_timeout_seconds),
+        }
     }
 }
 

@@ -101,11 +101,11 @@ impl Ground {
         base: u64,
     ) -> anyhow::Result<Self> {
         let settings = DatabaseSettings {
-            database_url: url.clone(),
+            database_url: url.as_str().into(),
             max_connections: 4,
             database_timeout_seconds: 3600,
         };
-        let repository = Repository::connect(&settings).await?;
+        let repository = Repository::connect(&(&settings).into()).await?;
         repository.migrate().await?;
         let organization = organizations::create(&repository, "Benchmark", None).await?;
         let (api_key, key) = api_keys::create(&repository, organization.id, Scope::Admin).await?;

@@ -4,12 +4,8 @@ use anyhow::Context;
 use time::format_description::well_known::Rfc3339;
 use uuid::Uuid;
 
-use super::open;
-use crate::{
-    domain::OrganizationId,
-    repository::api_keys,
-    settings::{ApiKeyCommand, DatabaseSettings},
-};
+use super::{args::ApiKeyCommand, open};
+use crate::{domain::OrganizationId, repository::api_keys, settings::DatabaseSettings};
 
 /// Creates, lists, disables or enables API keys.
 pub async fn run(command: ApiKeyCommand) -> anyhow::Result<()> {

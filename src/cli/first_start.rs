@@ -2,14 +2,16 @@
 
 use std::net::SocketAddr;
 
+use secrecy::{ExposeSecret, SecretString};
+
 use crate::{
-    auth::Scope,
     domain::{
         channel::ChannelType,
         custom_object::{CustomProperty, Key, PropertyType},
         name::Name,
         phone_number::PhoneNumber,
         property_value::{PropertyValue, Scalar},
+        scope::Scope,
         violation::Invalid,
     },
     repository::{
@@ -133,10 +135,10 @@ See who is on the list:
 }
 
 /// Names the commands that make an organization and a key, where an example would be open to others.
-pub fn name_commands(database_url: &str) {
-    // The URL may hold a password.
-    let is_default = database_url.starts_with("sqlite:");
-    let database = if is_default {
+pub fn name_commands(database_url: &SecretString) {
+    let database_url = database_url.expose_secret();
+    // Only the URL of a file holds no password.
+    let database = if database_url.starts_with("sqlite:") {
         format!(" --database-url {database_url}")
     } else {
         " --database-url …".to_owned()

@@ -1,16 +1,16 @@
 //! The commands, a file each.
 
 mod api_key;
+mod args;
 mod first_start;
 mod organization;
 mod serve;
 
 use anyhow::Context;
 
-use crate::{
-    repository::Repository,
-    settings::{Command, CommandLine, DatabaseSettings},
-};
+use self::args::Command;
+pub use self::args::CommandLine;
+use crate::{repository::Repository, settings::DatabaseSettings};
 
 /// Runs the command.
 pub async fn run(command_line: CommandLine) -> anyhow::Result<()> {
@@ -29,7 +29,7 @@ pub async fn run(command_line: CommandLine) -> anyhow::Result<()> {
 
 /// Connects to the database and brings its schema up to date.
 async fn open(database: &DatabaseSettings) -> anyhow::Result<Repository> {
-    let repository = Repository::connect(database)
+    let repository = Repository::connect(&database.into())
         .await
         .context("cannot open the database")?;
     repository

@@ -2,11 +2,10 @@
 
 use anyhow::{Context, ensure};
 
-use super::open;
+use super::{args::OrganizationCommand, open};
 use crate::{
     domain::{OrganizationId, name::Name, phone_number::DefaultRegion},
     repository::organizations,
-    settings::OrganizationCommand,
 };
 
 /// Creates, changes or lists organizations.

@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 /// What an API key may do. Each scope includes the lower ones.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Scope {
     /// Look.
     Read,

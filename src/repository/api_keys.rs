@@ -10,31 +10,32 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::{
-    Repository, TransactionOutcome, entity::api_key, entity::organization,
-    organizations::Organization,
+    Repository, TransactionOutcome,
+    entity::{api_key, organization},
 };
 use crate::{
-    auth::{Caller, Scope},
-    domain::{OrganizationId, now},
+    auth::Caller,
+    domain::{OrganizationId, now, organization::Organization, scope::Scope},
     error::{Error, Result},
 };
 
 const PREFIX: &str = "cl_";
 
-/// A key, without what opens the door.
+/// A key without its secret.
 #[derive(Debug, Clone)]
 pub struct ApiKey {
     /// The id.
     pub id: Uuid,
     /// What the key may do.
     pub scope: Scope,
-    /// Whether it is refused.
+    /// Whether it is disabled, and so refused.
     pub disabled: bool,
-    /// When it was made.
+    /// When it was created.
     pub create_time: OffsetDateTime,
 }
 
-/// Makes a key. The second value is the key itself, which is shown once and never stored.
+/// Creates a key. The second value is the key itself, which is shown once and never stored. Fails if there is no such
+/// organization.
 pub async fn create(
     repository: &Repository,
     organization: OrganizationId,
@@ -47,8 +48,11 @@ pub async fn create(
     let mut secret = [0; 32];
     getrandom::fill(&mut secret)
         .map_err(|failure| Error::internal(anyhow::anyhow!("no random bits: {failure}")))?;
-    let secret: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
-    let key = format!("{PREFIX}{}_{secret}", organization.0.simple());
+    let key = format!(
+        "{PREFIX}{}_{}",
+        organization.0.simple(),
+        hex::encode(secret)
+    );
     let model = api_key::ActiveModel {
         organization_id: Set(organization.0),
         id: Set(Uuid::now_v7()),
@@ -68,7 +72,7 @@ pub async fn create(
     Ok((model.try_into()?, key))
 }
 
-/// The keys of an organization, ordered by id.
+/// Returns an organization's keys, ordered by id.
 pub async fn all(repository: &Repository, organization: OrganizationId) -> Result<Vec<ApiKey>> {
     let models = api_key::Entity::find()
         .filter(api_key::Column::OrganizationId.eq(organization.0))
@@ -78,7 +82,7 @@ pub async fn all(repository: &Repository, organization: OrganizationId) -> Resul
     models.into_iter().map(ApiKey::try_from).collect()
 }
 
-/// Disables a key, or enables it again.
+/// Disables a key, or enables it again. Fails if the organization has no such key.
 pub async fn set_disabled(
     repository: &Repository,
     organization: OrganizationId,

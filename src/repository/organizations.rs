@@ -8,40 +8,13 @@ use uuid::Uuid;
 
 use super::{Repository, Transaction, TransactionOutcome, entity::organization};
 use crate::{
-    domain::{OrganizationId, now, phone_number::DefaultRegion},
+    domain::{
+        now,
+        organization::{OptOutKey, Organization, OrganizationId},
+        phone_number::DefaultRegion,
+    },
     error::{Error, Result},
 };
-
-/// A tenant.
-#[derive(Debug, Clone)]
-pub struct Organization {
-    /// The id.
-    pub id: OrganizationId,
-    /// The name.
-    pub name: String,
-    /// The region of national phone formats.
-    pub default_region: Option<DefaultRegion>,
-    /// The region's code, as stored.
-    pub default_region_code: Option<String>,
-    /// The key of the hashes of opted-out numbers.
-    pub(crate) opt_out_key: OptOutKey,
-}
-
-/// 256 random bits that never show in a log.
-#[derive(Clone)]
-pub(crate) struct OptOutKey(Vec<u8>);
-
-impl std::fmt::Debug for OptOutKey {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("OptOutKey(..)")
-    }
-}
-
-impl AsRef<[u8]> for OptOutKey {
-    fn as_ref(&self) -> &[u8] {
-        &self.0
-    }
-}
 
 /// Creates an organization.
 pub async fn create(
@@ -95,7 +68,7 @@ pub async fn set_default_region(
     Ok(model.into())
 }
 
-/// All organizations, ordered by id.
+/// Returns all organizations, ordered by id.
 pub async fn all(repository: &Repository) -> Result<Vec<Organization>> {
     let models = organization::Entity::find()
         .order_by_asc(organization::Column::Id)
@@ -104,12 +77,12 @@ pub async fn all(repository: &Repository) -> Result<Vec<Organization>> {
     Ok(models.into_iter().map(Organization::from).collect())
 }
 
-/// Shares the organization's row: whoever locks it waits until the commit, and who shares it does not.
+/// Locks the organization's row in shared mode: [`lock`] waits for the commit, other shares don't.
 pub async fn share(transaction: &Transaction, organization: OrganizationId) -> Result<()> {
     lock_as(transaction, organization, LockType::Share).await
 }
 
-/// Locks the organization's row against updates.
+/// Locks the organization's row: [`share`] and [`lock`] wait for the commit.
 pub async fn lock(transaction: &Transaction, organization: OrganizationId) -> Result<()> {
     lock_as(transaction, organization, LockType::NoKeyUpdate).await
 }
@@ -136,7 +109,7 @@ impl From<organization::Model> for Organization {
                 .as_deref()
                 .and_then(DefaultRegion::parse),
             default_region_code: model.default_region,
-            opt_out_key: OptOutKey(model.opt_out_key),
+            opt_out_key: OptOutKey::from_stored(model.opt_out_key),
         }
     }
 }

@@ -37,8 +37,8 @@ impl Checkpoints {
         Self { committed }
     }
 
-    /// Something was committed.
-    pub fn note(&self) {
+    /// Notes a commit.
+    pub fn note_commit(&self) {
         // A note that waits already stands for this one too.
         let _ = self.committed.try_send(());
     }

@@ -203,7 +203,7 @@ impl ContactListService for Api {
         ];
         let page = Page::parse(&caller, request.page_size, &request.page_token, &binding)?;
         let (db, organization) = (self.repository.db(), caller.organization.id);
-        let filter = filter.resolve(db, organization).await?;
+        let filter = filter.resolve(&self.repository, organization).await?;
         let after = page.after().unwrap_or_default();
         let mut members = contacts::members(db, organization, filter, after, page.limit()).await?;
         let next_page_token = page.cut(&mut members, |member| member.id());
@@ -228,7 +228,7 @@ impl ContactListService for Api {
             opted_in_to_channel_id: request.opted_in_to_channel_id.as_deref(),
         };
         let organization = caller.organization.id;
-        let filter = filter.resolve(self.repository.db(), organization).await?;
+        let filter = filter.resolve(&self.repository, organization).await?;
         // Exports read for long: a few at once, so that there are connections for the others.
         let turn = self.exports.acquire().await.map_err(Error::internal)?;
         let members = export::members(&self.repository, organization, filter, &self.quota).await?;

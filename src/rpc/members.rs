@@ -1,7 +1,5 @@
 //! The members of a list, as calls ask for them and as they travel.
 
-use sea_orm::ConnectionTrait;
-
 use super::{
     convert,
     fields::{optional_id, required_id},
@@ -11,7 +9,7 @@ use crate::{
     error::Result,
     proto,
     repository::{
-        channels, contact_lists,
+        Repository, channels, contact_lists,
         contacts::{Member, MemberFilter},
         custom_objects,
     },
@@ -31,9 +29,10 @@ impl MemberRequest<'_> {
     /// Parses the ids, and makes sure that there are such things.
     pub async fn resolve(
         &self,
-        db: &impl ConnectionTrait,
+        repository: &Repository,
         organization: OrganizationId,
     ) -> Result<MemberFilter> {
+        let db = repository.db();
         let contact_list = required_id("contact_list_id", self.contact_list_id)?;
         let custom_object = optional_id("custom_object_id", self.custom_object_id)?;
         let opted_in_to = optional_id("opted_in_to_channel_id", self.opted_in_to_channel_id)?;

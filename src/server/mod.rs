@@ -53,7 +53,7 @@ impl Server {
             );
         }
         let tls = tls(&settings)?;
-        let repository = Repository::connect(&settings.database)
+        let repository = Repository::connect(&(&settings.database).into())
             .await
             .context("cannot open the database")?;
         if settings.migrate {

@@ -3,30 +3,17 @@
 
 use std::collections::{HashMap, HashSet};
 
-use hmac::{Hmac, KeyInit, Mac};
-use sha2::Sha256;
 use uuid::Uuid;
 
 use crate::{
     domain::{
+        organization::Organization,
         phone_number::PhoneNumber,
         preference::{ALL_CHANNELS, ChangeOrigin, NumberHash, NumberPreference},
     },
     error::Result,
-    repository::{Transaction, bulk, opted_out_numbers, organizations::Organization},
+    repository::{Transaction, bulk, opted_out_numbers},
 };
-
-impl Organization {
-    /// The keyed hash of a number.
-    pub fn hash(&self, phone: PhoneNumber) -> NumberHash {
-        // HMAC takes keys of any length.
-        #[allow(clippy::expect_used)]
-        let mut mac =
-            Hmac::<Sha256>::new_from_slice(self.opt_out_key.as_ref()).expect("any length");
-        mac.update(phone.as_str().as_bytes());
-        mac.finalize().into_bytes().into()
-    }
-}
 
 /// Leaves the opt-outs of `contacts` behind with the numbers that they give up. Their own preferences stay theirs.
 pub async fn detach_opt_outs(

@@ -7,13 +7,11 @@ use uuid::Uuid;
 use super::group::RejectedKeys;
 use crate::{
     domain::{
-        OrganizationId, channel::Channel, custom_object::CustomObject, phone_number::DefaultRegion,
-        violation::Violation,
+        OrganizationId, channel::Channel, custom_object::CustomObject, organization::Organization,
+        phone_number::DefaultRegion, violation::Violation,
     },
     error::{Error, Result},
-    repository::{
-        Transaction, channels, custom_objects, organizations, organizations::Organization,
-    },
+    repository::{Transaction, channels, custom_objects, organizations},
 };
 
 /// What the contacts of a call are checked against.

@@ -15,11 +15,11 @@ const CONNECTION_COUNT: u32 = 4;
 /// Connects to a database.
 pub async fn connect(database_url: &str) -> Repository {
     let settings = DatabaseSettings {
-        database_url: database_url.to_owned(),
+        database_url: database_url.into(),
         max_connections: CONNECTION_COUNT,
         database_timeout_seconds: 300,
     };
-    Repository::connect(&settings)
+    Repository::connect(&(&settings).into())
         .await
         .expect("a connection to the test's database")
 }

@@ -1,0 +1,144 @@
+//! The command line: the commands and their arguments.
+
+use clap::{Parser, Subcommand, ValueEnum, builder::PossibleValue};
+use uuid::Uuid;
+
+use crate::{
+    domain::scope::Scope,
+    settings::{DatabaseSettings, ServeSettings},
+};
+
+/// The command line.
+#[derive(Debug, Parser)]
+#[command(
+    name = "contact-lists",
+    version,
+    about,
+    args_conflicts_with_subcommands = true
+)]
+pub struct CommandLine {
+    /// What to do; without it, serve.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// The settings of `serve`.
+    #[command(flatten)]
+    pub serve: ServeSettings,
+}
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Serve the API (the default)
+    Serve(Box<ServeSettings>),
+    /// Bring the database's schema up to date
+    Migrate(DatabaseSettings),
+    /// Create, change and list organizations
+    Organization {
+        /// What to do.
+        #[command(subcommand)]
+        command: OrganizationCommand,
+    },
+    /// Create, list, disable and enable API keys
+    ApiKey {
+        /// What to do.
+        #[command(subcommand)]
+        command: ApiKeyCommand,
+    },
+}
+
+/// What can be done with organizations.
+#[derive(Debug, Subcommand)]
+pub enum OrganizationCommand {
+    /// Create an organization, and print its id
+    Create {
+        /// Its name
+        name: String,
+        /// The region (ISO 3166 alpha-2) whose national phone formats are taken, such as US; without it, only
+        /// international ones are
+        #[arg(long)]
+        default_region: Option<String>,
+        /// Which database.
+        #[command(flatten)]
+        database: DatabaseSettings,
+    },
+    /// Change an organization's default region
+    Update {
+        /// Its id
+        id: Uuid,
+        /// The region (ISO 3166 alpha-2) whose national phone formats are taken; empty for none
+        #[arg(long)]
+        default_region: String,
+        /// Which database.
+        #[command(flatten)]
+        database: DatabaseSettings,
+    },
+    /// List the organizations: id, default region, name
+    List {
+        /// Which database.
+        #[command(flatten)]
+        database: DatabaseSettings,
+    },
+}
+
+/// What can be done with API keys.
+#[derive(Debug, Subcommand)]
+pub enum ApiKeyCommand {
+    /// Create an API key, and print it alone: it is shown only now
+    Create {
+        /// The organization's id
+        #[arg(long)]
+        organization: Uuid,
+        /// What the key may do; each scope includes the ones before it
+        #[arg(long, value_enum, default_value = "write")]
+        scope: Scope,
+        /// Which database.
+        #[command(flatten)]
+        database: DatabaseSettings,
+    },
+    /// List an organization's API keys: id, scope, state, time of creation
+    List {
+        /// The organization's id
+        #[arg(long)]
+        organization: Uuid,
+        /// Which database.
+        #[command(flatten)]
+        database: DatabaseSettings,
+    },
+    /// Disable an API key: from now on it is refused
+    Disable {
+        /// The key's id
+        id: Uuid,
+        /// The organization's id
+        #[arg(long)]
+        organization: Uuid,
+        /// Which database.
+        #[command(flatten)]
+        database: DatabaseSettings,
+    },
+    /// Enable an API key again
+    Enable {
+        /// The key's id
+        id: Uuid,
+        /// The organization's id
+        #[arg(long)]
+        organization: Uuid,
+        /// Which database.
+        #[command(flatten)]
+        database: DatabaseSettings,
+    },
+}
+
+impl ValueEnum for Scope {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[Self::Read, Self::Write, Self::Admin]
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        let help = match self {
+            Self::Read => "Look",
+            Self::Write => "Change contacts, lists and preferences",
+            Self::Admin => "Set up, and what cannot be taken back",
+        };
+        Some(PossibleValue::new(self.name()).help(help))
+    }
+}

@@ -1,0 +1,64 @@
+//! Organizations: the tenants.
+
+use hmac::{Hmac, KeyInit, Mac};
+use serde::{Deserialize, Serialize};
+use sha2::Sha256;
+use uuid::Uuid;
+
+use super::{
+    phone_number::{DefaultRegion, PhoneNumber},
+    preference::NumberHash,
+};
+
+/// The id of an organization, the tenant that every row belongs to. A call gets one only from its API key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct OrganizationId(pub Uuid);
+
+impl std::fmt::Display for OrganizationId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// A tenant.
+#[derive(Debug, Clone)]
+pub struct Organization {
+    /// The id.
+    pub id: OrganizationId,
+    /// The name.
+    pub name: String,
+    /// The region whose national phone formats are accepted.
+    pub default_region: Option<DefaultRegion>,
+    /// The region's code, as stored.
+    pub default_region_code: Option<String>,
+    /// The key of the hashes of opted-out numbers.
+    pub opt_out_key: OptOutKey,
+}
+
+impl Organization {
+    /// Returns the keyed hash of a number, under which the opt-outs of an unassigned number are stored.
+    pub fn hash(&self, phone: PhoneNumber) -> NumberHash {
+        // HMAC takes keys of any length.
+        #[allow(clippy::expect_used)]
+        let mut mac = Hmac::<Sha256>::new_from_slice(&self.opt_out_key.0).expect("any length");
+        mac.update(phone.as_str().as_bytes());
+        mac.finalize().into_bytes().into()
+    }
+}
+
+/// 256 random bits that never appear in a log.
+#[derive(Clone)]
+pub struct OptOutKey(Vec<u8>);
+
+impl OptOutKey {
+    /// Wraps a stored key.
+    pub fn from_stored(bytes: Vec<u8>) -> Self {
+        Self(bytes)
+    }
+}
+
+impl std::fmt::Debug for OptOutKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("OptOutKey(..)")
+    }
+}

@@ -1,0 +1,218 @@
+//! How the repository connects, and which connections go back to their pool.
+
+use std::{sync::Arc, time::Duration};
+
+use sea_orm::{
+    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, DbErr, RuntimeErr,
+};
+use secrecy::{ExposeSecret, SecretString};
+use sqlx::{
+    AssertSqlSafe, Connection, Executor,
+    postgres::PgPoolOptions,
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
+};
+
+use super::{
+    bulk, postgres_plans::PostgresPlans, sqlite_checkpoints::Checkpoints, timeout::WithTimeout,
+    write_queue::WriteQueue,
+};
+use crate::error::Result;
+
+/// The longest wait for a connection of the pool.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long a statement waits for a lock before its transaction is run again: time to see whether the caller has left.
+const POSTGRES_LOCK_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The age at which a session is replaced, and with it all the memory that the server has gathered for it.
+const MAX_POSTGRES_AGE: Duration = Duration::from_secs(30 * 60);
+
+/// How long an idle connection has to answer before it is closed and replaced.
+const IDLE_ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// How long a connection that comes back to the pool has to end what was begun on it before it is closed.
+const RELEASE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How much of a SQLite file a connection caches, in KiB (negative means KiB): enough that the pages changed by a chunk of
+/// contacts need not be written before the commit.
+const SQLITE_CACHE: &str = "-32768";
+
+/// The size in bytes to which SQLite truncates the write-ahead log when it starts it again.
+const SQLITE_LOG_BYTES: &str = "67108864";
+
+/// How long SQLite waits for another process that writes.
+const SQLITE_BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Which database to connect to, and how.
+#[derive(Debug, Clone)]
+pub struct DatabaseOptions {
+    /// `sqlite://FILE` or `postgres://USER:PASSWORD@HOST/NAME`.
+    pub url: SecretString,
+    /// The most connections, at least 4.
+    pub max_connections: u32,
+    /// How long PostgreSQL has to answer a statement.
+    pub statement_timeout: Duration,
+}
+
+/// A database, its connections, and the queues of its writers. Cheap to clone.
+#[derive(Clone)]
+pub struct Repository {
+    /// The connections that read.
+    db: WithTimeout<DatabaseConnection>,
+    /// The connections that write. Reads and writes never wait for each other's connections, and a few writers keep their
+    /// caches warm.
+    pub(super) writers: WithTimeout<DatabaseConnection>,
+    pub(super) queues: WriteQueue,
+    pub(super) plans: Arc<PostgresPlans>,
+    /// None on PostgreSQL.
+    pub(super) checkpoints: Option<Checkpoints>,
+}
+
+impl Repository {
+    /// Connects to a database. A SQLite file is created if it does not exist. Fails if the URL is malformed or the
+    /// database does not answer.
+    pub async fn connect(options: &DatabaseOptions) -> Result<Self> {
+        let plans = Arc::new(PostgresPlans::default());
+        let url = options.url.expose_secret().to_ascii_lowercase();
+        let max_writers = if url.starts_with("sqlite:") {
+            1
+        } else {
+            options.max_connections / 2
+        };
+        let pool = async |max_connections| {
+            let options = pool_options(options, max_connections, &plans);
+            Database::connect(options).await.map_err(without_url)
+        };
+        let db = pool(options.max_connections - max_writers).await?;
+        let writers = pool(max_writers).await?;
+        let queues = WriteQueue::new(max_writers as usize);
+        let checkpoints = (db.get_database_backend() == DbBackend::Sqlite)
+            .then(|| Checkpoints::start(db.clone(), queues.clone()));
+        Ok(Self {
+            db: WithTimeout::new(db, options.statement_timeout),
+            writers: WithTimeout::new(writers, options.statement_timeout),
+            queues,
+            plans,
+            checkpoints,
+        })
+    }
+
+    /// Returns the connection for reads. Writes go through [`Self::write`].
+    pub fn db(&self) -> &WithTimeout<DatabaseConnection> {
+        &self.db
+    }
+
+    /// Fails if the database does not answer.
+    pub async fn ping(&self) -> Result<()> {
+        self.db.execute_unprepared("SELECT 1").await?;
+        Ok(())
+    }
+}
+
+fn pool_options(
+    options: &DatabaseOptions,
+    max_connections: u32,
+    plans: &Arc<PostgresPlans>,
+) -> ConnectOptions {
+    let (plans, timeout) = (Arc::clone(plans), options.statement_timeout);
+    let mut pool = ConnectOptions::new(options.url.expose_secret());
+    pool.max_connections(max_connections)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        // No task closes old and idle connections: sqlx's can spin for ever (its issue 3645).
+        .idle_timeout(None)
+        .max_lifetime(None)
+        // The pool's own ping waits for ever on a silent line; see `ping_within`.
+        .test_before_acquire(false)
+        // Statements are logged on request: `--log sqlx=trace`.
+        .sqlx_logging_level(log::LevelFilter::Trace)
+        .map_sqlx_postgres_pool_opts(move |pool| postgres_pool(pool, &plans, timeout))
+        .map_sqlx_sqlite_pool_opts(|pool| {
+            pool.after_release(|connection, _| Box::pin(is_clean(connection)))
+        })
+        .map_sqlx_sqlite_opts(sqlite_connection);
+    pool
+}
+
+fn postgres_pool(
+    pool: PgPoolOptions,
+    plans: &Arc<PostgresPlans>,
+    timeout: Duration,
+) -> PgPoolOptions {
+    let plans = Arc::clone(plans);
+    pool.after_connect(move |connection, _| {
+        Box::pin(async move {
+            let settings = AssertSqlSafe(postgres_settings(timeout));
+            connection.execute(settings).await?;
+            Ok(())
+        })
+    })
+    .before_acquire(move |connection, metadata| {
+        let age = metadata.age;
+        let is_old = age > MAX_POSTGRES_AGE || plans.is_stale(age);
+        Box::pin(async move {
+            if !is_old {
+                ping_within(IDLE_ANSWER_TIMEOUT, connection).await?;
+            }
+            Ok(!is_old)
+        })
+    })
+    .after_release(|connection, _| Box::pin(is_clean(connection)))
+}
+
+fn sqlite_connection(connection: SqliteConnectOptions) -> SqliteConnectOptions {
+    connection
+        .create_if_missing(true)
+        .foreign_keys(true)
+        // The rows of a chunk are buffered whole, while the one before is still being planned.
+        .row_buffer_size(bulk::SQLITE_CHUNK_SIZE)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .busy_timeout(SQLITE_BUSY_TIMEOUT)
+        .pragma("cache_size", SQLITE_CACHE)
+        .pragma("journal_size_limit", SQLITE_LOG_BYTES)
+        // See `sqlite_checkpoints`.
+        .pragma("wal_autocheckpoint", "0")
+}
+
+/// Replaces SeaORM's error about a URL that it doesn't understand, as the URL and its password are in it.
+fn without_url(error: DbErr) -> DbErr {
+    match error {
+        DbErr::Conn(RuntimeErr::Internal(_)) => DbErr::Conn(RuntimeErr::Internal(
+            "the database URL is neither sqlite://FILE nor postgres://USER:PASSWORD@HOST/NAME"
+                .to_owned(),
+        )),
+        error => error,
+    }
+}
+
+/// Returns whether a connection can go back to the pool; if not, it is closed.
+///
+/// The pool's own check waits for ever on a silent line. And where SQLite itself has rolled a transaction back, as it does
+/// on a full disk, the driver takes the next statements for a part of it, which no commit ends.
+async fn is_clean<C: Connection>(connection: &mut C) -> Result<bool, sqlx::Error> {
+    ping_within(RELEASE_TIMEOUT, connection).await?;
+    Ok(!connection.is_in_transaction())
+}
+
+/// Fails if a connection does not answer in time.
+async fn ping_within<C: Connection>(
+    timeout: Duration,
+    connection: &mut C,
+) -> Result<(), sqlx::Error> {
+    let answer = tokio::time::timeout(timeout, connection.ping());
+    answer.await.map_err(|_| sqlx::Error::PoolTimedOut)?
+}
+
+/// Returns the settings of a PostgreSQL session.
+///
+/// A session that the server hears nothing of, as when the line is broken, does not hold locks for ever. The server sends a
+/// keepalive once a minute, so that no firewall forgets an idle line. And plans are generic: planned for the 2000 rows of a
+/// chunk, a look-up by key becomes a scan of the table.
+fn postgres_settings(timeout: Duration) -> String {
+    let (lock_ms, statement_ms) = (POSTGRES_LOCK_TIMEOUT.as_millis(), timeout.as_millis());
+    format!(
+        "SET lock_timeout = {lock_ms}; SET statement_timeout = {statement_ms}; \
+         SET idle_in_transaction_session_timeout = {statement_ms}; SET tcp_keepalives_idle = 60; \
+         SET plan_cache_mode = force_generic_plan"
+    )
+}

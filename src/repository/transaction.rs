@@ -1,0 +1,199 @@
+//! Transactions: what writes, and what reads as of one instant.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use futures_util::future::BoxFuture;
+use sea_orm::{
+    ConnectionTrait, DatabaseTransaction, DbBackend, IsolationLevel, SqliteTransactionMode,
+    TransactionOptions,
+};
+use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
+
+use super::{Repository, retry::until_won, timeout::WithTimeout, write_queue::ListKey};
+use crate::error::{Error, Result};
+
+/// Has PostgreSQL plan a connection's statements again when they are next used. See [`super::postgres_plans`].
+const DISCARD_PLANS: &str = "DISCARD PLANS";
+
+/// A transaction: its connection, and whether its caller is still there.
+pub struct Transaction {
+    db: WithTimeout<DatabaseTransaction>,
+    caller_left: CancellationToken,
+    added_rows: AtomicU64,
+}
+
+impl Transaction {
+    fn new(db: WithTimeout<DatabaseTransaction>, caller_left: CancellationToken) -> Self {
+        Self {
+            db,
+            caller_left,
+            added_rows: AtomicU64::new(0),
+        }
+    }
+
+    /// Returns the connection.
+    pub fn db(&self) -> &WithTimeout<DatabaseTransaction> {
+        &self.db
+    }
+
+    /// Returns which database this is.
+    pub fn backend(&self) -> DbBackend {
+        self.db.get_database_backend()
+    }
+
+    /// Has the database plan its statements for the tables as they are now.
+    pub async fn discard_plans(&self) -> Result<()> {
+        if self.backend() == DbBackend::Postgres {
+            self.db.execute_unprepared(DISCARD_PLANS).await?;
+        }
+        Ok(())
+    }
+
+    /// Notes that about `row_count` rows were added, which may make the connections' plans stale.
+    pub fn note_added_rows(&self, row_count: u64) {
+        self.added_rows.fetch_add(row_count, Ordering::Relaxed);
+    }
+
+    /// Fails if the caller has left, so that long work ends early.
+    pub fn check_caller(&self) -> Result<()> {
+        if self.caller_left.is_cancelled() {
+            return Err(caller_left());
+        }
+        Ok(())
+    }
+}
+
+/// What becomes of a transaction's changes.
+pub enum TransactionOutcome<T> {
+    /// They are committed.
+    Commit(T),
+    /// They are undone.
+    RollBack(T),
+}
+
+impl Repository {
+    /// Runs `work` on `input` in a transaction, and again if it lost a race.
+    pub async fn write<I, T, W>(&self, input: I, work: W) -> Result<T>
+    where
+        I: Send + Sync + 'static,
+        T: Send + 'static,
+        W: for<'a> Fn(&'a I, &'a Transaction) -> BoxFuture<'a, Result<TransactionOutcome<T>>>
+            + Send
+            + Sync
+            + 'static,
+    {
+        self.write_lists(Vec::new(), input, work).await
+    }
+
+    /// Runs `work` as [`Self::write`] does, in its turn among the calls that lock one of `lists`. The lists must be sorted.
+    pub async fn write_lists<I, T, W>(&self, lists: Vec<ListKey>, input: I, work: W) -> Result<T>
+    where
+        I: Send + Sync + 'static,
+        T: Send + 'static,
+        W: for<'a> Fn(&'a I, &'a Transaction) -> BoxFuture<'a, Result<TransactionOutcome<T>>>
+            + Send
+            + Sync
+            + 'static,
+    {
+        let repository = self.clone();
+        in_own_task(async move |caller_left| {
+            until_won(&caller_left, || {
+                repository.write_once(&lists, &input, &work, &caller_left)
+            })
+            .await
+        })
+        .await
+    }
+
+    async fn write_once<I, T, W>(
+        &self,
+        lists: &[ListKey],
+        input: &I,
+        work: &W,
+        caller_left: &CancellationToken,
+    ) -> Result<T>
+    where
+        W: for<'a> Fn(&'a I, &'a Transaction) -> BoxFuture<'a, Result<TransactionOutcome<T>>>,
+    {
+        let _turn = tokio::select! {
+            turn = self.queues.turn(lists) => turn,
+            () = caller_left.cancelled() => return Err(self::caller_left()),
+        };
+        let db = self.writers.begin(write_options()).await?;
+        let transaction = Transaction::new(db, caller_left.clone());
+        let result = work(input, &transaction).await;
+        match result.and_then(|outcome| transaction.check_caller().map(|()| outcome)) {
+            Ok(TransactionOutcome::Commit(value)) => {
+                let added_rows = transaction.added_rows.into_inner();
+                transaction.db.commit().await?;
+                self.plans.add(added_rows);
+                if let Some(checkpoints) = &self.checkpoints {
+                    checkpoints.note_commit();
+                }
+                Ok(value)
+            }
+            Ok(TransactionOutcome::RollBack(value)) => {
+                transaction.db.rollback().await?;
+                Ok(value)
+            }
+            Err(error) => {
+                if let Err(error) = transaction.db.rollback().await {
+                    tracing::debug!(%error, "transaction.rollback_failed");
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// Runs `work` on `input` in a transaction that reads as of one instant.
+    pub async fn snapshot<I, T, W>(&self, input: I, work: W) -> Result<T>
+    where
+        I: Send + Sync + 'static,
+        T: Send + 'static,
+        W: for<'a> Fn(&'a I, &'a Transaction) -> BoxFuture<'a, Result<T>> + Send + Sync + 'static,
+    {
+        let db = self.db().clone();
+        in_own_task(async move |caller_left| {
+            let is_postgres = db.get_database_backend() == DbBackend::Postgres;
+            let options = TransactionOptions {
+                // SQLite's transactions read so anyway.
+                isolation_level: is_postgres.then_some(IsolationLevel::RepeatableRead),
+                ..Default::default()
+            };
+            let transaction = Transaction::new(db.begin(options).await?, caller_left);
+            let result = work(&input, &transaction).await;
+            transaction.db.rollback().await?;
+            result
+        })
+        .await
+    }
+}
+
+/// Runs `work` in a task of its own, which holds the transaction and ends it: a caller that leaves can neither cut it off
+/// half way nor hand an open one back to the pool. The token that `work` gets is cancelled once the caller has left.
+async fn in_own_task<T, F>(work: impl FnOnce(CancellationToken) -> F) -> Result<T>
+where
+    T: Send + 'static,
+    F: Future<Output = Result<T>> + Send + 'static,
+{
+    let caller_left = CancellationToken::new();
+    let guard = caller_left.clone().drop_guard();
+    let task = tokio::spawn(work(caller_left).in_current_span());
+    let result = task.await.map_err(Error::internal)?;
+    guard.disarm();
+    result
+}
+
+fn caller_left() -> Error {
+    Error::StreamBroken("the caller left".to_owned())
+}
+
+/// Returns how a transaction that writes begins.
+pub(super) fn write_options() -> TransactionOptions {
+    TransactionOptions {
+        // A transaction that reads and then writes fails under a second writer unless it starts as one.
+        sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+        ..Default::default()
+    }
+}
