@@ -1,5 +1,8 @@
 //! What a call means: a file or folder for each subject. Nothing here names tonic or a wire type.
 
+pub mod channels;
+pub mod contact_lists;
 pub mod contacts;
+pub mod custom_objects;
 pub mod preferences;
 pub mod update;

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::{
+    app::{channels, contact_lists, custom_objects},
     domain::{
         channel::ChannelType,
         custom_object::{CustomProperty, Key, PropertyType},
@@ -14,10 +15,7 @@ use crate::{
         scope::Scope,
         violation::Invalid,
     },
-    repository::{
-        Repository, TransactionOutcome, api_keys, channels, contact_lists, custom_objects,
-        organizations,
-    },
+    repository::{Repository, api_keys, organizations},
 };
 
 /// The properties of the example's custom object: those of `examples/contacts.jsonl`.
@@ -75,31 +73,17 @@ pub async fn make_example(
     let example = Example::parse().map_err(|invalid| anyhow::anyhow!(invalid.message))?;
     let organization = organizations::create(repository, "Example", None).await?.id;
     let (_, key) = api_keys::create(repository, organization, Scope::Admin).await?;
-    let list = repository
-        .write(
-            (organization, example),
-            |(organization, example), transaction| {
-                Box::pin(async move {
-                    let (channel, phone) = (&example.channel_name, Some(example.channel_phone));
-                    let channel_type = ChannelType::Phone;
-                    channels::create(transaction, *organization, channel, channel_type, phone)
-                        .await?;
-                    custom_objects::create(
-                        transaction,
-                        *organization,
-                        &example.object_key,
-                        &example.object_label,
-                        &example.properties,
-                    )
-                    .await?;
-                    let name = &example.list_name;
-                    contact_lists::create(transaction, *organization, name, None)
-                        .await
-                        .map(TransactionOutcome::Commit)
-                })
-            },
-        )
-        .await?;
+    let (name, phone) = (example.channel_name, Some(example.channel_phone));
+    channels::create(repository, organization, name, ChannelType::Phone, phone).await?;
+    custom_objects::create(
+        repository,
+        organization,
+        example.object_key,
+        example.object_label,
+        example.properties,
+    )
+    .await?;
+    let list = contact_lists::create(repository, organization, example.list_name, None).await?;
 
     let list = list.id;
     let security = if with_tls { "-insecure" } else { "-plaintext" };

@@ -3,7 +3,10 @@
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::phone_number::PhoneNumber;
+use super::{
+    phone_number::PhoneNumber,
+    violation::{Invalid, Reason},
+};
 
 /// The most channels that an organization may have.
 pub const MAX_CHANNELS: usize = 1000;
@@ -53,9 +56,15 @@ impl ChannelType {
             .find(|channel_type| channel_type.name() == name)
     }
 
-    /// Whether such a channel must have a phone number.
-    pub fn needs_phone(self) -> bool {
-        matches!(self, Self::Phone | Self::Fax)
+    /// Fails if a channel of this type needs a phone number and there is none.
+    pub fn check_phone(self, phone: Option<PhoneNumber>) -> Result<(), Invalid> {
+        match (self, phone) {
+            (Self::Phone | Self::Fax, None) => Err(Invalid::new(
+                Reason::FieldRequired,
+                "is required for this type of channel",
+            )),
+            _ => Ok(()),
+        }
     }
 }
 

@@ -12,6 +12,9 @@ use super::{
     violation::{Invalid, Reason, Violation},
 };
 
+/// The most custom objects that an organization may have.
+pub const MAX_CUSTOM_OBJECTS: usize = 100;
+
 /// The most properties that a custom object may have.
 pub const MAX_PROPERTIES: usize = 200;
 

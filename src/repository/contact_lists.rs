@@ -15,8 +15,6 @@ use crate::{
     domain::{
         OrganizationId,
         contact_list::{Color, ContactList, ListState},
-        name::Name,
-        now,
     },
     error::{Error, Result},
 };
@@ -29,28 +27,24 @@ pub struct ListFilter {
     pub name_prefix: String,
 }
 
-/// Creates an empty, active list.
-pub async fn create(
+/// Inserts a list.
+pub async fn insert(
     transaction: &Transaction,
     organization: OrganizationId,
-    name: &Name,
-    color: Option<Color>,
-) -> Result<ContactList> {
-    refuse_taken_name(transaction, organization, None, name.as_str()).await?;
-    let now = now();
-    let list = ContactList {
-        id: Uuid::now_v7(),
-        name: name.as_str().to_owned(),
-        color,
-        state: ListState::Active,
-        contact_count: 0,
-        create_time: now,
-        update_time: now,
+    list: &ContactList,
+) -> Result<()> {
+    let model = contact_list::ActiveModel {
+        organization_id: Set(organization.0),
+        id: Set(list.id),
+        name: Set(list.name.clone()),
+        color: Set(list.color.as_ref().map(|color| color.as_str().to_owned())),
+        state: Set(list.state.name().to_owned()),
+        contact_count: Set(list.contact_count),
+        create_time: Set(list.create_time),
+        update_time: Set(list.update_time),
     };
-    active_model(organization, &list)
-        .insert(transaction.db())
-        .await?;
-    Ok(list)
+    model.insert(transaction.db()).await?;
+    Ok(())
 }
 
 /// Finds a list by its id.
@@ -77,7 +71,23 @@ pub async fn get(
         .ok_or_else(|| Error::not_found("contact_list", id))
 }
 
-/// Finds a list by its id, and locks it until the commit: updates of one list act one after another.
+/// Finds the list that has a name and is not deleted.
+pub async fn find_by_name(
+    db: &impl ConnectionTrait,
+    organization: OrganizationId,
+    name: &str,
+) -> Result<Option<ContactList>> {
+    contact_list::Entity::find()
+        .filter(contact_list::Column::OrganizationId.eq(organization.0))
+        .filter(contact_list::Column::Name.eq(name))
+        .filter(contact_list::Column::State.ne(ListState::Deleted.name()))
+        .one(db)
+        .await?
+        .map(ContactList::try_from)
+        .transpose()
+}
+
+/// Finds a list by its id, and locks it until the commit, so that the updates of one list run one after another.
 pub async fn lock(
     transaction: &Transaction,
     organization: OrganizationId,
@@ -91,7 +101,7 @@ pub async fn lock(
         .transpose()
 }
 
-/// At most `limit` lists with an id above `after`, ordered by id.
+/// Returns at most `limit` lists with an id above `after`, ordered by id.
 pub async fn page(
     db: &impl ConnectionTrait,
     organization: OrganizationId,
@@ -117,15 +127,12 @@ pub async fn page(
     models.into_iter().map(ContactList::try_from).collect()
 }
 
-/// Writes a list's name, color, state and time.
+/// Writes a list's name, color, state and update time.
 pub async fn update(
     transaction: &Transaction,
     organization: OrganizationId,
     list: &ContactList,
 ) -> Result<()> {
-    if list.state != ListState::Deleted {
-        refuse_taken_name(transaction, organization, Some(list.id), &list.name).await?;
-    }
     let model = contact_list::ActiveModel {
         organization_id: Set(organization.0),
         id: Set(list.id),
@@ -139,7 +146,7 @@ pub async fn update(
     Ok(())
 }
 
-/// Writes how many contacts a list has.
+/// Writes a list's count of contacts.
 pub async fn set_contact_count(
     transaction: &Transaction,
     organization: OrganizationId,
@@ -155,7 +162,7 @@ pub async fn set_contact_count(
     Ok(())
 }
 
-/// Takes a contact out of lists, and counts them down.
+/// Removes a contact from lists, and lowers their counts.
 pub async fn remove_from(
     transaction: &Transaction,
     organization: OrganizationId,
@@ -173,40 +180,6 @@ pub async fn remove_from(
         set_contact_count(transaction, organization, &list).await?;
     }
     Ok(())
-}
-
-async fn refuse_taken_name(
-    transaction: &Transaction,
-    organization: OrganizationId,
-    except: Option<Uuid>,
-    name: &str,
-) -> Result<()> {
-    let holder = contact_list::Entity::find()
-        .filter(contact_list::Column::OrganizationId.eq(organization.0))
-        .filter(contact_list::Column::Name.eq(name))
-        .filter(contact_list::Column::State.ne(ListState::Deleted.name()))
-        .one(transaction.db())
-        .await?;
-    match holder {
-        Some(holder) if Some(holder.id) != except => Err(Error::AlreadyExists {
-            resource_type: "contact_list",
-            field: "name",
-        }),
-        _ => Ok(()),
-    }
-}
-
-fn active_model(organization: OrganizationId, list: &ContactList) -> contact_list::ActiveModel {
-    contact_list::ActiveModel {
-        organization_id: Set(organization.0),
-        id: Set(list.id),
-        name: Set(list.name.clone()),
-        color: Set(list.color.as_ref().map(|color| color.as_str().to_owned())),
-        state: Set(list.state.name().to_owned()),
-        contact_count: Set(list.contact_count),
-        create_time: Set(list.create_time),
-        update_time: Set(list.update_time),
-    }
 }
 
 impl TryFrom<contact_list::Model> for ContactList {

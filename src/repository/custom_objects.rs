@@ -7,60 +7,33 @@ use sea_orm::{
 use uuid::Uuid;
 
 use super::{
-    Transaction, bulk,
+    Transaction,
     entity::{custom_object, custom_object_record, custom_property},
-    organizations,
 };
 use crate::{
     domain::{
         OrganizationId,
-        custom_object::{CustomObject, CustomProperty, Key, MAX_PROPERTIES},
+        custom_object::{CustomObject, CustomProperty, Key},
         name::Name,
-        now,
-        property_value::Properties,
     },
     error::{Error, Result},
 };
 
-/// The most custom objects that an organization may have.
-pub const MAX_CUSTOM_OBJECTS: usize = 100;
+/// Returns the keys of the organization's custom objects.
+pub async fn keys(db: &impl ConnectionTrait, organization: OrganizationId) -> Result<Vec<String>> {
+    let models = custom_object::Entity::find()
+        .filter(custom_object::Column::OrganizationId.eq(organization.0))
+        .all(db)
+        .await?;
+    Ok(models.into_iter().map(|model| model.object_key).collect())
+}
 
-/// Creates a custom object with its properties.
-pub async fn create(
+/// Inserts a custom object with its properties.
+pub async fn insert(
     transaction: &Transaction,
     organization: OrganizationId,
-    key: &Key,
-    label: &Name,
-    properties: &[CustomProperty],
-) -> Result<CustomObject> {
-    // Updates share this row: what their contacts are checked against does not change under them.
-    organizations::lock(transaction, organization).await?;
-    let objects = custom_object::Entity::find()
-        .filter(custom_object::Column::OrganizationId.eq(organization.0))
-        .all(transaction.db())
-        .await?;
-    if objects
-        .iter()
-        .any(|object| object.object_key == key.as_str())
-    {
-        return Err(Error::AlreadyExists {
-            resource_type: "custom_object",
-            field: "key",
-        });
-    }
-    if objects.len() >= MAX_CUSTOM_OBJECTS {
-        return Err(Error::ResourceLimitReached {
-            resource_type: "custom_object",
-            limit: MAX_CUSTOM_OBJECTS,
-        });
-    }
-    let object = CustomObject {
-        id: Uuid::now_v7(),
-        key: key.as_str().to_owned(),
-        label: label.as_str().to_owned(),
-        properties: properties.to_vec(),
-        create_time: now(),
-    };
+    object: &CustomObject,
+) -> Result<()> {
     let model = custom_object::ActiveModel {
         organization_id: Set(organization.0),
         id: Set(object.id),
@@ -69,17 +42,18 @@ pub async fn create(
         create_time: Set(object.create_time),
     };
     model.insert(transaction.db()).await?;
-    for (position, property) in (0..).zip(properties) {
+    for (position, property) in object.properties.iter().enumerate() {
         insert_property(transaction, organization, object.id, position, property).await?;
     }
-    Ok(object)
+    Ok(())
 }
 
-async fn insert_property(
+/// Inserts a property of a custom object. `position` is its place among the object's properties, from 0.
+pub async fn insert_property(
     transaction: &Transaction,
     organization: OrganizationId,
     object: Uuid,
-    position: i32,
+    position: usize,
     property: &CustomProperty,
 ) -> Result<()> {
     let default_value = match &property.default_value {
@@ -90,7 +64,7 @@ async fn insert_property(
         organization_id: Set(organization.0),
         custom_object_id: Set(object),
         property_key: Set(property.key.as_str().to_owned()),
-        position: Set(position),
+        position: Set(i32::try_from(position).map_err(Error::internal)?),
         label: Set(property.label.as_str().to_owned()),
         property_type: Set(property.property_type.name().to_owned()),
         required: Set(property.required),
@@ -147,7 +121,7 @@ pub async fn named_or_count(
     }
 }
 
-/// At most `limit` custom objects with an id above `after`, ordered by id.
+/// Returns at most `limit` custom objects with an id above `after`, ordered by id.
 pub async fn page(
     db: &impl ConnectionTrait,
     organization: OrganizationId,
@@ -169,60 +143,26 @@ pub async fn page(
     Ok(objects)
 }
 
-/// Adds a property. If it is required, the records that exist get its default.
-pub async fn add_property(
-    transaction: &Transaction,
+/// Returns whether a contact has a record of a custom object.
+pub async fn has_records(
+    db: &impl ConnectionTrait,
     organization: OrganizationId,
     id: Uuid,
-    property: &CustomProperty,
-) -> Result<CustomObject> {
-    organizations::lock(transaction, organization).await?;
-    let mut object = get(transaction.db(), organization, id).await?;
-    if object.properties.iter().any(|it| it.key == property.key) {
-        return Err(Error::AlreadyExists {
-            resource_type: "custom_property",
-            field: "key",
-        });
-    }
-    if object.properties.len() >= MAX_PROPERTIES {
-        return Err(Error::ResourceLimitReached {
-            resource_type: "custom_property",
-            limit: MAX_PROPERTIES,
-        });
-    }
-    let position = i32::try_from(object.properties.len()).map_err(Error::internal)?;
-    insert_property(transaction, organization, id, position, property).await?;
-    if let Some(value) = &property.default_value
-        && property.required
-    {
-        let key = property.key.as_str().to_owned();
-        let added = Properties::from([(key, value.clone())]);
-        bulk::add_to_records(transaction, organization, id, &added).await?;
-    }
-    object.properties.push(property.clone());
-    Ok(object)
+) -> Result<bool> {
+    let record = custom_object_record::Entity::find()
+        .filter(custom_object_record::Column::OrganizationId.eq(organization.0))
+        .filter(custom_object_record::Column::CustomObjectId.eq(id))
+        .one(db)
+        .await?;
+    Ok(record.is_some())
 }
 
-/// Deletes a custom object. Fails while contacts have records of it.
+/// Deletes a custom object and its properties.
 pub async fn delete(
     transaction: &Transaction,
     organization: OrganizationId,
     id: Uuid,
 ) -> Result<()> {
-    organizations::lock(transaction, organization).await?;
-    get(transaction.db(), organization, id).await?;
-    let record = custom_object_record::Entity::find()
-        .filter(custom_object_record::Column::OrganizationId.eq(organization.0))
-        .filter(custom_object_record::Column::CustomObjectId.eq(id))
-        .one(transaction.db())
-        .await?;
-    if record.is_some() {
-        return Err(Error::ResourceInUse {
-            resource_type: "custom_object",
-            resource_name: id.to_string(),
-            used_by: "records of contacts",
-        });
-    }
     custom_property::Entity::delete_many()
         .filter(custom_property::Column::OrganizationId.eq(organization.0))
         .filter(custom_property::Column::CustomObjectId.eq(id))

@@ -4,7 +4,7 @@ use tonic::{Request, Response, Status, Streaming};
 
 use super::{
     Api,
-    contact_list_change::ListChange,
+    contact_list_change::list_change,
     convert, export,
     fields::{Fields, optional_id, required_id},
     members::{MemberRequest, wire_member},
@@ -12,11 +12,12 @@ use super::{
     update_stream,
 };
 use crate::{
+    app,
     auth::{CallPermit, Caller, Scope},
     domain::{
         contact_list::{Color, ListState},
         name::Name,
-        now, text,
+        text,
         update_header::Action,
         violation::Reason,
     },
@@ -32,8 +33,7 @@ use crate::{
         contact_list::State, contact_list_service_server::ContactListService,
     },
     repository::{
-        TransactionOutcome, contact_lists, contact_lists::ListFilter, contacts, updates,
-        updates::RecordedUpdate,
+        contact_lists, contact_lists::ListFilter, contacts, updates, updates::RecordedUpdate,
     },
 };
 
@@ -67,20 +67,8 @@ impl ContactListService for Api {
         let name = fields.read("name", Name::parse(&request.name));
         let color = fields.read("color", Color::parse(request.color()));
         let (name, color) = fields.finish(name.zip(color))?;
-        let organization = caller.organization.id;
-        let list = self
-            .repository
-            .write(
-                (organization, name, color),
-                |(organization, name, color), transaction| {
-                    Box::pin(async move {
-                        contact_lists::create(transaction, *organization, name, color.clone())
-                            .await
-                            .map(TransactionOutcome::Commit)
-                    })
-                },
-            )
-            .await?;
+        let (repository, organization) = (&self.repository, caller.organization.id);
+        let list = app::contact_lists::create(repository, organization, name, color).await?;
         Ok(Response::new(CreateContactListResponse {
             contact_list: Some(convert::wire_contact_list(list)),
         }))
@@ -142,13 +130,8 @@ impl ContactListService for Api {
         request: Request<UpdateContactListRequest>,
     ) -> Result<Response<UpdateContactListResponse>, Status> {
         let caller = Caller::with_scope(&request, Scope::Write)?;
-        let change = ListChange::parse(caller.organization.id, request.into_inner())?;
-        let list = self
-            .repository
-            .write_lists(vec![change.list()], change, |change, transaction| {
-                Box::pin(change.apply_in(transaction))
-            })
-            .await?;
+        let change = list_change(caller.organization.id, request.into_inner())?;
+        let list = change.apply(&self.repository).await?;
         Ok(Response::new(UpdateContactListResponse {
             contact_list: Some(convert::wire_contact_list(list)),
         }))
@@ -160,25 +143,8 @@ impl ContactListService for Api {
     ) -> Result<Response<DeleteContactListResponse>, Status> {
         let caller = Caller::with_scope(&request, Scope::Write)?;
         let id = required_id("id", &request.into_inner().id)?;
-        let list = self
-            .repository
-            .write_lists(
-                vec![(caller.organization.id, id)],
-                (caller.organization.id, id),
-                |(organization, id), transaction| {
-                    Box::pin(async move {
-                        let list = contact_lists::lock(transaction, *organization, *id).await?;
-                        let mut list = list.ok_or_else(|| Error::not_found("contact_list", id))?;
-                        if list.state != ListState::Deleted {
-                            list.state = ListState::Deleted;
-                            list.update_time = now();
-                            contact_lists::update(transaction, *organization, &list).await?;
-                        }
-                        Ok(TransactionOutcome::Commit(list))
-                    })
-                },
-            )
-            .await?;
+        let (repository, organization) = (&self.repository, caller.organization.id);
+        let list = app::contact_lists::delete(repository, organization, id).await?;
         Ok(Response::new(DeleteContactListResponse {
             contact_list: Some(convert::wire_contact_list(list)),
         }))

@@ -10,6 +10,7 @@ use super::{
     page::Page,
 };
 use crate::{
+    app,
     auth::{Caller, Scope},
     domain::{
         custom_object::{CustomObject, CustomProperty, Key, MAX_PROPERTIES, PropertyType},
@@ -24,7 +25,7 @@ use crate::{
         ListCustomObjectsResponse, custom_object_service_server::CustomObjectService,
         custom_property::Type,
     },
-    repository::{TransactionOutcome, custom_objects},
+    repository::custom_objects,
 };
 
 #[tonic::async_trait]
@@ -40,20 +41,9 @@ impl CustomObjectService for Api {
         let label = fields.read("label", Name::parse(&request.label));
         let properties = properties(&mut fields, request.properties);
         let (key, label) = fields.finish(key.zip(label))?;
-        let input = (caller.organization.id, key, label, properties);
-        let object = self
-            .repository
-            .write(
-                input,
-                |(organization, key, label, properties), transaction| {
-                    Box::pin(async move {
-                        custom_objects::create(transaction, *organization, key, label, properties)
-                            .await
-                            .map(TransactionOutcome::Commit)
-                    })
-                },
-            )
-            .await?;
+        let (repository, organization) = (&self.repository, caller.organization.id);
+        let object =
+            app::custom_objects::create(repository, organization, key, label, properties).await?;
         Ok(Response::new(CreateCustomObjectResponse {
             custom_object: Some(wire_custom_object(object)),
         }))
@@ -108,17 +98,9 @@ impl CustomObjectService for Api {
             fields.refuse("property.default_value", Reason::FieldRequired, message);
         }
         let property = fields.finish(property)?;
-        let input = (caller.organization.id, id, property);
-        let object = self
-            .repository
-            .write(input, |(organization, id, property), transaction| {
-                Box::pin(async move {
-                    custom_objects::add_property(transaction, *organization, *id, property)
-                        .await
-                        .map(TransactionOutcome::Commit)
-                })
-            })
-            .await?;
+        let (repository, organization) = (&self.repository, caller.organization.id);
+        let object =
+            app::custom_objects::add_property(repository, organization, id, property).await?;
         Ok(Response::new(AddCustomPropertyResponse {
             custom_object: Some(wire_custom_object(object)),
         }))
@@ -130,16 +112,7 @@ impl CustomObjectService for Api {
     ) -> Result<Response<DeleteCustomObjectResponse>, Status> {
         let caller = Caller::with_scope(&request, Scope::Admin)?;
         let id = required_id("id", &request.into_inner().id)?;
-        let input = (caller.organization.id, id);
-        self.repository
-            .write(input, |(organization, id), transaction| {
-                Box::pin(async move {
-                    custom_objects::delete(transaction, *organization, *id)
-                        .await
-                        .map(TransactionOutcome::Commit)
-                })
-            })
-            .await?;
+        app::custom_objects::delete(&self.repository, caller.organization.id, id).await?;
         Ok(Response::new(DeleteCustomObjectResponse {}))
     }
 }

@@ -7,6 +7,7 @@ use std::collections::HashSet;
 use uuid::Uuid;
 
 use crate::{
+    app,
     auth::Caller,
     domain::{
         channel::ChannelReference,
@@ -76,7 +77,7 @@ impl PreferenceChange {
         let all = channels::share(transaction, organization).await?;
         let channel_ids = match &self.channels {
             Channels::All => all.iter().map(|channel| channel.id).collect(),
-            Channels::RejectedKeys(references) => channels::resolve(&all, references)?,
+            Channels::RejectedKeys(references) => app::channels::resolve(&all, references)?,
         };
         let origin = ChangeOrigin {
             change_time: now(),

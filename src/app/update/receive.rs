@@ -10,6 +10,7 @@ use super::{
     group::{Groups, Received, Rejected},
 };
 use crate::{
+    app,
     auth::Caller,
     domain::{
         contact::{ContactChanges, ContactFieldSet},
@@ -219,7 +220,7 @@ impl Collected {
         active(list?, header.contact_list_id)?;
         let channels = channels?;
         let opt_in_channels = match &header.opt_ins {
-            OptIns::Channels(references) => channels::resolve(&channels, references)?,
+            OptIns::Channels(references) => app::channels::resolve(&channels, references)?,
             OptIns::None | OptIns::AllChannels => Vec::new(),
         };
         let checks = Checks::new(&caller.organization, &channels, custom_object?);

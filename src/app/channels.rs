@@ -1,0 +1,197 @@
+//! Channels: created, changed and deleted, and found by what callers name them with.
+//!
+//! A phone number is unique among an organization's channels. A channel in use can't be deleted.
+
+use std::collections::HashMap;
+
+use uuid::Uuid;
+
+use crate::{
+    domain::{
+        OrganizationId,
+        channel::{Channel, ChannelReference, ChannelType, MAX_CHANNELS},
+        name::Name,
+        now,
+        phone_number::PhoneNumber,
+    },
+    error::{Error, Result},
+    repository::{Repository, Transaction, TransactionOutcome, channels, organizations},
+};
+
+/// Creates a channel. Fails if the organization has as many as it may, or if another channel has the phone number.
+pub async fn create(
+    repository: &Repository,
+    organization: OrganizationId,
+    name: Name,
+    channel_type: ChannelType,
+    phone: Option<PhoneNumber>,
+) -> Result<Channel> {
+    let input = (organization, name, channel_type, phone);
+    repository
+        .write(
+            input,
+            |(organization, name, channel_type, phone), transaction| {
+                Box::pin(create_in(
+                    transaction,
+                    *organization,
+                    name,
+                    *channel_type,
+                    *phone,
+                ))
+            },
+        )
+        .await
+}
+
+async fn create_in(
+    transaction: &Transaction,
+    organization: OrganizationId,
+    name: &Name,
+    channel_type: ChannelType,
+    phone: Option<PhoneNumber>,
+) -> Result<TransactionOutcome<Channel>> {
+    // Updates share this row: they opt in to all channels that exist at their commit.
+    organizations::lock(transaction, organization).await?;
+    let others = channels::all(transaction.db(), organization).await?;
+    if others.len() >= MAX_CHANNELS {
+        return Err(Error::ResourceLimitReached {
+            resource_type: "channel",
+            limit: MAX_CHANNELS,
+        });
+    }
+    let now = now();
+    let channel = Channel {
+        id: Uuid::now_v7(),
+        name: name.as_str().to_owned(),
+        channel_type,
+        phone,
+        create_time: now,
+        update_time: now,
+    };
+    refuse_taken_phone(&others, &channel)?;
+    channels::insert(transaction, organization, &channel).await?;
+    Ok(TransactionOutcome::Commit(channel))
+}
+
+/// What is to change about a channel: `None` keeps.
+pub struct ChannelChange {
+    /// The channel's organization.
+    pub organization: OrganizationId,
+    /// The channel's id.
+    pub id: Uuid,
+    /// The new name.
+    pub name: Option<Name>,
+    /// The new type.
+    pub channel_type: Option<ChannelType>,
+    /// The new phone number; `Some(None)` clears it.
+    pub phone: Option<Option<PhoneNumber>>,
+}
+
+impl ChannelChange {
+    /// Changes the channel, and returns it as it is then. Fails if its type needs a phone number and it ends without one,
+    /// or if another channel has the new number.
+    pub async fn apply(self, repository: &Repository) -> Result<Channel> {
+        repository
+            .write(self, |change, transaction| {
+                Box::pin(change.apply_in(transaction))
+            })
+            .await
+    }
+
+    async fn apply_in(&self, transaction: &Transaction) -> Result<TransactionOutcome<Channel>> {
+        organizations::lock(transaction, self.organization).await?;
+        let stored = channels::get(transaction.db(), self.organization, self.id).await?;
+        let mut channel = stored.clone();
+        if let Some(name) = &self.name {
+            channel.name = name.as_str().to_owned();
+        }
+        channel.channel_type = self.channel_type.unwrap_or(stored.channel_type);
+        channel.phone = self.phone.unwrap_or(stored.phone);
+        channel
+            .channel_type
+            .check_phone(channel.phone)
+            .map_err(|invalid| Error::field(invalid.at("channel.phone")))?;
+        if channel != stored {
+            channel.update_time = now();
+            let others = channels::all(transaction.db(), self.organization).await?;
+            refuse_taken_phone(&others, &channel)?;
+            channels::update(transaction, self.organization, &channel).await?;
+        }
+        Ok(TransactionOutcome::Commit(channel))
+    }
+}
+
+/// Deletes a channel and the opt-outs of it. Fails while a contact is opted in to it or has it as default.
+pub async fn delete(repository: &Repository, organization: OrganizationId, id: Uuid) -> Result<()> {
+    repository
+        .write((organization, id), |(organization, id), transaction| {
+            Box::pin(delete_in(transaction, *organization, *id))
+        })
+        .await
+}
+
+async fn delete_in(
+    transaction: &Transaction,
+    organization: OrganizationId,
+    id: Uuid,
+) -> Result<TransactionOutcome<()>> {
+    // Calls that write preferences or defaults share the channels' rows: none of them is running now.
+    channels::lock(transaction, organization, id)
+        .await?
+        .ok_or_else(|| Error::not_found("channel", id))?;
+    let used_by = if channels::has_opt_ins(transaction.db(), organization, id).await? {
+        Some("contacts that are opted in to it")
+    } else if channels::is_a_default(transaction.db(), organization, id).await? {
+        Some("contacts that have it as default")
+    } else {
+        None
+    };
+    if let Some(used_by) = used_by {
+        return Err(Error::ResourceInUse {
+            resource_type: "channel",
+            resource_name: id.to_string(),
+            used_by,
+        });
+    }
+    channels::delete(transaction, organization, id).await?;
+    Ok(TransactionOutcome::Commit(()))
+}
+
+/// Returns the ids of the channels that references name, each once and sorted. Fails if a reference names none of
+/// `channels`.
+pub fn resolve(channels: &[Channel], references: &[ChannelReference]) -> Result<Vec<Uuid>> {
+    let by_phone: HashMap<PhoneNumber, Uuid> = channels
+        .iter()
+        .filter_map(|channel| Some((channel.phone?, channel.id)))
+        .collect();
+    let mut ids = Vec::with_capacity(references.len());
+    for reference in references {
+        let id = match reference {
+            ChannelReference::Id(id) => channels
+                .iter()
+                .any(|channel| channel.id == *id)
+                .then_some(*id)
+                .ok_or_else(|| Error::not_found("channel", id))?,
+            ChannelReference::Phone(phone) => *by_phone
+                .get(phone)
+                .ok_or_else(|| Error::not_found("channel", phone.as_str()))?,
+        };
+        ids.push(id);
+    }
+    ids.sort_unstable();
+    ids.dedup();
+    Ok(ids)
+}
+
+fn refuse_taken_phone(channels: &[Channel], channel: &Channel) -> Result<()> {
+    let is_taken = channels
+        .iter()
+        .any(|other| other.id != channel.id && other.phone == channel.phone);
+    if channel.phone.is_some() && is_taken {
+        return Err(Error::AlreadyExists {
+            resource_type: "channel",
+            field: "phone",
+        });
+    }
+    Ok(())
+}

@@ -1,0 +1,154 @@
+//! Custom objects: created, given more properties, and deleted.
+//!
+//! Every change locks the organization's row, which updates share: what their contacts are checked against does not change
+//! under them.
+
+use uuid::Uuid;
+
+use crate::{
+    domain::{
+        OrganizationId,
+        custom_object::{CustomObject, CustomProperty, Key, MAX_CUSTOM_OBJECTS, MAX_PROPERTIES},
+        name::Name,
+        now,
+        property_value::Properties,
+    },
+    error::{Error, Result},
+    repository::{
+        Repository, Transaction, TransactionOutcome, bulk, custom_objects, organizations,
+    },
+};
+
+/// Creates a custom object with its properties. Fails if another object has the key, or if the organization has as many
+/// objects as it may.
+pub async fn create(
+    repository: &Repository,
+    organization: OrganizationId,
+    key: Key,
+    label: Name,
+    properties: Vec<CustomProperty>,
+) -> Result<CustomObject> {
+    let input = (organization, key, label, properties);
+    repository
+        .write(
+            input,
+            |(organization, key, label, properties), transaction| {
+                Box::pin(create_in(
+                    transaction,
+                    *organization,
+                    key,
+                    label,
+                    properties,
+                ))
+            },
+        )
+        .await
+}
+
+async fn create_in(
+    transaction: &Transaction,
+    organization: OrganizationId,
+    key: &Key,
+    label: &Name,
+    properties: &[CustomProperty],
+) -> Result<TransactionOutcome<CustomObject>> {
+    organizations::lock(transaction, organization).await?;
+    let keys = custom_objects::keys(transaction.db(), organization).await?;
+    if keys.iter().any(|taken| taken == key.as_str()) {
+        return Err(Error::AlreadyExists {
+            resource_type: "custom_object",
+            field: "key",
+        });
+    }
+    if keys.len() >= MAX_CUSTOM_OBJECTS {
+        return Err(Error::ResourceLimitReached {
+            resource_type: "custom_object",
+            limit: MAX_CUSTOM_OBJECTS,
+        });
+    }
+    let object = CustomObject {
+        id: Uuid::now_v7(),
+        key: key.as_str().to_owned(),
+        label: label.as_str().to_owned(),
+        properties: properties.to_vec(),
+        create_time: now(),
+    };
+    custom_objects::insert(transaction, organization, &object).await?;
+    Ok(TransactionOutcome::Commit(object))
+}
+
+/// Adds a property, and returns the object as it is then. If the property is required, the records that exist get its
+/// default. Fails if another property has the key, or if the object has as many properties as it may.
+pub async fn add_property(
+    repository: &Repository,
+    organization: OrganizationId,
+    id: Uuid,
+    property: CustomProperty,
+) -> Result<CustomObject> {
+    let input = (organization, id, property);
+    repository
+        .write(input, |(organization, id, property), transaction| {
+            Box::pin(add_property_in(transaction, *organization, *id, property))
+        })
+        .await
+}
+
+async fn add_property_in(
+    transaction: &Transaction,
+    organization: OrganizationId,
+    id: Uuid,
+    property: &CustomProperty,
+) -> Result<TransactionOutcome<CustomObject>> {
+    organizations::lock(transaction, organization).await?;
+    let mut object = custom_objects::get(transaction.db(), organization, id).await?;
+    if object.properties.iter().any(|it| it.key == property.key) {
+        return Err(Error::AlreadyExists {
+            resource_type: "custom_property",
+            field: "key",
+        });
+    }
+    let position = object.properties.len();
+    if position >= MAX_PROPERTIES {
+        return Err(Error::ResourceLimitReached {
+            resource_type: "custom_property",
+            limit: MAX_PROPERTIES,
+        });
+    }
+    custom_objects::insert_property(transaction, organization, id, position, property).await?;
+    if let Some(value) = &property.default_value
+        && property.required
+    {
+        let key = property.key.as_str().to_owned();
+        let added = Properties::from([(key, value.clone())]);
+        bulk::add_to_records(transaction, organization, id, &added).await?;
+    }
+    object.properties.push(property.clone());
+    Ok(TransactionOutcome::Commit(object))
+}
+
+/// Deletes a custom object. Fails while contacts have records of it.
+pub async fn delete(repository: &Repository, organization: OrganizationId, id: Uuid) -> Result<()> {
+    repository
+        .write((organization, id), |(organization, id), transaction| {
+            Box::pin(delete_in(transaction, *organization, *id))
+        })
+        .await
+}
+
+async fn delete_in(
+    transaction: &Transaction,
+    organization: OrganizationId,
+    id: Uuid,
+) -> Result<TransactionOutcome<()>> {
+    organizations::lock(transaction, organization).await?;
+    custom_objects::get(transaction.db(), organization, id).await?;
+    if custom_objects::has_records(transaction.db(), organization, id).await? {
+        return Err(Error::ResourceInUse {
+            resource_type: "custom_object",
+            resource_name: id.to_string(),
+            used_by: "records of contacts",
+        });
+    }
+    custom_objects::delete(transaction, organization, id).await?;
+    Ok(TransactionOutcome::Commit(()))
+}
