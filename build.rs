@@ -1,6 +1,6 @@
 //! Compiles `proto/` without a system `protoc`, and writes the descriptor set that reflection serves.
 
-use std::{env, error::Error, fs, path::PathBuf};
+use std::{env, error::Error, fs, path::Path, path::PathBuf};
 
 const SERVICES: [&str; 6] = [
     "contactlists/v1/channel_service.proto",
@@ -30,8 +30,33 @@ fn main() -> Result<(), Box<dyn Error>> {
     descriptors
         .file
         .retain(|file| file.package() != "buf.validate");
+    let mut config = tonic_prost_build::Config::new();
+    config.enable_type_names();
     tonic_prost_build::configure()
+        .build_server(false)
         .include_file("proto.rs")
+        .compile_fds_with_config(descriptors.clone(), config)?;
+    compile_servers(descriptors, &out)
+}
+
+/// Compiles the traits that the server implements: over the same messages, but through a codec that bounds what a message can
+/// become in memory, and with a type of the server's own for the messages of the main call.
+fn compile_servers(
+    descriptors: prost_types::FileDescriptorSet,
+    out: &Path,
+) -> Result<(), Box<dyn Error>> {
+    let servers = out.join("servers");
+    fs::create_dir_all(&servers)?;
+    tonic_prost_build::configure()
+        .build_client(false)
+        .out_dir(servers)
+        .codec_path("crate::rpc::codec::CountingCodec")
+        .extern_path(".contactlists.v1", "crate::proto")
+        .extern_path(
+            ".contactlists.v1.UpdateContactListContactsRequest",
+            "crate::rpc::update_message::UpdateMessage",
+        )
+        .extern_path(".google.type", "crate::generated::google::r#type")
         .compile_fds(descriptors)?;
     Ok(())
 }

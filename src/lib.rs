@@ -19,12 +19,22 @@ pub mod settings;
 pub mod spool;
 pub mod telemetry;
 
-pub use generated::contactlists::v1 as proto;
+/// The contract's messages, clients, and the traits that the server implements.
+pub mod proto {
+    pub use crate::generated::contactlists::v1::*;
+    pub use crate::generated_servers::*;
+}
 
-/// The generated code of `proto/`.
+/// The generated code of `proto/`: messages and clients.
 #[allow(missing_docs, clippy::all)]
 mod generated {
     include!(concat!(env!("OUT_DIR"), "/proto.rs"));
+}
+
+/// The generated code of `proto/`: servers.
+#[allow(missing_docs, clippy::all)]
+mod generated_servers {
+    include!(concat!(env!("OUT_DIR"), "/servers/contactlists.v1.rs"));
 }
 
 /// The descriptor set of `proto/`, with its comments and options.

@@ -23,6 +23,10 @@ pub enum Error {
     RequestInvalid(Vec<Violation>),
     #[error("a message is malformed: it is not what the call takes")]
     MessageMalformed,
+    #[error(
+        "a message has more than {limit} values: elements of lists, entries of maps, nested messages"
+    )]
+    MessageTooManyValues { limit: usize },
     #[error("the first message has no header")]
     HeaderMissing,
     #[error("message {message_index} has a header; only the first one may")]
@@ -145,6 +149,11 @@ impl Error {
         match self {
             Self::RequestInvalid(_) => (C::InvalidArgument, R::RequestInvalid, vec![]),
             Self::MessageMalformed => (C::InvalidArgument, R::MessageMalformed, vec![]),
+            Self::MessageTooManyValues { limit } => (
+                C::InvalidArgument,
+                R::MessageTooManyValues,
+                vec![("limit", limit.to_string())],
+            ),
             Self::HeaderMissing => (C::InvalidArgument, R::HeaderMissing, vec![]),
             Self::HeaderRepeated { message_index } => (
                 C::InvalidArgument,

@@ -9,6 +9,7 @@ use super::{
     fields::{Fields, optional_id, required_id},
     members::{MemberRequest, wire_member},
     page::Page,
+    update_message::UpdateMessage,
     update_stream,
 };
 use crate::{
@@ -28,9 +29,9 @@ use crate::{
         GetContactListResponse, GetContactListUpdateRequest, GetContactListUpdateResponse,
         ListContactListContactsRequest, ListContactListContactsResponse,
         ListContactListUpdatesRequest, ListContactListUpdatesResponse, ListContactListsRequest,
-        ListContactListsResponse, UpdateContactListContactsRequest,
-        UpdateContactListContactsResponse, UpdateContactListRequest, UpdateContactListResponse,
-        contact_list::State, contact_list_service_server::ContactListService,
+        ListContactListsResponse, UpdateContactListContactsResponse, UpdateContactListRequest,
+        UpdateContactListResponse, contact_list::State,
+        contact_list_service_server::ContactListService,
     },
     repository::{
         contact_lists, contact_lists::ListFilter, contacts, updates, updates::RecordedUpdate,
@@ -45,7 +46,7 @@ impl ContactListService for Api {
     )]
     async fn update_contact_list_contacts(
         &self,
-        request: Request<Streaming<UpdateContactListContactsRequest>>,
+        request: Request<Streaming<UpdateMessage>>,
     ) -> Result<Response<UpdateContactListContactsResponse>, Status> {
         let caller = Caller::with_scope(&request, Scope::Write)?;
         let span = tracing::Span::current();

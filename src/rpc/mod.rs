@@ -1,6 +1,7 @@
 //! How the service is asked: a file per service of `proto/`. Each call reads the request, calls, and answers.
 
 mod channel_service;
+pub mod codec;
 mod communication_preference_service;
 mod contact_list_change;
 mod contact_list_service;
@@ -11,6 +12,7 @@ mod export;
 mod fields;
 mod members;
 mod page;
+pub mod update_message;
 mod update_stream;
 
 use std::{num::NonZero, sync::Arc, thread, time::Duration};

@@ -3,8 +3,9 @@
 use std::{sync::Arc, time::Duration};
 
 use futures_util::{StreamExt, stream::FuturesOrdered};
-use prost::Message;
+use prost::{Message, encode_length_delimiter};
 use sha2::{Digest, Sha256};
+use time::OffsetDateTime;
 use tokio::{sync::Semaphore, task::JoinError, time::Instant};
 use tokio_util::task::AbortOnDropHandle;
 use tonic::{Code, Status, Streaming};
@@ -13,6 +14,7 @@ use uuid::Uuid;
 use super::{
     Api, convert,
     fields::{Fields, id},
+    update_message::{self, DecodedContact, EncodedContacts, UpdateMessage},
 };
 use crate::{
     app::update::{
@@ -30,8 +32,8 @@ use crate::{
     },
     error::{Error, Result},
     proto::{
-        self, UpdateContactListContactsHeader, UpdateContactListContactsRequest,
-        UpdateContactListContactsResponse, update_contact_list_contacts_header as header,
+        self, UpdateContactListContactsHeader, UpdateContactListContactsResponse,
+        update_contact_list_contacts_header as header,
     },
 };
 
@@ -48,7 +50,7 @@ const MAX_OPT_IN_TO: usize = 1000;
 pub async fn update(
     api: &Api,
     caller: Caller,
-    stream: Streaming<UpdateContactListContactsRequest>,
+    stream: Streaming<UpdateMessage>,
 ) -> Result<UpdateOutcome> {
     let mut messages = Messages {
         stream,
@@ -56,11 +58,13 @@ pub async fn update(
         max_message_bytes: api.limits.max_message_bytes,
     };
     let deadline = messages.deadline();
-    let mut first = messages.next(deadline).await?.ok_or(Error::HeaderMissing)?;
-    let wire_header = first.header.take().ok_or(Error::HeaderMissing)?;
+    let first = messages.next(deadline).await?.ok_or(Error::HeaderMissing)?;
+    let wire_header = first.header()?.ok_or(Error::HeaderMissing)?;
     // What was sent is only compared where a `request_id` can bring it back.
     let mut sent = wire_header.request_id.as_ref().map(|_| Sha256::new());
-    hash(&mut sent, &wire_header);
+    if let Some(sent) = &mut sent {
+        sent.update(wire_header.encode_length_delimited_to_vec());
+    }
     let header = parse_header(wire_header, caller.organization.default_region)?;
     tracing::Span::current()
         .record("contact_list_id", header.contact_list_id.to_string())
@@ -88,10 +92,10 @@ pub async fn update(
         if footer.is_some() {
             return Err(Error::MessageAfterFooter { message_index });
         }
-        if message.header.is_some() {
+        if message.has_header() {
             return Err(Error::HeaderRepeated { message_index });
         }
-        if message.contacts.is_empty() && message.footer.is_none() {
+        if message.is_empty() {
             return Err(Error::MessageEmpty { message_index });
         }
         footer = receiver.take(message).await?;
@@ -111,59 +115,53 @@ struct Receiver {
     /// What all calls together have for checking.
     cores: Arc<Semaphore>,
     /// A task a part.
-    checking: FuturesOrdered<AbortOnDropHandle<Vec<Checked>>>,
+    checking: FuturesOrdered<AbortOnDropHandle<Result<CheckedPart>>>,
 }
 
-/// A contact that was checked, and its encoded size.
-type Checked = (std::result::Result<ContactChanges, InvalidContact>, usize);
+/// Some contacts that were decoded and checked.
+#[derive(Default)]
+struct CheckedPart {
+    /// Each with its encoded size; none where the stream is only compared.
+    contacts: Vec<(std::result::Result<ContactChanges, InvalidContact>, usize)>,
+    /// Whether one of them has properties.
+    has_properties: bool,
+    /// The contacts' part of the fingerprint, where there is to be one: each with its length, so that no two splits look the
+    /// same, and the keys of maps sorted.
+    sent: Vec<u8>,
+}
 
 impl Receiver {
     /// Counts a message's contacts and has them checked, and answers what its footer says.
-    async fn take(&mut self, message: UpdateContactListContactsRequest) -> Result<Option<i64>> {
-        for contact in &message.contacts {
-            let has_properties = contact
-                .properties
-                .as_ref()
-                .is_some_and(|properties| !properties.fields.is_empty());
-            self.intake.count_contact(has_properties)?;
-            hash(&mut self.sent, contact);
-        }
-        if let Some(checks) = self.intake.checks().cloned() {
-            let mut contacts = message.contacts.into_iter();
-            while contacts.len() > 0 {
-                let part = contacts.by_ref().take(PART_CONTACTS).collect();
-                self.check(part, Arc::clone(&checks)).await?;
-            }
+    async fn take(&mut self, message: UpdateMessage) -> Result<Option<i64>> {
+        self.intake.count_contacts(message.contacts.count())?;
+        for part in message.contacts.into_parts(PART_CONTACTS) {
+            self.check(part).await?;
         }
         Ok(message.footer.map(|footer| footer.contact_count.into()))
     }
 
-    /// Begins to check some contacts.
-    async fn check(&mut self, contacts: Vec<proto::Contact>, checks: Arc<Checks>) -> Result<()> {
+    /// Begins to decode and check some contacts.
+    async fn check(&mut self, contacts: EncodedContacts) -> Result<()> {
         if self.checking.len() == MAX_PARTS {
             self.keep_first().await?;
         }
         let core = Arc::clone(&self.cores).acquire_owned().await;
         let (core, now) = (core.map_err(Error::internal)?, now());
+        let (checks, fingerprints) = (self.intake.checks().cloned(), self.sent.is_some());
         let task = tokio::task::spawn_blocking(move || {
-            let check = |contact: proto::Contact| {
-                let encoded_bytes = contact.encoded_len();
-                let checked = convert::contact(contact, encoded_bytes, &checks, now);
-                (checked, encoded_bytes)
-            };
-            let checked = contacts.into_iter().map(check).collect();
+            let mut part = CheckedPart::default();
+            for encoded in contacts.iter() {
+                part.add(encoded, checks.as_deref(), fingerprints, now)?;
+            }
             drop(core);
-            checked
+            Ok(part)
         });
         self.checking.push_back(AbortOnDropHandle::new(task));
         Ok(())
     }
 
     /// The next message. What is checked before it comes is kept, and so counts against the limits.
-    async fn next(
-        &mut self,
-        messages: &mut Messages,
-    ) -> Result<Option<UpdateContactListContactsRequest>> {
+    async fn next(&mut self, messages: &mut Messages) -> Result<Option<UpdateMessage>> {
         let deadline = messages.deadline();
         loop {
             tokio::select! {
@@ -179,8 +177,15 @@ impl Receiver {
         first.map_or(Ok(false), |checked| self.keep(checked).map(|()| true))
     }
 
-    fn keep(&mut self, checked: std::result::Result<Vec<Checked>, JoinError>) -> Result<()> {
-        for (checked, encoded_bytes) in checked.map_err(Error::internal)? {
+    fn keep(&mut self, part: std::result::Result<Result<CheckedPart>, JoinError>) -> Result<()> {
+        let part = part.map_err(Error::internal)??;
+        if let Some(sent) = &mut self.sent {
+            sent.update(&part.sent);
+        }
+        if part.has_properties {
+            self.intake.refuse_unowned_properties()?;
+        }
+        for (checked, encoded_bytes) in part.contacts {
             self.intake.keep(checked, encoded_bytes)?;
         }
         Ok(())
@@ -193,17 +198,43 @@ impl Receiver {
     }
 }
 
-/// Adds a part of what was sent to the fingerprint: each with its length, so that no two splits look the same. The keys of
-/// maps come sorted.
-fn hash(sent: &mut Option<Sha256>, part: &impl Message) {
-    if let Some(sent) = sent {
-        sent.update(part.encode_length_delimited_to_vec());
+impl CheckedPart {
+    fn add(
+        &mut self,
+        encoded: &[u8],
+        checks: Option<&Checks>,
+        fingerprints: bool,
+        now: OffsetDateTime,
+    ) -> Result<()> {
+        let contact = match update_message::decode(encoded)? {
+            DecodedContact::Whole(contact) => {
+                if fingerprints {
+                    self.sent.extend(contact.encode_length_delimited_to_vec());
+                }
+                contact
+            }
+            DecodedContact::KeysOnly(contact) => {
+                if fingerprints {
+                    encode_length_delimiter(encoded.len(), &mut self.sent)
+                        .map_err(Error::internal)?;
+                    self.sent.extend_from_slice(encoded);
+                }
+                contact
+            }
+        };
+        let properties = contact.properties.as_ref();
+        self.has_properties |= properties.is_some_and(|it| !it.fields.is_empty());
+        if let Some(checks) = checks {
+            let checked = convert::contact(contact, encoded.len(), checks, now);
+            self.contacts.push((checked, encoded.len()));
+        }
+        Ok(())
     }
 }
 
 /// The messages of a stream, none of them too long in coming.
 struct Messages {
-    stream: Streaming<UpdateContactListContactsRequest>,
+    stream: Streaming<UpdateMessage>,
     idle_limit: Duration,
     max_message_bytes: usize,
 }
@@ -214,10 +245,7 @@ impl Messages {
         Instant::now() + self.idle_limit
     }
 
-    async fn next(
-        &mut self,
-        deadline: Instant,
-    ) -> Result<Option<UpdateContactListContactsRequest>> {
+    async fn next(&mut self, deadline: Instant) -> Result<Option<UpdateMessage>> {
         match tokio::time::timeout_at(deadline, self.stream.message()).await {
             Err(_) => Err(Error::StreamIdle {
                 limit_seconds: self.idle_limit.as_secs(),

@@ -92,21 +92,24 @@ impl Intake {
         }
     }
 
-    /// Counts a contact that arrived. Fails if it is one too many, or has properties that belong to no custom object.
-    pub fn count_contact(&mut self, has_properties: bool) -> Result<()> {
-        self.received_count += 1;
+    /// Counts contacts that arrived. Fails if they are more than a call may have.
+    pub fn count_contacts(&mut self, count: usize) -> Result<()> {
+        self.received_count += count as u64;
         if self.received_count > self.max_contacts {
             return Err(Error::ContactLimitExceeded {
                 limit: self.max_contacts,
-                value: self.received_count,
+                value: self.max_contacts + 1,
             });
         }
-        if let Mode::Collect(collected) = &self.mode
-            && has_properties
-        {
-            collected.checks.refuse_unowned_properties()?;
-        }
         Ok(())
+    }
+
+    /// Refuses properties where it is not clear which custom object they belong to.
+    pub fn refuse_unowned_properties(&self) -> Result<()> {
+        match self.checks() {
+            Some(checks) => checks.refuse_unowned_properties(),
+            None => Ok(()),
+        }
     }
 
     /// Keeps a contact that was checked. They come in the order of the stream.
