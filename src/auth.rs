@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use tokio::sync::OwnedSemaphorePermit;
-use tonic::{Request, metadata::MetadataMap};
+use tonic::Request;
 use uuid::Uuid;
 
 pub use crate::domain::scope::Scope;
@@ -41,28 +41,17 @@ impl Caller {
 }
 
 /// A call's place among the calls at once: free again when the last clone is dropped.
-#[derive(Debug, Clone)]
-pub struct CallPermit {
-    _permits: Arc<[OwnedSemaphorePermit; 2]>,
-}
+#[derive(Debug, Clone, Default)]
+pub struct CallPermit(Vec<Arc<OwnedSemaphorePermit>>);
 
 impl CallPermit {
-    /// A place on the server, and one of the key's.
-    pub fn new(on_server: OwnedSemaphorePermit, of_key: OwnedSemaphorePermit) -> Self {
-        Self {
-            _permits: Arc::new([on_server, of_key]),
-        }
+    /// Adds a permit that is held for as long.
+    pub fn add(&mut self, permit: OwnedSemaphorePermit) {
+        self.0.push(Arc::new(permit));
     }
 
-    /// The place of `request`'s call, for those whose work goes on after the answer has begun.
+    /// The permit of `request`'s call, for calls whose work goes on after their response has begun.
     pub fn of<T>(request: &Request<T>) -> Option<Self> {
         request.extensions().get::<Self>().cloned()
     }
-}
-
-/// The key in `authorization: Bearer <key>`.
-pub fn bearer_key(metadata: &MetadataMap) -> Option<&str> {
-    let value = metadata.get("authorization")?.to_str().ok()?;
-    let (scheme, key) = value.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then_some(key.trim())
 }

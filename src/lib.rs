@@ -12,6 +12,8 @@ pub mod auth;
 pub mod cli;
 pub mod domain;
 pub mod error;
+pub mod jobs;
+mod keyed_semaphore;
 pub mod repository;
 pub mod rpc;
 pub mod server;

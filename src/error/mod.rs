@@ -114,7 +114,11 @@ pub enum Error {
     #[error("the stream broke before its end: {0}")]
     StreamBroken(String),
     #[error("the service failed")]
-    Internal(#[source] anyhow::Error),
+    Internal {
+        error_id: Uuid,
+        #[source]
+        cause: anyhow::Error,
+    },
 }
 
 /// What `ErrorInfo` carries beside the reason.
@@ -124,9 +128,12 @@ type Metadata = Vec<(&'static str, String)>;
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
-    /// A defect of the service: logged whole, the caller sees an id.
+    /// A defect of the service. The caller is told an id only, under which the log has the cause.
     pub fn internal(cause: impl Into<anyhow::Error>) -> Self {
-        Self::Internal(cause.into())
+        Self::Internal {
+            error_id: Uuid::new_v4(),
+            cause: cause.into(),
+        }
     }
 
     /// There is no such thing in the organization.
@@ -140,6 +147,19 @@ impl Error {
     /// One field of the request is bad.
     pub fn field(violation: Violation) -> Self {
         Self::RequestInvalid(vec![violation])
+    }
+
+    /// Logs what an operator must know of the error that a call ends with, and the caller must not.
+    pub fn log(&self) {
+        match self {
+            Self::Internal { error_id, cause } => {
+                tracing::error!(%error_id, cause = format!("{cause:#}"), "call.failed");
+            }
+            Self::DatabaseUnavailable(cause) => {
+                tracing::warn!(cause = format!("{cause:#}"), "database.unavailable");
+            }
+            _ => {}
+        }
     }
 
     /// The status code, the reason and the reason's metadata.
@@ -306,10 +326,10 @@ impl Error {
                 vec![("limit_seconds", limit_seconds.to_string())],
             ),
             Self::StreamBroken(_) => (C::Cancelled, R::StreamBroken, vec![]),
-            Self::Internal(_) => (
+            Self::Internal { error_id, .. } => (
                 C::Internal,
                 R::Internal,
-                vec![("error_id", Uuid::new_v4().to_string())],
+                vec![("error_id", error_id.to_string())],
             ),
         }
     }

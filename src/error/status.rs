@@ -1,6 +1,6 @@
-//! Errors as they travel: a status with details in its trailers.
+//! Errors on the wire: a status with details in its trailers.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use tonic::Status;
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt};
@@ -14,6 +14,7 @@ const ERROR_DOMAIN: &str = "contactlists";
 /// Common clients cut trailers off at 8 KiB; this much of them is for violations.
 const MAX_VIOLATION_BYTES: usize = 4 * 1024;
 
+/// The error is the status's source, so that a layer can log it.
 impl From<Error> for Status {
     fn from(error: Error) -> Self {
         let (code, reason, metadata) = error.face();
@@ -21,17 +22,6 @@ impl From<Error> for Status {
             .as_str_name()
             .trim_start_matches("ERROR_REASON_")
             .to_owned();
-        match &error {
-            Error::Internal(cause) => {
-                let error_id = metadata.first().map_or("", |(_, id)| id.as_str());
-                tracing::error!(error_id, cause = format!("{cause:#}"), "call.failed");
-            }
-            Error::DatabaseUnavailable(cause) => {
-                tracing::warn!(cause = format!("{cause:#}"), "database.unavailable");
-            }
-            _ => {}
-        }
-
         let mut details = ErrorDetails::new();
         let metadata: HashMap<_, _> = metadata
             .into_iter()
@@ -87,7 +77,9 @@ impl From<Error> for Status {
             }
             _ => {}
         }
-        Status::with_error_details(code, error.to_string(), details)
+        let mut status = Status::with_error_details(code, error.to_string(), details);
+        status.set_source(Arc::new(error));
+        status
     }
 }
 

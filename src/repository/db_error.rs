@@ -29,13 +29,13 @@ impl From<DbErr> for Error {
             DbErr::Conn(RuntimeErr::SqlxError(cause))
             | DbErr::Exec(RuntimeErr::SqlxError(cause))
             | DbErr::Query(RuntimeErr::SqlxError(cause)) => cause,
-            _ => return Self::Internal(failure.into()),
+            _ => return Self::internal(failure),
         };
         match cause.as_ref() {
             sqlx::Error::Database(error) => match of_database(error.as_ref()) {
                 Kind::LostRace => Self::ConcurrentChange,
                 Kind::Unavailable => Self::DatabaseUnavailable(failure.into()),
-                Kind::Defect => Self::Internal(failure.into()),
+                Kind::Defect => Self::internal(failure),
             },
             sqlx::Error::Io(_)
             | sqlx::Error::Tls(_)
@@ -43,7 +43,7 @@ impl From<DbErr> for Error {
             | sqlx::Error::PoolTimedOut
             | sqlx::Error::PoolClosed
             | sqlx::Error::WorkerCrashed => Self::DatabaseUnavailable(failure.into()),
-            _ => Self::Internal(failure.into()),
+            _ => Self::internal(failure),
         }
     }
 }

@@ -1,14 +1,11 @@
-//! Who waits for what inside the server, in the order in which they came, and without a connection of the pool.
+//! The order in which writers of this server act: first come, first served, and without a connection of the pool while they wait.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, PoisonError, Weak},
-};
+use std::sync::Arc;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::OwnedSemaphorePermit;
 use uuid::Uuid;
 
-use crate::domain::OrganizationId;
+use crate::{domain::OrganizationId, keyed_semaphore::KeyedSemaphore};
 
 /// A list of an organization.
 pub type ListKey = (OrganizationId, Uuid);
@@ -16,15 +13,15 @@ pub type ListKey = (OrganizationId, Uuid);
 /// The queues of a database's writers. Cheap to clone.
 #[derive(Clone)]
 pub struct WriteQueue {
-    /// All writers: as many as there are connections that write.
-    writers: Arc<Semaphore>,
-    /// Those who lock a list's row: they act one after another, and wait here rather than for the lock on its row.
-    lists: Arc<Mutex<HashMap<ListKey, Weak<Semaphore>>>>,
+    /// All writers: as many at once as there are connections that write.
+    writers: Arc<KeyedSemaphore<()>>,
+    /// Those that lock a list's row: they act one after another, and wait here rather than for the lock on its row.
+    lists: Arc<KeyedSemaphore<ListKey>>,
 }
 
 /// A writer's turn, until it is dropped.
 pub struct Turn {
-    // In this order: the lists' queues move on once the writer is done.
+    // Dropped in this order: the lists' queues move on once the writer is done.
     _writer: OwnedSemaphorePermit,
     _lists: Vec<OwnedSemaphorePermit>,
 }
@@ -33,39 +30,20 @@ impl WriteQueue {
     /// Queues for at most `max_writers` at once.
     pub fn new(max_writers: usize) -> Self {
         Self {
-            writers: Arc::new(Semaphore::new(max_writers)),
-            lists: Arc::default(),
+            writers: Arc::new(KeyedSemaphore::new(max_writers)),
+            lists: Arc::new(KeyedSemaphore::new(1)),
         }
     }
 
-    /// Waits for a turn: among those who lock each of `lists`, and then among all writers.
+    /// Waits for a turn: among those that lock each of `lists`, and then among all writers.
     pub async fn turn(&self, lists: &[ListKey]) -> Turn {
         let mut turns = Vec::with_capacity(lists.len());
         for list in lists {
-            turns.push(acquire(self.of_list(*list)).await);
+            turns.push(self.lists.acquire(*list).await);
         }
         Turn {
-            _writer: acquire(Arc::clone(&self.writers)).await,
+            _writer: self.writers.acquire(()).await,
             _lists: turns,
         }
     }
-
-    fn of_list(&self, list: ListKey) -> Arc<Semaphore> {
-        let mut lists = self.lists.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(queue) = lists.get(&list).and_then(Weak::upgrade) {
-            return queue;
-        }
-        lists.retain(|_, queue| queue.strong_count() > 0);
-        let queue = Arc::new(Semaphore::new(1));
-        lists.insert(list, Arc::downgrade(&queue));
-        queue
-    }
-}
-
-#[allow(clippy::expect_used)]
-async fn acquire(queue: Arc<Semaphore>) -> OwnedSemaphorePermit {
-    queue
-        .acquire_owned()
-        .await
-        .expect("a queue is never closed")
 }

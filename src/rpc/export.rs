@@ -93,8 +93,10 @@ pub fn send(members: Spool<Member>, place: Option<CallPermit>, idle_limit: Durat
         let Ok(last_word) = sender.clone().reserve_owned().await else {
             return;
         };
-        if let Err(failure) = send_all(&members, &sender, idle_limit).await {
-            last_word.send(Err(failure.into()));
+        if let Err(error) = send_all(&members, &sender, idle_limit).await {
+            // The response has begun, past the layer that logs the errors of calls.
+            error.log();
+            last_word.send(Err(error.into()));
         }
     });
     ReceiverStream::new(receiver)

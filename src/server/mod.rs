@@ -1,31 +1,21 @@
-//! From settings to a server that is bound to its address: layers, TLS, health, reflection, shutdown.
+//! From settings to a server that is bound to its address.
 
-mod complete_body;
-mod gate;
-mod health;
-mod purge;
+mod layers;
+mod services;
+mod shutdown;
 
 use std::{future::Future, net::SocketAddr, path::Path, time::Duration};
 
 use anyhow::{Context, bail};
 use tokio::net::TcpListener;
-use tokio_util::sync::CancellationToken;
 use tonic::{
-    codec::CompressionEncoding,
     service::Routes,
     transport::{Certificate, Identity, Server as Transport, ServerTlsConfig, server::TcpIncoming},
 };
 
-use self::gate::Gate;
+use self::shutdown::Shutdown;
 use crate::{
-    FILE_DESCRIPTOR_SET,
-    proto::{
-        channel_service_server::ChannelServiceServer,
-        communication_preference_service_server::CommunicationPreferenceServiceServer,
-        contact_list_service_server::ContactListServiceServer,
-        contact_service_server::ContactServiceServer,
-        custom_object_service_server::CustomObjectServiceServer,
-    },
+    jobs::{health::Health, retention},
     repository::Repository,
     rpc::Api,
     settings::ServeSettings,
@@ -85,54 +75,27 @@ impl Server {
 
     /// Serves until `shutdown`, then lets running calls end within the grace period.
     pub async fn serve(self, shutdown: impl Future<Output = ()> + Send) -> anyhow::Result<()> {
-        let closing = CancellationToken::new();
-        let force = CancellationToken::new();
-        let (health_reporter, health_service) = tonic_health::server::health_reporter();
-        health::start(&health_reporter).await;
-        let watch = tokio::spawn(health::watch(
-            health_reporter,
-            self.repository.clone(),
-            closing.clone(),
-        ));
-
-        let purge = tokio::spawn(purge::watch(
+        let stages = Shutdown::default();
+        let (reporter, health_service) = tonic_health::server::health_reporter();
+        let health = Health {
+            reporter,
+            services: services::NAMES,
+        };
+        // Until the database has answered.
+        health.report(false).await;
+        let health = tokio::spawn(health.watch(self.repository.clone(), stages.draining.clone()));
+        let retention = tokio::spawn(retention::watch(
             self.repository.clone(),
             self.settings.clone(),
-            closing.clone(),
+            stages.draining.clone(),
         ));
-        let gate = Gate::new(
-            self.repository.clone(),
-            &self.settings,
-            closing.clone(),
-            force.clone(),
-        );
-        let mut transport = Transport::builder()
-            .tcp_nodelay(true)
-            .http2_keepalive_interval(Some(KEEPALIVE.0))
-            .http2_keepalive_timeout(Some(KEEPALIVE.1))
-            .http2_adaptive_window(Some(true))
-            .max_concurrent_streams(Some(self.settings.max_calls));
-        if let Some(tls) = &self.tls {
-            transport = transport
-                .tls_config(tls.clone())
-                .context("bad TLS settings")?;
-        }
-        let reflection = || {
-            tonic_reflection::server::Builder::configure()
-                .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
-                .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
-                .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)
-        };
-        let routes = self
-            .api_routes()
-            .add_service(health_service)
-            .add_service(reflection().build_v1()?)
-            .add_service(reflection().build_v1alpha()?);
+
+        let routes = self.routes(&stages)?.add_service(health_service);
+        let mut transport = self.transport()?;
         let incoming = TcpIncoming::from(self.listener).with_nodelay(Some(true));
         let serving = transport
-            .layer(gate)
             .add_routes(routes)
-            .serve_with_incoming_shutdown(incoming, closing.clone().cancelled_owned());
+            .serve_with_incoming_shutdown(incoming, stages.draining.clone().cancelled_owned());
         tokio::pin!(serving);
         tokio::select! {
             ended = &mut serving => return ended.context("the server failed"),
@@ -140,7 +103,7 @@ impl Server {
         }
 
         tracing::info!("server.closing");
-        closing.cancel();
+        stages.draining.cancel();
         if tokio::time::timeout(self.settings.grace(), &mut serving)
             .await
             .is_err()
@@ -149,30 +112,36 @@ impl Server {
                 grace_seconds = self.settings.grace_seconds,
                 "server.closed_by_force"
             );
-            force.cancel();
+            stages.forced.cancel();
             // The calls that were cut off still tell their callers why.
             let _ = tokio::time::timeout(Duration::from_secs(1), &mut serving).await;
         }
-        watch.await?;
-        purge.await?;
+        health.await?;
+        retention.await?;
         Ok(())
     }
 
-    fn api_routes(&self) -> Routes {
+    /// All services but health, in the layers that they need.
+    fn routes(&self, shutdown: &Shutdown) -> anyhow::Result<Routes> {
         let api = Api::new(self.repository.clone(), &self.settings);
-        macro_rules! service {
-            ($server:ident) => {
-                $server::new(api.clone())
-                    .max_decoding_message_size(self.settings.max_message_bytes as usize)
-                    .accept_compressed(CompressionEncoding::Gzip)
-                    .send_compressed(CompressionEncoding::Gzip)
-            };
+        let routes = services::routes(&api, self.settings.max_message_bytes as usize);
+        let routes = layers::around(routes, &self.repository, &self.settings, shutdown);
+        Ok(services::with_reflection(routes)?)
+    }
+
+    fn transport(&self) -> anyhow::Result<Transport> {
+        let transport = Transport::builder()
+            .tcp_nodelay(true)
+            .http2_keepalive_interval(Some(KEEPALIVE.0))
+            .http2_keepalive_timeout(Some(KEEPALIVE.1))
+            .http2_adaptive_window(Some(true))
+            .max_concurrent_streams(Some(self.settings.max_calls));
+        match &self.tls {
+            Some(tls) => transport
+                .tls_config(tls.clone())
+                .context("bad TLS settings"),
+            None => Ok(transport),
         }
-        Routes::new(service!(ContactListServiceServer))
-            .add_service(service!(ContactServiceServer))
-            .add_service(service!(ChannelServiceServer))
-            .add_service(service!(CommunicationPreferenceServiceServer))
-            .add_service(service!(CustomObjectServiceServer))
     }
 }
 

@@ -1,4 +1,4 @@
-//! The background purge of recorded updates.
+//! The purge of recorded updates, in the background.
 
 use std::time::Duration;
 
@@ -11,23 +11,23 @@ use crate::{
     settings::ServeSettings,
 };
 
-/// Takes what outlives its use out of old updates, again and again until `closing`.
-pub async fn watch(repository: Repository, settings: ServeSettings, closing: CancellationToken) {
+/// Takes what outlives its use out of old updates, again and again until `draining`.
+pub async fn watch(repository: Repository, settings: ServeSettings, draining: CancellationToken) {
     let interval = Duration::from_secs(settings.purge_interval_seconds);
     loop {
         let purged = tokio::select! {
             purged = purge(&repository, settings.retention()) => purged,
-            // A database that says nothing does not keep the server from its end.
-            () = closing.cancelled() => return,
+            // A database that does not answer does not keep the server from stopping.
+            () = draining.cancelled() => return,
         };
         match purged {
             Ok(0) => {}
             Ok(update_count) => tracing::info!(update_count, "updates.purged"),
-            Err(failure) => tracing::warn!(%failure, "updates.purge_failed"),
+            Err(error) => tracing::warn!(%error, "updates.purge_failed"),
         }
         tokio::select! {
             () = tokio::time::sleep(interval) => {}
-            () = closing.cancelled() => return,
+            () = draining.cancelled() => return,
         }
     }
 }

@@ -5,24 +5,29 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use http_body::Frame;
-use tonic::{
-    Status,
-    body::Body,
-    codegen::{Body as HttpBody, Bytes},
+use axum::{
+    body::{Body, Bytes, HttpBody},
+    extract::Request,
 };
+use http_body::Frame;
+use tonic::Status;
 
-/// A request's body that fails where its caller leaves before the end, or ends amid a message. Above the transport, a stream
+/// Makes the request's body fail unless it is whole.
+pub fn require(request: Request) -> Request {
+    request.map(|body| Body::new(CompleteBody::of(body)))
+}
+
+/// A request's body that fails where its caller leaves before the end, or ends inside a message. Above the transport, a stream
 /// that was cancelled, or reset without an error, looks like one that is whole, and so does one that ends right after a
 /// message's head; and part of a stream must never be applied.
-pub struct CompleteBody {
+struct CompleteBody {
     body: Body,
     framing: Framing,
 }
 
 impl CompleteBody {
     /// The whole of `body`. Bodies around it must pass on whether it has ended.
-    pub fn of(body: Body) -> Self {
+    fn of(body: Body) -> Self {
         Self {
             body,
             framing: Framing::default(),
@@ -58,7 +63,7 @@ impl Framing {
         }
     }
 
-    fn is_amid_message(&self) -> bool {
+    fn is_inside_message(&self) -> bool {
         self.head_bytes > 0 || self.left_bytes > 0
     }
 }
@@ -73,25 +78,33 @@ impl HttpBody for CompleteBody {
     ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
         let this = &mut *self;
         let frame = match ready!(Pin::new(&mut this.body).poll_frame(context)) {
-            Some(Err(failure)) => Some(Err(Status::aborted(failure.message()))),
-            None if !this.body.is_end_stream() => Some(Err(Status::aborted("a reset"))),
-            frame => {
-                if let Some(data) = frame.as_ref().and_then(|it| it.as_ref().ok()?.data_ref()) {
+            Some(Ok(frame)) => match frame.data_ref() {
+                Some(data) => {
                     this.framing.follow(data);
-                    frame
-                } else if this.framing.is_amid_message() {
-                    Some(Err(Status::internal("a message is cut")))
-                } else {
-                    frame
+                    Some(Ok(frame))
                 }
+                // Trailers, which are the end as well.
+                None if this.framing.is_inside_message() => Some(Err(cut())),
+                None => Some(Ok(frame)),
+            },
+            Some(Err(error)) => {
+                let status = Status::from_error(error.into());
+                Some(Err(Status::aborted(status.message())))
             }
+            None if !this.body.is_end_stream() => Some(Err(Status::aborted("a reset"))),
+            None if this.framing.is_inside_message() => Some(Err(cut())),
+            None => None,
         };
         Poll::Ready(frame)
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream() && !self.framing.is_amid_message()
+        self.body.is_end_stream() && !self.framing.is_inside_message()
     }
+}
+
+fn cut() -> Status {
+    Status::internal("a message is cut")
 }
 
 #[cfg(test)]
@@ -115,7 +128,7 @@ mod tests {
     /// What comes after the first message of a stream.
     async fn second(body: Body) -> Result<Option<Message>, Code> {
         let decoder = ProstCodec::<Message, Message>::default().decoder();
-        let body = Body::new(CompleteBody::of(body));
+        let body = tonic::body::Body::new(CompleteBody::of(body));
         let mut stream = Streaming::new_request(decoder, body, None, None);
         assert_eq!(stream.message().await.unwrap(), Some(Message::default()));
         stream.message().await.map_err(|status| status.code())

@@ -1,0 +1,58 @@
+//! `grpc.health.v1`: serving while the database answers, and until shutdown.
+
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+use tonic_health::{ServingStatus, server::HealthReporter};
+
+use crate::repository::Repository;
+
+/// How often the database is asked.
+const INTERVAL: Duration = Duration::from_secs(1);
+
+/// How long the database has to answer.
+const TIMEOUT: Duration = Duration::from_secs(2);
+
+/// The health of the server as a whole and of its services.
+pub struct Health {
+    /// Where the health service reads it.
+    pub reporter: HealthReporter,
+    /// The names of the services.
+    pub services: &'static [&'static str],
+}
+
+impl Health {
+    /// Reports whether the database answers, again and again until `draining`.
+    pub async fn watch(self, repository: Repository, draining: CancellationToken) {
+        let mut reported = None;
+        loop {
+            let serving = tokio::select! {
+                answer = tokio::time::timeout(TIMEOUT, repository.ping()) => matches!(answer, Ok(Ok(()))),
+                () = draining.cancelled() => break,
+            };
+            if reported != Some(serving) && !draining.is_cancelled() {
+                tracing::info!(serving, "health.changed");
+                self.report(serving).await;
+                reported = Some(serving);
+            }
+            tokio::select! {
+                () = tokio::time::sleep(INTERVAL) => {}
+                () = draining.cancelled() => break,
+            }
+        }
+        self.report(false).await;
+    }
+
+    /// Reports whether the server and its services are serving.
+    pub async fn report(&self, serving: bool) {
+        let status = if serving {
+            ServingStatus::Serving
+        } else {
+            ServingStatus::NotServing
+        };
+        // The empty name is the server as a whole.
+        for service in [""].iter().chain(self.services) {
+            self.reporter.set_service_status(*service, status).await;
+        }
+    }
+}

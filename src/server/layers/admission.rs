@@ -1,0 +1,79 @@
+//! The limits of calls at once, and how calls end at shutdown.
+
+use std::sync::Arc;
+
+use axum::{
+    extract::{Request, State},
+    middleware::Next,
+    response::Response,
+};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use uuid::Uuid;
+
+use super::{super::shutdown::Shutdown, Refusal};
+use crate::{
+    auth::{CallPermit, Caller},
+    error::Error,
+    keyed_semaphore::KeyedSemaphore,
+};
+
+/// How many calls the server runs at once, and for how long.
+#[derive(Clone)]
+pub struct ServerLimit {
+    pub max_calls: usize,
+    pub calls: Arc<Semaphore>,
+    pub shutdown: Shutdown,
+}
+
+/// How many calls of one API key the server runs at once.
+#[derive(Clone)]
+pub struct KeyLimit {
+    pub max_calls: usize,
+    pub calls: Arc<KeyedSemaphore<Uuid>>,
+}
+
+/// Runs the call if the server has room for it and is not shutting down, until it is forced to end.
+pub async fn on_server(
+    State(limit): State<ServerLimit>,
+    mut request: Request,
+    next: Next,
+) -> Result<Response, Refusal> {
+    if limit.shutdown.draining.is_cancelled() {
+        return Err(Error::ShuttingDown.into());
+    }
+    let permit = limit.calls.try_acquire_owned();
+    let permit = permit.map_err(|_| too_many(limit.max_calls, "server"))?;
+    let _permit = hold(&mut request, permit);
+    tokio::select! {
+        response = next.run(request) => Ok(response),
+        () = limit.shutdown.forced.cancelled() => Err(Error::ShuttingDown.into()),
+    }
+}
+
+/// Runs the call if its key has room for it. The caller must be known.
+pub async fn per_key(
+    State(limit): State<KeyLimit>,
+    mut request: Request,
+    next: Next,
+) -> Result<Response, Refusal> {
+    let caller = request.extensions().get::<Caller>();
+    let key = caller.ok_or(Error::ApiKeyInvalid)?.api_key_id;
+    let permit = limit.calls.try_acquire(key);
+    let permit = permit.ok_or_else(|| too_many(limit.max_calls, "api_key"))?;
+    let _permit = hold(&mut request, permit);
+    Ok(next.run(request).await)
+}
+
+/// Adds `permit` to what the request carries, for calls whose work goes on after their response has begun. What is returned
+/// holds it until then.
+fn hold(request: &mut Request, permit: OwnedSemaphorePermit) -> CallPermit {
+    let permits = request
+        .extensions_mut()
+        .get_or_insert_default::<CallPermit>();
+    permits.add(permit);
+    permits.clone()
+}
+
+fn too_many(limit: usize, scope: &'static str) -> Error {
+    Error::TooManyCalls { limit, scope }
+}

@@ -1,0 +1,72 @@
+//! What a call passes through before it reaches its service: a file for each layer, and their order.
+
+mod admission;
+mod authentication;
+mod complete_body;
+mod panics;
+mod span;
+mod status;
+
+use std::sync::Arc;
+
+use axum::{
+    middleware::{from_fn, from_fn_with_state},
+    response::{IntoResponse, Response},
+};
+use tokio::sync::Semaphore;
+use tonic::{Status, service::Routes};
+use tower::ServiceBuilder;
+use tower_http::catch_panic::CatchPanicLayer;
+
+use self::admission::{KeyLimit, ServerLimit};
+use super::shutdown::Shutdown;
+use crate::{
+    error::Error, keyed_semaphore::KeyedSemaphore, repository::Repository, settings::ServeSettings,
+};
+
+/// Puts the layers around `routes`, calls of unknown services included. What is added to the result has none of them.
+pub fn around(
+    routes: Routes,
+    repository: &Repository,
+    settings: &ServeSettings,
+    shutdown: &Shutdown,
+) -> Routes {
+    let on_server = ServerLimit {
+        max_calls: settings.max_calls as usize,
+        calls: Arc::new(Semaphore::new(settings.max_calls as usize)),
+        shutdown: shutdown.clone(),
+    };
+    let per_key = KeyLimit {
+        max_calls: settings.max_calls_per_key as usize,
+        calls: Arc::new(KeyedSemaphore::new(settings.max_calls_per_key as usize)),
+    };
+    let max_message_bytes = settings.max_message_bytes as usize;
+    // From the outside in: a call passes the first layer first, and its response passes it last.
+    let layers = ServiceBuilder::new()
+        .layer(from_fn(span::enter))
+        .layer(from_fn_with_state(max_message_bytes, status::finish))
+        .layer(CatchPanicLayer::custom(panics::response))
+        .layer(from_fn_with_state(on_server, admission::on_server))
+        .layer(from_fn_with_state(
+            repository.clone(),
+            authentication::authenticate,
+        ))
+        .layer(from_fn_with_state(per_key, admission::per_key))
+        .map_request(complete_body::require);
+    Routes::from(routes.into_axum_router().layer(layers))
+}
+
+/// An error that ends a call in one of the layers.
+struct Refusal(Error);
+
+impl From<Error> for Refusal {
+    fn from(error: Error) -> Self {
+        Self(error)
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        Status::from(self.0).into_http()
+    }
+}

@@ -1,0 +1,59 @@
+//! The services, and which of them need an API key.
+
+use tonic::{
+    codec::CompressionEncoding,
+    server::NamedService,
+    service::{Routes, RoutesBuilder},
+};
+
+use crate::{
+    FILE_DESCRIPTOR_SET,
+    proto::{
+        channel_service_server::ChannelServiceServer,
+        communication_preference_service_server::CommunicationPreferenceServiceServer,
+        contact_list_service_server::ContactListServiceServer,
+        contact_service_server::ContactServiceServer,
+        custom_object_service_server::CustomObjectServiceServer,
+    },
+    rpc::Api,
+};
+
+macro_rules! services {
+    ($($server:ident),+ $(,)?) => {
+        /// The names of the services that need an API key.
+        pub const NAMES: &[&str] = &[$(<$server<Api> as NamedService>::NAME),+];
+
+        /// The services that need an API key. A message of more than `max_message_bytes` is refused.
+        pub fn routes(api: &Api, max_message_bytes: usize) -> Routes {
+            let mut routes = RoutesBuilder::default();
+            $(routes.add_service(
+                $server::new(api.clone())
+                    .max_decoding_message_size(max_message_bytes)
+                    .accept_compressed(CompressionEncoding::Gzip)
+                    .send_compressed(CompressionEncoding::Gzip),
+            );)+
+            routes.routes()
+        }
+    };
+}
+
+services![
+    ContactListServiceServer,
+    ContactServiceServer,
+    ChannelServiceServer,
+    CommunicationPreferenceServiceServer,
+    CustomObjectServiceServer,
+];
+
+/// Adds reflection, in the two versions that clients know. It needs no key.
+pub fn with_reflection(routes: Routes) -> Result<Routes, tonic_reflection::server::Error> {
+    let reflection = || {
+        tonic_reflection::server::Builder::configure()
+            .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+            .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)
+    };
+    Ok(routes
+        .add_service(reflection().build_v1()?)
+        .add_service(reflection().build_v1alpha()?))
+}
