@@ -23,12 +23,13 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
 };
 use tempfile::TempDir;
+use test_support::PostgresServer;
 use uuid::Uuid;
 
 use crate::{
     Flags, data,
     floor::{Action, Floor, Tenant},
-    postgres::Postgres,
+    postgres,
     profile::Profile,
     rusqlite_floor,
     service::{self, Caller},
@@ -69,7 +70,7 @@ pub struct Ground {
 #[allow(dead_code)]
 enum Keeper {
     Folder(TempDir),
-    Server(Postgres),
+    Server(PostgresServer),
 }
 
 impl Ground {
@@ -85,10 +86,10 @@ impl Ground {
 
     /// A throw-away PostgreSQL. None where it is not installed.
     pub async fn postgres(flags: &Flags, base: u64) -> anyhow::Result<Option<Self>> {
-        let Some(server) = Postgres::start(flags.profile).await? else {
+        let Some(server) = postgres::start(flags.profile).await? else {
             return Ok(None);
         };
-        let url = server.url();
+        let url = server.url("postgres");
         let ground = Self::on("PostgreSQL", url, Keeper::Server(server), flags, base).await?;
         Ok(Some(ground))
     }

@@ -82,14 +82,14 @@ impl Database {
     /// Kills all processes of PostgreSQL at once. Only for a database that has one of its own.
     pub fn kill_postgres(&self) {
         if let Some(database) = &self.storage.postgres {
-            database.kill_cluster();
+            database.kill_server();
         }
     }
 
     /// Starts PostgreSQL again after a kill, and waits until it answers.
     pub async fn start_postgres_again(&self) {
         if let Some(database) = &self.storage.postgres {
-            database.start_cluster_again().await;
+            database.start_server_again().await;
         }
     }
 

@@ -29,6 +29,7 @@ pub use json::{json_of, struct_of, value_of};
 pub use objects::{CustomPropertyExt, property};
 pub use on_both::{Fixture, notice, run};
 pub use open_stream::OpenStream;
+pub use postgres::PostgresServer;
 pub use program::Program;
 pub use raw::{PREFACE, frame};
 pub use relay::{Bait, Fault, Relay, Way};

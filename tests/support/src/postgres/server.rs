@@ -1,4 +1,4 @@
-//! A PostgreSQL cluster that cannot outlive this process.
+//! Starts a throw-away PostgreSQL that cannot outlive this process.
 
 use std::{
     fs,
@@ -31,7 +31,7 @@ const KEEPER: &str = r#"
 programs=$1 folder=$2 locale=$3
 shift 3
 start() {
-    "$programs/postgres" -D "$folder/data" -k "$folder" -p 5432 -c listen_addresses= -c max_connections=400 "$@" \
+    "$programs/postgres" -D "$folder/data" -k "$folder" -p 5432 -c listen_addresses= "$@" \
         >>"$folder/log" 2>&1 &
     server=$!
 }
@@ -48,53 +48,39 @@ while kill -QUIT "$server"; do sleep 0.1; done
 rm -rf "$folder"
 "#;
 
-/// What a cluster is to survive.
-#[derive(Clone, Copy)]
-pub enum Durability {
-    /// Nothing, so that it is fast.
-    None,
-    /// That all its processes are killed.
-    Kills,
-}
-
-impl Durability {
-    fn settings(self) -> [&'static str; 4] {
-        match self {
-            Self::None => ["-c", "fsync=off", "-c", "full_page_writes=off"],
-            // Shared memory in its own folder, where nothing of it can outlive it.
-            Self::Kills => ["-c", "fsync=on", "-c", "dynamic_shared_memory_type=mmap"],
-        }
-    }
-}
-
-/// A running cluster in a temporary folder. It listens on a socket in that folder, and on no port.
-pub struct Cluster {
+/// A running PostgreSQL in a temporary folder. It listens on a socket in that folder, and on no port. Dropped, it is stopped
+/// and removed.
+pub struct PostgresServer {
     folder: PathBuf,
     /// Holds the pipe that keeps the server alive.
     keeper: Mutex<Child>,
 }
 
-impl Cluster {
-    /// Makes a cluster and waits until it answers.
-    pub async fn start(programs: &Path, durability: Durability) -> Result<Self, String> {
+impl PostgresServer {
+    /// Makes a server with this locale and these settings, such as `fsync=off`, and waits until it answers. None where
+    /// PostgreSQL is not installed. The error has the server's log.
+    pub async fn start(locale: &str, settings: &[&str]) -> Result<Option<Self>, String> {
+        let Some(programs) = programs::find() else {
+            return Ok(None);
+        };
         let folder = folder().map_err(|error| format!("no folder for it: {error}"))?;
-        let keeper = keep(programs, &folder, durability)
+        let keeper = keep(&programs, &folder, locale, settings)
             .map_err(|error| format!("no shell for it: {error}"))?;
-        let cluster = Self {
+        let server = Self {
             folder,
             keeper: Mutex::new(keeper),
         };
-        let started = timeout(START_LIMIT, cluster.until_it_answers()).await;
+        let started = timeout(START_LIMIT, server.until_it_answers()).await;
         if started == Ok(true) {
-            return Ok(cluster);
+            return Ok(Some(server));
         }
-        let log = cluster.log();
+        let log = server.log();
         // A keeper that has ended by itself, to leave the log, has left the folder too.
-        let _ = fs::remove_dir_all(&cluster.folder);
+        let _ = fs::remove_dir_all(&server.folder);
         Err(format!("its log:\n{log}"))
     }
 
-    /// False: it never will.
+    /// False: the keeper has ended, and the server never will.
     async fn until_it_answers(&self) -> bool {
         while self.try_execute("SELECT 1").await.is_err() {
             if !matches!(self.keeper.lock().unwrap().try_wait(), Ok(None)) {
@@ -115,7 +101,7 @@ impl Cluster {
             }
             let mut kill = Command::new("sh");
             kill.args(["-c", "kill -9 \"$@\"", "sh"]).args(pids);
-            // One that has ended by itself meanwhile is no failure.
+            // One that has ended by itself meanwhile is no error.
             kill.stderr(Stdio::null()).status().expect("a shell");
         }
     }
@@ -137,7 +123,7 @@ impl Cluster {
         fs::read_to_string(self.folder.join("log")).unwrap_or_default()
     }
 
-    /// What to connect to for one of the cluster's databases.
+    /// The URL of one of the server's databases.
     pub fn url(&self, database: &str) -> String {
         format!(
             "postgres://postgres@localhost:5432/{database}?host={}",
@@ -145,7 +131,7 @@ impl Cluster {
         )
     }
 
-    /// The socket that the cluster listens on.
+    /// The socket that the server listens on.
     pub fn socket(&self) -> PathBuf {
         self.folder.join(".s.PGSQL.5432")
     }
@@ -177,6 +163,16 @@ impl Cluster {
     }
 }
 
+impl Drop for PostgresServer {
+    /// Waits until the server and its folder are gone.
+    fn drop(&mut self) {
+        if let Ok(keeper) = self.keeper.get_mut() {
+            drop(keeper.stdin.take());
+            let _ = keeper.wait();
+        }
+    }
+}
+
 /// A new folder right under `/tmp`: the path of a socket must stay below 100 characters, and the other user must get there.
 fn folder() -> io::Result<PathBuf> {
     Ok(tempfile::Builder::new()
@@ -197,13 +193,13 @@ fn pids_in(folder: &Path) -> Vec<String> {
     pids.iter().map(u32::to_string).collect()
 }
 
-fn keep(programs: &Path, folder: &Path, durability: Durability) -> io::Result<Child> {
+fn keep(programs: &Path, folder: &Path, locale: &str, settings: &[&str]) -> io::Result<Child> {
     let mut shell = Command::new("sh");
     shell
         .args(["-c", KEEPER, "sh"])
         .args([programs, folder])
-        .arg(programs::locale())
-        .args(durability.settings())
+        .arg(locale)
+        .args(settings.iter().flat_map(|setting| ["-c", setting]))
         .current_dir("/")
         .env("LC_ALL", "C")
         .stdin(Stdio::piped())
