@@ -81,7 +81,7 @@ impl ContactUpdate {
         let fields = ContactFieldSet::ALL;
         let updated = [&*contact];
         bulk::update_contacts(transaction, organization.id, fields, &updated, origin).await?;
-        if let Ok(object) = &self.checks.custom_object
+        if let Some(object) = self.checks.custom_object.object()
             && let Some(record) = &record
         {
             let records = [(contact.id, record)];
@@ -131,7 +131,7 @@ impl ContactUpdate {
     }
 
     async fn stored_record(&self, transaction: &Transaction) -> Result<Option<Properties>> {
-        let Ok(object) = &self.checks.custom_object else {
+        let Some(object) = self.checks.custom_object.object() else {
             return Ok(None);
         };
         let (organization, ids) = (self.caller.organization.id, [self.id].into_iter());
@@ -141,8 +141,8 @@ impl ContactUpdate {
 
     /// The record, if it changes.
     fn merged_record(&self, stored: Option<&Properties>) -> Result<Option<Properties>> {
-        match &self.checks.custom_object {
-            Ok(object) if !self.changes.properties.is_empty() => {
+        match self.checks.custom_object.object() {
+            Some(object) if !self.changes.properties.is_empty() => {
                 let record =
                     object
                         .merge(stored, &self.changes.properties)

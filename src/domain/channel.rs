@@ -1,5 +1,6 @@
 //! Channels: what an organization sends messages from.
 
+use strum::{EnumString, IntoStaticStr};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -29,7 +30,8 @@ pub struct Channel {
 }
 
 /// The kinds of channel.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr, EnumString)]
+#[strum(serialize_all = "lowercase")]
 pub enum ChannelType {
     /// Text messages and calls.
     Phone,
@@ -40,20 +42,9 @@ pub enum ChannelType {
 }
 
 impl ChannelType {
-    /// The type's name, as it is stored.
+    /// Returns the type's name, which is stored.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Phone => "phone",
-            Self::Email => "email",
-            Self::Fax => "fax",
-        }
-    }
-
-    /// Takes what a type was stored as.
-    pub fn from_stored(name: &str) -> Option<Self> {
-        [Self::Phone, Self::Email, Self::Fax]
-            .into_iter()
-            .find(|channel_type| channel_type.name() == name)
+        self.into()
     }
 
     /// Fails if a channel of this type needs a phone number and there is none.

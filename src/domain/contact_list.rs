@@ -1,6 +1,7 @@
 //! Contact lists.
 
 use serde::{Deserialize, Serialize};
+use strum::{EnumString, IntoStaticStr};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -28,8 +29,9 @@ pub struct ContactList {
 }
 
 /// The states of a contact list.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, IntoStaticStr, EnumString)]
 #[serde(rename_all = "lowercase")]
+#[strum(serialize_all = "lowercase")]
 pub enum ListState {
     /// In use.
     Active,
@@ -40,20 +42,9 @@ pub enum ListState {
 }
 
 impl ListState {
-    /// Takes what a state was stored as.
-    pub fn from_stored(name: &str) -> Option<Self> {
-        [Self::Active, Self::Archived, Self::Deleted]
-            .into_iter()
-            .find(|state| state.name() == name)
-    }
-
-    /// The state's name, as it is stored and told to callers.
+    /// Returns the state's name, which is stored and told to callers.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Active => "active",
-            Self::Archived => "archived",
-            Self::Deleted => "deleted",
-        }
+        self.into()
     }
 }
 

@@ -1,8 +1,6 @@
 //! Custom objects: an organization's own record types, and the rules for their values.
 
-use std::str::FromStr;
-
-use serde::{Deserialize, Serialize};
+use strum::{EnumString, IntoStaticStr};
 use time::{Date, OffsetDateTime, macros::format_description};
 use uuid::Uuid;
 
@@ -31,6 +29,28 @@ pub struct CustomObject {
     pub properties: Vec<CustomProperty>,
     /// When the object was created.
     pub create_time: OffsetDateTime,
+}
+
+/// The custom object that a call is about.
+#[derive(Debug)]
+pub enum ObjectChoice {
+    /// The object that the call names, or else the only one that the organization has.
+    Chosen(CustomObject),
+    /// The call names no object, and the organization has none or several.
+    NotNamed {
+        /// How many the organization has.
+        object_count: usize,
+    },
+}
+
+impl ObjectChoice {
+    /// Returns the object, if there is one.
+    pub fn object(&self) -> Option<&CustomObject> {
+        match self {
+            Self::Chosen(object) => Some(object),
+            Self::NotNamed { .. } => None,
+        }
+    }
 }
 
 /// A typed key of a custom object.
@@ -79,8 +99,8 @@ impl Key {
 }
 
 /// The types of a property's values.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr, EnumString)]
+#[strum(serialize_all = "lowercase")]
 pub enum PropertyType {
     /// A string.
     Text,
@@ -99,22 +119,9 @@ pub enum PropertyType {
 }
 
 impl PropertyType {
-    const NAMES: [(Self, &str); 7] = [
-        (Self::Text, "text"),
-        (Self::Number, "number"),
-        (Self::Float, "float"),
-        (Self::Boolean, "boolean"),
-        (Self::Date, "date"),
-        (Self::List, "list"),
-        (Self::Map, "map"),
-    ];
-
-    /// The type's name, as it is stored and told to callers.
+    /// Returns the type's name, which is stored and told to callers.
     pub fn name(self) -> &'static str {
-        Self::NAMES
-            .iter()
-            .find(|(property_type, _)| *property_type == self)
-            .map_or("", |(_, name)| name)
+        self.into()
     }
 
     /// Whether `value` is one of this type.
@@ -131,18 +138,6 @@ impl PropertyType {
             (Self::Date, PropertyValue::Scalar(Scalar::Text(text))) => is_date(text),
             _ => false,
         }
-    }
-}
-
-impl FromStr for PropertyType {
-    type Err = ();
-
-    fn from_str(name: &str) -> Result<Self, ()> {
-        Self::NAMES
-            .iter()
-            .find(|(_, known)| *known == name)
-            .map(|(property_type, _)| *property_type)
-            .ok_or(())
     }
 }
 

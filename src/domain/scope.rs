@@ -1,9 +1,10 @@
 //! What API keys may do.
 
-use std::str::FromStr;
+use strum::{EnumString, IntoStaticStr};
 
 /// What an API key may do. Each scope includes the lower ones.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, IntoStaticStr, EnumString)]
+#[strum(serialize_all = "lowercase")]
 pub enum Scope {
     /// Look.
     Read,
@@ -14,23 +15,8 @@ pub enum Scope {
 }
 
 impl Scope {
-    /// The scope's name, as it is stored and told to callers.
+    /// Returns the scope's name, which is stored and told to callers.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Read => "read",
-            Self::Write => "write",
-            Self::Admin => "admin",
-        }
-    }
-}
-
-impl FromStr for Scope {
-    type Err = ();
-
-    fn from_str(name: &str) -> Result<Self, ()> {
-        [Self::Read, Self::Write, Self::Admin]
-            .into_iter()
-            .find(|scope| scope.name() == name)
-            .ok_or(())
+        self.into()
     }
 }

@@ -1,6 +1,6 @@
 //! Headers: what an update is to do.
 
-use serde::{Deserialize, Serialize};
+use strum::{EnumString, IntoStaticStr};
 use uuid::Uuid;
 
 use super::channel::ChannelReference;
@@ -27,8 +27,8 @@ pub struct UpdateHeader {
 }
 
 /// What happens to the list.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr, EnumString)]
+#[strum(serialize_all = "lowercase")]
 pub enum Action {
     /// The contacts become members.
     Add,
@@ -39,13 +39,9 @@ pub enum Action {
 }
 
 impl Action {
-    /// The action's name, as it is stored and logged.
+    /// Returns the action's name, which is stored and logged.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Add => "add",
-            Self::Remove => "remove",
-            Self::Overwrite => "overwrite",
-        }
+        self.into()
     }
 }
 

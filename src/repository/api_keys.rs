@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::{
     Repository, TransactionOutcome,
-    entity::{api_key, organization},
+    entity::{api_key, organization, parse_name},
 };
 use crate::{
     auth::Caller,
@@ -146,10 +146,7 @@ impl TryFrom<api_key::Model> for ApiKey {
     fn try_from(model: api_key::Model) -> Result<Self> {
         Ok(Self {
             id: model.id,
-            scope: model
-                .scope
-                .parse()
-                .map_err(|()| Error::internal(anyhow::anyhow!("a stored scope is unknown")))?,
+            scope: parse_name(&model.scope)?,
             disabled: model.disabled,
             create_time: model.create_time,
         })

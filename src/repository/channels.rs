@@ -8,14 +8,10 @@ use uuid::Uuid;
 
 use super::{
     Transaction,
-    entity::{channel, communication_preference, contact, opted_out_number},
+    entity::{channel, communication_preference, contact, opted_out_number, parse_name},
 };
 use crate::{
-    domain::{
-        OrganizationId,
-        channel::{Channel, ChannelType},
-        phone_number::PhoneNumber,
-    },
+    domain::{OrganizationId, channel::Channel, phone_number::PhoneNumber},
     error::{Error, Result},
 };
 
@@ -178,8 +174,7 @@ impl TryFrom<channel::Model> for Channel {
         Ok(Self {
             id: model.id,
             name: model.name,
-            channel_type: ChannelType::from_stored(&model.channel_type)
-                .ok_or_else(|| Error::internal(anyhow::anyhow!("a stored type is unknown")))?,
+            channel_type: parse_name(&model.channel_type)?,
             phone: model.phone.as_deref().and_then(PhoneNumber::from_stored),
             create_time: model.create_time,
             update_time: model.update_time,

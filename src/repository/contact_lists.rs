@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::{
     Transaction,
-    entity::{contact_list, contact_list_contact},
+    entity::{contact_list, contact_list_contact, parse_name},
     prefix::begins_with,
 };
 use crate::{
@@ -190,8 +190,7 @@ impl TryFrom<contact_list::Model> for ContactList {
             id: model.id,
             name: model.name,
             color: model.color.map(Color::from_stored),
-            state: ListState::from_stored(&model.state)
-                .ok_or_else(|| Error::internal(anyhow::anyhow!("a stored state is unknown")))?,
+            state: parse_name(&model.state)?,
             contact_count: model.contact_count,
             create_time: model.create_time,
             update_time: model.update_time,

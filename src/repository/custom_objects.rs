@@ -8,12 +8,12 @@ use uuid::Uuid;
 
 use super::{
     Transaction,
-    entity::{custom_object, custom_object_record, custom_property},
+    entity::{custom_object, custom_object_record, custom_property, parse_name},
 };
 use crate::{
     domain::{
         OrganizationId,
-        custom_object::{CustomObject, CustomProperty, Key},
+        custom_object::{CustomObject, CustomProperty, Key, ObjectChoice},
         name::Name,
     },
     error::{Error, Result},
@@ -100,25 +100,32 @@ pub async fn get(
         .ok_or_else(|| Error::not_found("custom_object", id))
 }
 
-/// The custom object that a read names, or the only one that the organization has, if it has one.
-pub async fn named_or_only(
+/// Returns the custom object with the id `id`; without an id, the only one that the organization has, if it has exactly
+/// one. Fails if the id names none.
+pub async fn choose(
     db: &impl ConnectionTrait,
     organization: OrganizationId,
     id: Option<Uuid>,
-) -> Result<Option<CustomObject>> {
-    Ok(named_or_count(db, organization, id).await?.ok())
-}
-
-/// The same; without an id, and where the organization has not exactly one, how many it has.
-pub async fn named_or_count(
-    db: &impl ConnectionTrait,
-    organization: OrganizationId,
-    id: Option<Uuid>,
-) -> Result<Result<CustomObject, usize>> {
-    match id {
-        Some(id) => get(db, organization, id).await.map(Ok),
-        None => only(db, organization).await,
+) -> Result<ObjectChoice> {
+    if let Some(id) = id {
+        return get(db, organization, id).await.map(ObjectChoice::Chosen);
     }
+    let of_organization = || {
+        custom_object::Entity::find()
+            .filter(custom_object::Column::OrganizationId.eq(organization.0))
+    };
+    let mut models = of_organization().limit(2).all(db).await?;
+    let object_count = match (models.pop(), models.is_empty()) {
+        (Some(model), true) => {
+            let object = with_properties(db, organization, model).await?;
+            return Ok(ObjectChoice::Chosen(object));
+        }
+        (None, _) => 0,
+        (Some(_), false) => of_organization().count(db).await?,
+    };
+    Ok(ObjectChoice::NotNamed {
+        object_count: usize::try_from(object_count).unwrap_or(usize::MAX),
+    })
 }
 
 /// Returns at most `limit` custom objects with an id above `after`, ordered by id.
@@ -174,26 +181,6 @@ pub async fn delete(
     Ok(())
 }
 
-/// The organization's custom object if it has exactly one, else how many it has.
-pub async fn only(
-    db: &impl ConnectionTrait,
-    organization: OrganizationId,
-) -> Result<Result<CustomObject, usize>> {
-    let of_organization = || {
-        custom_object::Entity::find()
-            .filter(custom_object::Column::OrganizationId.eq(organization.0))
-    };
-    let mut models = of_organization().limit(2).all(db).await?;
-    match (models.pop(), models.is_empty()) {
-        (Some(model), true) => Ok(Ok(with_properties(db, organization, model).await?)),
-        (None, _) => Ok(Err(0)),
-        (Some(_), false) => {
-            let count = of_organization().count(db).await?;
-            Ok(Err(usize::try_from(count).unwrap_or(usize::MAX)))
-        }
-    }
-}
-
 async fn with_properties(
     db: &impl ConnectionTrait,
     organization: OrganizationId,
@@ -225,7 +212,7 @@ impl TryFrom<custom_property::Model> for CustomProperty {
         Ok(Self {
             key: Key::parse(&model.property_key).map_err(|_| malformed())?,
             label: Name::parse(&model.label).map_err(|_| malformed())?,
-            property_type: model.property_type.parse().map_err(|()| malformed())?,
+            property_type: parse_name(&model.property_type)?,
             required: model.required,
             default_value: model
                 .default_value

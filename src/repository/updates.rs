@@ -8,7 +8,10 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::{Transaction, entity::contact_list_update};
+use super::{
+    Transaction,
+    entity::{contact_list_update, parse_name},
+};
 use crate::{
     domain::{
         OrganizationId,
@@ -169,7 +172,6 @@ impl TryFrom<contact_list_update::Model> for RecordedUpdate {
     type Error = Error;
 
     fn try_from(model: contact_list_update::Model) -> Result<Self> {
-        let action = serde_json::Value::String(model.action);
         let stored: StoredOutcome =
             serde_json::from_value(model.outcome).map_err(Error::internal)?;
         let rejected_contacts: Vec<RejectedContact> = match model.rejected_contacts {
@@ -177,7 +179,7 @@ impl TryFrom<contact_list_update::Model> for RecordedUpdate {
             Some(rejected) => serde_json::from_value(rejected).map_err(Error::internal)?,
         };
         Ok(Self {
-            action: serde_json::from_value(action).map_err(Error::internal)?,
+            action: parse_name(&model.action)?,
             api_key_id: model.api_key_id,
             create_time: model.create_time,
             request_id: model.request_id,

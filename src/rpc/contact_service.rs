@@ -113,9 +113,9 @@ impl ContactService for Api {
                 Box::pin(async move {
                     let (organization, filter, object, after, limit) = input;
                     let (db, organization) = (transaction.db(), *organization);
-                    let object = custom_objects::named_or_only(db, organization, *object).await?;
+                    let object = custom_objects::choose(db, organization, *object).await?;
                     let contacts = contacts::page(db, organization, filter, *after, *limit).await?;
-                    let records = match object {
+                    let records = match object.object() {
                         None => HashMap::new(),
                         Some(object) => {
                             let ids = contacts.iter().map(|stored| stored.contact.id);
@@ -181,7 +181,7 @@ impl Api {
             .await?
             .ok_or_else(|| Error::not_found("contact", id))?;
         let channels = channels::all(db, organization).await?;
-        let object = custom_objects::named_or_count(db, organization, object).await?;
+        let object = custom_objects::choose(db, organization, object).await?;
         let checks = Checks::new(&caller.organization, &channels, object);
         if wire
             .properties
@@ -234,9 +234,9 @@ impl Person {
             lists: contacts::lists_of(db, organization, id).await?,
             preferences: preferences::page(db, organization, id, None, no_limit).await?,
             records: contacts::records_of(db, organization, id).await?,
-            only_object: custom_objects::only(db, organization)
+            only_object: custom_objects::choose(db, organization, None)
                 .await?
-                .ok()
+                .object()
                 .map(|object| object.id),
             contact: stored,
         })

@@ -59,7 +59,7 @@ pub fn contact(
     });
     let properties = properties(&mut fields, wire.properties.unwrap_or_default());
     let mut violations = fields.into_violations();
-    if let Ok(object) = &checks.custom_object {
+    if let Some(object) = checks.custom_object.object() {
         object.check(&properties, &mut violations);
     }
     match phone {

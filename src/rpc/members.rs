@@ -42,8 +42,9 @@ impl MemberRequest<'_> {
         }
         Ok(MemberFilter {
             contact_list,
-            custom_object: custom_objects::named_or_only(db, organization, custom_object)
+            custom_object: custom_objects::choose(db, organization, custom_object)
                 .await?
+                .object()
                 .map(|object| object.id),
             opted_in_to,
         })

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::group::RejectedKeys;
 use crate::{
     domain::{
-        OrganizationId, channel::Channel, custom_object::CustomObject, organization::Organization,
+        OrganizationId, channel::Channel, custom_object::ObjectChoice, organization::Organization,
         phone_number::DefaultRegion, violation::Violation,
     },
     error::{Error, Result},
@@ -21,8 +21,8 @@ pub struct Checks {
     pub default_region: Option<DefaultRegion>,
     /// The organization's channels.
     pub channels: HashSet<Uuid>,
-    /// The custom object that properties belong to; without one, how many the organization has.
-    pub custom_object: Result<CustomObject, usize>,
+    /// The custom object that properties belong to.
+    pub custom_object: ObjectChoice,
 }
 
 /// A contact that is not valid by itself.
@@ -34,11 +34,11 @@ pub struct InvalidContact {
 }
 
 impl Checks {
-    /// What there is now. Without a custom object, how many the organization has.
+    /// What there is now.
     pub fn new(
         organization: &Organization,
         channels: &[Channel],
-        custom_object: Result<CustomObject, usize>,
+        custom_object: ObjectChoice,
     ) -> Self {
         Self {
             default_region: organization.default_region,
@@ -50,9 +50,9 @@ impl Checks {
     /// Refuses properties where it is not clear what they belong to.
     pub fn refuse_unowned_properties(&self) -> Result<()> {
         match self.custom_object {
-            Ok(_) => Ok(()),
-            Err(custom_object_count) => Err(Error::CustomObjectRequired {
-                custom_object_count,
+            ObjectChoice::Chosen(_) => Ok(()),
+            ObjectChoice::NotNamed { object_count } => Err(Error::CustomObjectRequired {
+                custom_object_count: object_count,
             }),
         }
     }
@@ -71,7 +71,7 @@ impl Checks {
         if known.count() < self.channels.len() {
             return Err(Error::DefinitionsChanged);
         }
-        if let Ok(object) = &self.custom_object {
+        if let Some(object) = self.custom_object.object() {
             let now = custom_objects::find(transaction.db(), organization, object.id).await?;
             if now.as_ref() != Some(object) {
                 return Err(Error::DefinitionsChanged);

@@ -214,7 +214,7 @@ impl Update {
     }
 
     fn custom_object(&self) -> Option<&CustomObject> {
-        self.checks.custom_object.as_ref().ok()
+        self.checks.custom_object.object()
     }
 }
 

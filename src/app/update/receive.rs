@@ -218,7 +218,7 @@ impl Collected {
         let (list, channels, custom_object) = tokio::join!(
             contact_lists::find(db, organization, header.contact_list_id),
             channels::all(db, organization),
-            custom_objects::named_or_count(db, organization, header.custom_object_id),
+            custom_objects::choose(db, organization, header.custom_object_id),
         );
         active(list?, header.contact_list_id)?;
         let channels = channels?;

@@ -13,3 +13,13 @@ pub mod custom_object_record;
 pub mod custom_property;
 pub mod opted_out_number;
 pub mod organization;
+
+use std::str::FromStr;
+
+use crate::error::{Error, Result};
+
+/// Parses a stored name, such as that of a type or a state. Fails if nothing has the name.
+pub fn parse_name<T: FromStr>(name: &str) -> Result<T> {
+    name.parse()
+        .map_err(|_| Error::internal(anyhow::anyhow!("the stored name {name:?} is unknown")))
+}
