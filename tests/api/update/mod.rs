@@ -12,6 +12,7 @@ mod limits;
 mod number_opt_outs;
 mod opt_ins;
 mod phone;
+mod phones;
 mod properties;
 mod rejections;
 mod stream_shapes;

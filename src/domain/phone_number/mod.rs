@@ -1,0 +1,80 @@
+//! Phone numbers in E.164 (ITU-T recommendation), valid by Google's metadata.
+//!
+//! Google's parser guesses in places; this one never guesses whose number a text is. [`text`] takes a text apart, [`uri`]
+//! does so with a URI, and [`reading`] decides which number the digits are.
+
+mod reading;
+#[cfg(test)]
+mod tests;
+mod text;
+mod uri;
+
+use arrayvec::ArrayString;
+use rlibphonenumber::{PHONE_NUMBER_UTIL, enums::Region};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    text::refuse_nul,
+    violation::{Invalid, Reason},
+};
+
+/// The most bytes of a text that is read as a phone number; a URI has room for parameters in it.
+const MAX_TEXT_BYTES: usize = 1024;
+
+/// A valid phone number in E.164: "+" and at most 15 digits. Ordered as both databases order its text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct PhoneNumber(ArrayString<16>);
+
+/// The region whose national format an organization's phone numbers may be in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DefaultRegion(Region);
+
+impl PhoneNumber {
+    /// Parses `number`: in international format, with spaces and punctuation if need be; in national format where there
+    /// is a `region`; or a `tel:`, `sms:` or `whatsapp:` URI of one.
+    ///
+    /// Fails with `PhoneAmbiguous` where the digits are one number of the region and another one with their "+" lost,
+    /// `PhoneWithoutRegion` where they are in national format but there is no region, `PhoneHasExtension`,
+    /// `FieldHasNul`, and `PhoneInvalid`.
+    pub fn parse(number: &str, region: Option<DefaultRegion>) -> Result<Self, Invalid> {
+        if let Some(number) = reading::e164(number) {
+            return Ok(number);
+        }
+        refuse_nul(number)?;
+        if number.len() > MAX_TEXT_BYTES {
+            return Err(not_valid());
+        }
+        match uri::number(number)? {
+            Some(number) => reading::read(&text::scan(&number)?, region),
+            None => reading::read(&text::scan(number)?, region),
+        }
+    }
+
+    /// Takes what a parsed number was stored as; `None` if it cannot have been one.
+    pub fn from_stored(number: &str) -> Option<Self> {
+        ArrayString::from(number).ok().map(Self)
+    }
+
+    /// The number in E.164.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl DefaultRegion {
+    /// Parses an ISO 3166 alpha-2 code that Google's metadata knows, such as "US".
+    pub fn parse(code: &str) -> Option<Self> {
+        let region: Region = code.parse().ok()?;
+        PHONE_NUMBER_UTIL.get_country_code_for_region(region)?;
+        Some(Self(region))
+    }
+}
+
+fn not_valid() -> Invalid {
+    Invalid::new(Reason::PhoneInvalid, "is not a valid phone number")
+}
+
+fn has_extension() -> Invalid {
+    Invalid::new(Reason::PhoneHasExtension, "must not have an extension")
+}
