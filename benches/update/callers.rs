@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
-use crate::{Flags, data::Person, floor::Action, ground::Ground, measure::median, service::Caller};
+use crate::{
+    Flags, data::Person, database::Database, floor::Action, measure::median, service::Caller,
+};
 
 /// How many callers there are at once.
 const CALLERS: [usize; 3] = [1, 4, 16];
@@ -36,7 +38,7 @@ impl Callers {
 }
 
 /// Measures rounds of the same calls by one, by 4 and by 16 callers.
-pub async fn measure(ground: &mut Ground, flags: &Flags) -> anyhow::Result<Vec<Callers>> {
+pub async fn measure(database: &mut Database, flags: &Flags) -> anyhow::Result<Vec<Callers>> {
     let mut measured = CALLERS.map(|count| Callers {
         count,
         seconds: Vec::new(),
@@ -45,17 +47,17 @@ pub async fn measure(ground: &mut Ground, flags: &Flags) -> anyhow::Result<Vec<C
     });
     let mut lists = Vec::new();
     for number in 0..CALLERS[2] {
-        lists.push(ground.make_list(&format!("caller {number}")).await?);
+        lists.push(database.make_list(&format!("caller {number}")).await?);
     }
     for round in 0..=flags.pairs() {
         for callers in &mut measured {
             let half = CALL_CONTACTS / 2;
-            let people = ground.fresh((half * (CALLS + 1)) as u64);
+            let people = database.new_people((half * (CALLS + 1)) as u64);
             let calls: Vec<Vec<Person>> = (0..CALLS)
                 .map(|call| people[call * half..call * half + CALL_CONTACTS].to_vec())
                 .collect();
-            ground.tidy(false).await?;
-            let (time, calls) = run(&ground.caller, &lists[..callers.count], calls).await?;
+            database.vacuum(false).await?;
+            let (time, calls) = run(&database.caller, &lists[..callers.count], calls).await?;
             // The first round warms up.
             if round > 0 {
                 callers.failed += calls.iter().filter(|time| time.is_none()).count();
@@ -69,7 +71,7 @@ pub async fn measure(ground: &mut Ground, flags: &Flags) -> anyhow::Result<Vec<C
     Ok(measured.into())
 }
 
-/// Runs the calls: each caller takes every so-manieth one, so that neighbors, who overlap, are at work at once. Answers how
+/// Runs the calls: each caller takes every so-manieth one, so that neighbors, who overlap, are running at the same time. Answers how
 /// long all took, and each; None is a call that failed.
 async fn run(
     caller: &Caller,

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::{
     data::Person,
-    ground::{CHANNEL_COUNT, Ground},
+    database::{CHANNEL_COUNT, Database},
 };
 
 /// How many people of a run are looked at in full.
@@ -29,16 +29,16 @@ pub struct Totals {
 
 impl Totals {
     /// Counts.
-    pub async fn of(ground: &Ground, list: Uuid) -> anyhow::Result<Self> {
+    pub async fn of(database: &Database, list: Uuid) -> anyhow::Result<Self> {
         let sql = "SELECT (SELECT COUNT(*) FROM contacts WHERE organization_id = $1), \
             (SELECT COUNT(*) FROM communication_preferences WHERE organization_id = $1), \
             (SELECT COUNT(*) FROM contact_list_updates WHERE organization_id = $1), \
             (SELECT COUNT(*) FROM contact_list_contacts WHERE organization_id = $1 AND contact_list_id = $2), \
             (SELECT contact_count FROM contact_lists WHERE organization_id = $1 AND id = $2)";
-        let values = [ground.tenant.organization.into(), list.into()];
-        let row = ground
+        let values = [database.tenant.organization.into(), list.into()];
+        let row = database
             .db
-            .query_one_raw(ground.statement(sql, values))
+            .query_one_raw(database.statement(sql, values))
             .await?;
         let row = row.ok_or_else(|| anyhow::anyhow!("no counts"))?;
         Ok(Self {
@@ -63,18 +63,18 @@ impl Totals {
 }
 
 /// Compares some of `people` with what is stored of them.
-pub async fn look(
-    ground: &Ground,
+pub async fn check_people(
+    database: &Database,
     list: Uuid,
     people: &[Person],
     are_members: bool,
 ) -> anyhow::Result<()> {
-    let organization = ground.tenant.organization;
+    let organization = database.tenant.organization;
     for person in people.iter().step_by(people.len().div_ceil(LOOKED_AT)) {
         let stored = contact::Entity::find()
             .filter(contact::Column::OrganizationId.eq(organization))
             .filter(contact::Column::Phone.eq(&person.phone))
-            .one(&ground.db)
+            .one(&database.db)
             .await?
             .ok_or_else(|| anyhow::anyhow!("{person:?} is not there"))?;
         let as_given = stored.external_id == person.external_id
@@ -89,11 +89,11 @@ pub async fn look(
             .filter(communication_preference::Column::OrganizationId.eq(organization))
             .filter(communication_preference::Column::ContactId.eq(stored.id))
             .filter(communication_preference::Column::OptedIn.eq(true))
-            .count(&ground.db)
+            .count(&database.db)
             .await?;
         anyhow::ensure!(opt_ins == CHANNEL_COUNT, "{stored:?} has {opt_ins} opt-ins");
         let member = contact_list_contact::Entity::find_by_id((organization, list, stored.id))
-            .one(&ground.db)
+            .one(&database.db)
             .await?;
         anyhow::ensure!(member.is_some() == are_members, "{stored:?}: {member:?}");
     }

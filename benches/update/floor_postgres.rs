@@ -167,7 +167,7 @@ async fn write_contacts(
     Ok(())
 }
 
-/// Opts the new contacts in plainly; of those stored, one count each tells who needs a look.
+/// Opts the new contacts in plainly; of those stored, one count each tells who needs a closer look.
 async fn opt_in(
     transaction: &mut Transaction<'_, Postgres>,
     update: Update,

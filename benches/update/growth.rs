@@ -2,16 +2,16 @@
 
 use indicatif::ProgressBar;
 
-use crate::{Flags, ground::Ground, measure::median, report::Line, works::Works};
+use crate::{Flags, database::Database, measure::median, report::Line, scenarios::Scenarios};
 
 /// How many contacts the large base has.
 pub const LARGE_BASE: u64 = 1_000_000;
 
-/// How much slower a work is on the large base.
+/// How much slower a scenario is on the large base.
 pub struct Growth {
-    /// The work on the empty base.
+    /// The scenario on the empty base.
     pub empty: Line,
-    /// The work on the large one.
+    /// The scenario on the large one.
     pub large: Line,
 }
 
@@ -29,13 +29,19 @@ impl Growth {
 
 /// Measures a database's adds on both bases.
 pub async fn measure(
-    empty: Ground,
-    large: Ground,
+    empty: Database,
+    large: Database,
     flags: &Flags,
     progress: &ProgressBar,
 ) -> anyhow::Result<Vec<Growth>> {
-    let empty = Works::begin(empty, flags, progress).await?.add().await?;
-    let large = Works::begin(large, flags, progress).await?.add().await?;
+    let empty = Scenarios::begin(empty, flags, progress)
+        .await?
+        .add()
+        .await?;
+    let large = Scenarios::begin(large, flags, progress)
+        .await?
+        .add()
+        .await?;
     Ok(empty
         .into_iter()
         .zip(large)

@@ -7,10 +7,10 @@
 mod callers;
 mod check;
 mod data;
+mod database;
 mod floor;
 mod floor_postgres;
 mod floor_sqlite;
-mod ground;
 mod growth;
 mod large;
 mod measure;
@@ -20,9 +20,9 @@ mod profile;
 mod report;
 mod row_by_row;
 mod rusqlite_floor;
+mod scenarios;
 mod service;
 mod start;
-mod works;
 
 use std::{fs, path::Path};
 
@@ -30,7 +30,7 @@ use clap::{Parser, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 use mimalloc::MiMalloc;
 
-use crate::{ground::Ground, report::Report, works::Works};
+use crate::{database::Database, report::Report, scenarios::Scenarios};
 
 /// That of the program.
 #[global_allocator]
@@ -63,7 +63,7 @@ pub struct Flags {
     no_growth: bool,
     /// Only this database
     #[arg(long, value_enum)]
-    database: Option<Database>,
+    database: Option<Engine>,
     /// Print where PostgreSQL's time goes, statement by statement, and the service's own log
     #[arg(long)]
     profile: bool,
@@ -72,24 +72,24 @@ pub struct Flags {
     bench: bool,
 }
 
-/// A database.
+/// A database engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Database {
+enum Engine {
     Sqlite,
     Postgres,
 }
 
-impl Database {
+impl Engine {
     /// A fresh one. None where PostgreSQL is not installed.
-    async fn ground(
+    async fn create(
         self,
         folder: &Path,
         flags: &Flags,
         base: u64,
-    ) -> anyhow::Result<Option<Ground>> {
+    ) -> anyhow::Result<Option<Database>> {
         match self {
-            Self::Sqlite => Ground::sqlite(folder, flags, base).await.map(Some),
-            Self::Postgres => Ground::postgres(flags, base).await,
+            Self::Sqlite => Database::sqlite(folder, flags, base).await.map(Some),
+            Self::Postgres => Database::postgres(flags, base).await,
         }
     }
 }
@@ -111,7 +111,7 @@ impl Flags {
         match size {
             1 if self.short => 50,
             1 => 300,
-            works::LARGE.. => 3,
+            scenarios::LARGE.. => 3,
             _ => self.pairs(),
         }
     }
@@ -132,8 +132,8 @@ impl Flags {
         (3 * adds + 2) * (self.pairs() as u64 + 1) + 4 + self.large_contacts.len() as u64
     }
 
-    fn wants(&self, database: Database) -> bool {
-        self.database.is_none_or(|only| only == database)
+    fn wants(&self, engine: Engine) -> bool {
+        self.database.is_none_or(|only| only == engine)
     }
 }
 
@@ -158,23 +158,23 @@ async fn main() -> anyhow::Result<()> {
 
     progress.set_message("starting the binary");
     let mut report = Report::new(start::measure(temporary).await?, flags.base());
-    for database in [Database::Sqlite, Database::Postgres] {
-        if !flags.wants(database) {
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        if !flags.wants(engine) {
             continue;
         }
-        let Some(ground) = database.ground(temporary, &flags, flags.base()).await? else {
+        let Some(database) = engine.create(temporary, &flags, flags.base()).await? else {
             progress.println("PostgreSQL is not installed: left out");
             continue;
         };
-        let mut works = Works::begin(ground, &flags, &progress).await?;
-        report.lines.extend(works.measure().await?);
-        report.callers.extend(works.callers().await?);
+        let mut scenarios = Scenarios::begin(database, &flags, &progress).await?;
+        report.lines.extend(scenarios.measure().await?);
+        report.callers.extend(scenarios.callers().await?);
         write(&report, &folder)?;
-        report.lines.extend(works.large_calls().await?);
-        drop(works);
+        report.lines.extend(scenarios.large_calls().await?);
+        drop(scenarios);
         write(&report, &folder)?;
         for size in &flags.large_contacts {
-            if let Some(mut empty) = database.ground(temporary, &flags, 0).await? {
+            if let Some(mut empty) = engine.create(temporary, &flags, 0).await? {
                 progress.set_message(format!("{}: memory in a call of {size}", empty.name));
                 let memory = large::memory(&mut empty, temporary, *size).await?;
                 report.memory.push(memory);
@@ -183,10 +183,8 @@ async fn main() -> anyhow::Result<()> {
         if flags.no_growth {
             continue;
         }
-        let empty = database.ground(temporary, &flags, 0).await?;
-        let large = database
-            .ground(temporary, &flags, growth::LARGE_BASE)
-            .await?;
+        let empty = engine.create(temporary, &flags, 0).await?;
+        let large = engine.create(temporary, &flags, growth::LARGE_BASE).await?;
         if let (Some(empty), Some(large)) = (empty, large) {
             let growth = growth::measure(empty, large, &flags, &progress).await?;
             report.growth.extend(growth);

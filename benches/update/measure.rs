@@ -6,14 +6,14 @@ use anyhow::Context;
 use uuid::Uuid;
 
 use crate::{
-    check::{Totals, look},
+    check::{Totals, check_people},
     data::{Person, sorted},
+    database::Database,
     floor::{Action, Update},
-    ground::Ground,
     row_by_row, rusqlite_floor,
 };
 
-/// Who does the work.
+/// Who does the scenario.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Contestant {
     /// The service, over TCP.
@@ -29,7 +29,7 @@ pub enum Contestant {
 /// An update, and the rows that it must leave.
 pub struct Run<'a> {
     /// What it is, for the profile.
-    pub work: &'static str,
+    pub scenario: &'static str,
     /// The list.
     pub list: Uuid,
     /// What happens to it.
@@ -42,48 +42,53 @@ pub struct Run<'a> {
 
 impl Run<'_> {
     /// Runs it, measures it, and checks the rows.
-    pub async fn by(&self, who: Contestant, ground: &mut Ground) -> anyhow::Result<Duration> {
-        let before = Totals::of(ground, self.list).await?;
+    pub async fn by(&self, who: Contestant, database: &mut Database) -> anyhow::Result<Duration> {
+        let before = Totals::of(database, self.list).await?;
         let prepared = match who {
             Contestant::Service => Vec::new(),
             _ => sorted(self.people),
         };
-        if let Some(profile) = &mut ground.profile {
+        if let Some(profile) = &mut database.profile {
             profile.forget().await?;
         }
-        ground.empty_log().await?;
+        database.empty_write_ahead_log().await?;
         let start = Instant::now();
         let mut time = None;
         match who {
             Contestant::Service => {
-                let caller = &mut ground.caller;
+                let caller = &mut database.caller;
                 time = Some(caller.update(self.list, self.action, self.people).await?);
             }
             Contestant::Floor => {
-                let floor = &mut ground.floor;
-                let (tenant, action) = (ground.tenant, self.action);
+                let floor = &mut database.floor;
+                let (tenant, action) = (database.tenant, self.action);
                 floor.update(tenant, self.list, action, &prepared).await?;
             }
             Contestant::Rusqlite => {
-                let update = Update::new(ground.tenant, self.list, self.action);
-                let connection = ground.rusqlite.as_mut().context("only on SQLite")?;
+                let update = Update::new(database.tenant, self.list, self.action);
+                let connection = database.rusqlite.as_mut().context("only on SQLite")?;
                 tokio::task::block_in_place(|| {
                     rusqlite_floor::update(connection, update, &prepared)
                 })?;
             }
             Contestant::RowByRow => {
-                row_by_row::add(&ground.db, ground.tenant, self.list, &prepared).await?;
+                row_by_row::add(&database.db, database.tenant, self.list, &prepared).await?;
             }
         }
         let time = time.unwrap_or_else(|| start.elapsed());
-        if let Some(profile) = &mut ground.profile {
-            profile.note(self.work, who, time).await?;
+        if let Some(profile) = &mut database.profile {
+            profile.note(self.scenario, who, time).await?;
         }
-        self.check(who, ground, before).await?;
+        self.check(who, database, before).await?;
         Ok(time)
     }
 
-    async fn check(&self, who: Contestant, ground: &Ground, before: Totals) -> anyhow::Result<()> {
+    async fn check(
+        &self,
+        who: Contestant,
+        database: &Database,
+        before: Totals,
+    ) -> anyhow::Result<()> {
         let count = self.people.len() as i64;
         let members = match self.action {
             Action::Add => before.members + self.created as i64,
@@ -91,14 +96,14 @@ impl Run<'_> {
             Action::Overwrite => count,
         };
         let expected = before.after(self.created, members);
-        let after = Totals::of(ground, self.list).await?;
+        let after = Totals::of(database, self.list).await?;
         anyhow::ensure!(
             after == expected,
             "{who:?}, {}: {after:?} is not {expected:?}",
-            self.work
+            self.scenario
         );
         let are_members = self.action != Action::Remove;
-        look(ground, self.list, self.people, are_members).await
+        check_people(database, self.list, self.people, are_members).await
     }
 }
 

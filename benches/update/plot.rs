@@ -28,7 +28,7 @@ const CURVES: [Curve; 3] = [
 pub fn svg(lines: &[Line]) -> String {
     let new: Vec<&Line> = lines
         .iter()
-        .filter(|line| line.work.contains("new"))
+        .filter(|line| line.scenario.contains("new"))
         .collect();
     let mut databases: Vec<&str> = new.iter().map(|line| line.database).collect();
     databases.dedup();

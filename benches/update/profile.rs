@@ -1,4 +1,4 @@
-//! Where PostgreSQL's time goes: its own account of its statements (`pg_stat_statements`), by work and contestant.
+//! Where PostgreSQL's time goes: its own account of its statements (`pg_stat_statements`), by scenario and contestant.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -47,7 +47,7 @@ impl Profile {
     /// Notes a run's statements.
     pub async fn note(
         &mut self,
-        work: &'static str,
+        scenario: &'static str,
         who: Contestant,
         time: Duration,
     ) -> anyhow::Result<()> {
@@ -57,7 +57,7 @@ impl Profile {
         )
         .fetch_all(&mut self.connection)
         .await?;
-        let runs = self.runs.entry((work, who)).or_default();
+        let runs = self.runs.entry((scenario, who)).or_default();
         runs.count += 1.0;
         runs.wall_ms += time.as_secs_f64() * 1000.0;
         for (query, calls, ms, rows) in statements {
@@ -70,10 +70,10 @@ impl Profile {
 
     /// Prints the mean of the runs, the longest statements first.
     pub fn print(&self) {
-        for ((work, who), runs) in &self.runs {
+        for ((scenario, who), runs) in &self.runs {
             let inside: f64 = runs.statements.values().map(|(_, ms, _)| ms).sum();
             println!(
-                "\n{work}, {who:?}: {:.1} ms, of which {:.1} ms in PostgreSQL",
+                "\n{scenario}, {who:?}: {:.1} ms, of which {:.1} ms in PostgreSQL",
                 runs.wall_ms / runs.count,
                 inside / runs.count
             );

@@ -9,12 +9,12 @@ use crate::{
     start::Start,
 };
 
-/// A line of the table: a work on a database.
+/// A line of the table: a scenario on a database.
 pub struct Line {
     /// The database.
     pub database: &'static str,
     /// What was done.
-    pub work: &'static str,
+    pub scenario: &'static str,
     /// With how many contacts a call.
     pub contacts: u64,
     /// What part of the floor's speed is to be reached.
@@ -34,11 +34,11 @@ impl Line {
 pub struct Report {
     start: Start,
     base: u64,
-    /// Works of one caller.
+    /// Scenarios of one caller.
     pub lines: Vec<Line>,
     /// Memory in large calls.
     pub memory: Vec<Memory>,
-    /// The same works on an empty and on a large base.
+    /// The same scenarios on an empty and on a large base.
     pub growth: Vec<Growth>,
     /// Several callers at once.
     pub callers: Vec<Callers>,
@@ -59,7 +59,7 @@ impl Report {
 
     /// The tables in Markdown.
     pub fn markdown(&self) -> String {
-        let mut tables = self.works();
+        let mut tables = self.scenarios();
         self.add_large_calls(&mut tables);
         self.add_growth(&mut tables);
         self.add_callers(&mut tables);
@@ -75,11 +75,11 @@ impl Report {
         tables
     }
 
-    fn works(&self) -> String {
+    fn scenarios(&self) -> String {
         let mut table = format!(
             "One caller, a base of {} contacts, 3 channels. Contacts per second, medians of interleaved pairs; the ratio \
             is the median of the pairs' own.\n\n\
-            | database | work | contacts a call | service | floor | service / floor | goal | rusqlite | row by row \
+            | database | scenario | contacts a call | service | floor | service / floor | goal | rusqlite | row by row \
             | service / row by row | pairs |\n\
             | --- | --- | --: | --: | --: | --: | --: | --: | --: | --: | --: |\n",
             self.base
@@ -90,7 +90,7 @@ impl Report {
                 table,
                 "| {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} |",
                 line.database,
-                line.work,
+                line.scenario,
                 line.contacts,
                 shown(line.rate(&times.service), 0),
                 shown(line.rate(&times.floor), 0),
@@ -125,7 +125,7 @@ impl Report {
         let _ = write!(
             table,
             "\nThe same calls of 4000 on an empty base and on one of {LARGE_BASE}: milliseconds, and how many times as long.\n\n\
-            | database | work | service, empty | service, large | service grows | floor, empty | floor, large | floor grows |\n\
+            | database | scenario | service, empty | service, large | service grows | floor, empty | floor, large | floor grows |\n\
             | --- | --- | --: | --: | --: | --: | --: | --: |\n"
         );
         for growth in &self.growth {
@@ -135,7 +135,7 @@ impl Report {
                 table,
                 "| {} | {} | {} | {} | {} | {} | {} | {} |",
                 growth.empty.database,
-                growth.empty.work,
+                growth.empty.scenario,
                 ms(&empty.service),
                 ms(&large.service),
                 shown(growth.service(), 2),

@@ -31,31 +31,31 @@ pub fn update(
     people: &[Person],
 ) -> anyhow::Result<()> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let work = Work {
+    let running = RunningUpdate {
         transaction: &transaction,
         update,
         now: update.now.format(&Rfc3339)?,
         channels: channels(&transaction, update.tenant.organization)?,
     };
-    let by_phone = work.stored("phone", people.iter().map(|person| person.phone.as_str()))?;
-    let by_external_id = work.stored("external_id", elsewhere(people, &by_phone).into_iter())?;
+    let by_phone = running.stored("phone", people.iter().map(|person| person.phone.as_str()))?;
+    let by_external_id = running.stored("external_id", elsewhere(people, &by_phone).into_iter())?;
     let chunk = resolve(people, &by_phone, &by_external_id)?;
     let mut counts = Counts::default();
     counts.add_chunk(&chunk);
     if update.action == Action::Overwrite {
-        counts.removed += work.remove_others(&chunk)?;
+        counts.removed += running.remove_others(&chunk)?;
     }
-    work.write_contacts(&chunk)?;
+    running.write_contacts(&chunk)?;
     if update.action != Action::Remove {
-        counts.opted_in += work.opt_in(&chunk)?;
+        counts.opted_in += running.opt_in(&chunk)?;
     }
-    work.change_members(&chunk, &mut counts)?;
-    work.record(people.len(), &counts)?;
+    running.change_members(&chunk, &mut counts)?;
+    running.record(people.len(), &counts)?;
     transaction.commit()?;
     Ok(())
 }
 
-struct Work<'a> {
+struct RunningUpdate<'a> {
     transaction: &'a Transaction<'a>,
     update: Update,
     now: String,
@@ -69,7 +69,7 @@ fn channels(transaction: &Transaction<'_>, organization: Uuid) -> anyhow::Result
     ids.map(|id| Ok(Uuid::from_bytes(id?))).collect()
 }
 
-impl Work<'_> {
+impl RunningUpdate<'_> {
     fn organization(&self) -> &[u8; 16] {
         self.update.tenant.organization.as_bytes()
     }

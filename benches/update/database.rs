@@ -1,4 +1,4 @@
-//! The ground that all measure on: a database with an organization, three channels, lists, and a base of contacts; the
+//! The database that everything is measured on: an organization, three channels, lists, and a base of contacts; the
 //! service on it, and the floor's own connection to it.
 
 use std::{path::Path, str::FromStr, time::Duration};
@@ -38,8 +38,8 @@ use crate::{
 /// How many channels the organization has.
 pub const CHANNEL_COUNT: u64 = 3;
 
-/// A database, and who works on it.
-pub struct Ground {
+/// A database, and the connections that work on it.
+pub struct Database {
     /// The database's name, as the table has it.
     pub name: &'static str,
     /// What to connect to.
@@ -63,25 +63,25 @@ pub struct Ground {
     /// The index of the next person that nobody has seen yet.
     next: u64,
     /// Last: gone after all who are connected.
-    _keeper: Keeper,
+    _storage: Storage,
 }
 
 /// What the database needs to live.
 #[allow(dead_code)]
-enum Keeper {
+enum Storage {
     Folder(TempDir),
     Server(PostgresServer),
 }
 
-impl Ground {
+impl Database {
     /// A fresh SQLite file. `folder` is on a disk: not all systems' temporary files are.
     pub async fn sqlite(folder: &Path, flags: &Flags, base: u64) -> anyhow::Result<Self> {
         let folder = tempfile::tempdir_in(folder)?;
         let file = folder.path().join("bench.db").display().to_string();
         let url = format!("sqlite://{file}");
-        let mut ground = Self::on("SQLite", url, Keeper::Folder(folder), flags, base).await?;
-        ground.rusqlite = Some(rusqlite_floor::connect(&file)?);
-        Ok(ground)
+        let mut database = Self::on("SQLite", url, Storage::Folder(folder), flags, base).await?;
+        database.rusqlite = Some(rusqlite_floor::connect(&file)?);
+        Ok(database)
     }
 
     /// A throw-away PostgreSQL. None where it is not installed.
@@ -90,14 +90,14 @@ impl Ground {
             return Ok(None);
         };
         let url = server.url("postgres");
-        let ground = Self::on("PostgreSQL", url, Keeper::Server(server), flags, base).await?;
-        Ok(Some(ground))
+        let database = Self::on("PostgreSQL", url, Storage::Server(server), flags, base).await?;
+        Ok(Some(database))
     }
 
     async fn on(
         name: &'static str,
         url: String,
-        keeper: Keeper,
+        storage: Storage,
         flags: &Flags,
         base: u64,
     ) -> anyhow::Result<Self> {
@@ -115,7 +115,7 @@ impl Ground {
             api_key: api_key.id,
         };
         let address = service::start(&url, flags.largest_call()).await?;
-        let mut ground = Self {
+        let mut database = Self {
             name,
             tenant,
             caller: Caller::connect(address, &key).await?,
@@ -127,13 +127,13 @@ impl Ground {
             base,
             next: base,
             url,
-            _keeper: keeper,
+            _storage: storage,
         };
-        ground.make_channels().await?;
-        if flags.profile && ground.backend() == DbBackend::Postgres {
-            ground.profile = Some(Profile::start(&ground.url).await?);
+        database.make_channels().await?;
+        if flags.profile && database.backend() == DbBackend::Postgres {
+            database.profile = Some(Profile::start(&database.url).await?);
         }
-        Ok(ground)
+        Ok(database)
     }
 
     async fn make_channels(&self) -> anyhow::Result<()> {
@@ -178,7 +178,7 @@ impl Ground {
         self.floor
             .update(self.tenant, list, Action::Add, &people)
             .await?;
-        self.tidy(true).await
+        self.vacuum(true).await
     }
 
     /// Makes the members of `from` members of `list` too.
@@ -198,7 +198,7 @@ impl Ground {
     }
 
     /// Makes the next run start like the others: no dead rows, no long write-ahead log. Never part of what is measured.
-    pub async fn tidy(&self, all: bool) -> anyhow::Result<()> {
+    pub async fn vacuum(&self, all: bool) -> anyhow::Result<()> {
         let sql = match (self.backend(), all) {
             (DbBackend::Postgres, true) => "VACUUM (ANALYZE)",
             (DbBackend::Postgres, false) => "VACUUM (ANALYZE) contact_list_contacts, contacts",
@@ -209,15 +209,15 @@ impl Ground {
     }
 
     /// Empties SQLite's write-ahead log, so that no contestant's checkpoint falls into the time of another.
-    pub async fn empty_log(&self) -> anyhow::Result<()> {
+    pub async fn empty_write_ahead_log(&self) -> anyhow::Result<()> {
         if self.backend() == DbBackend::Sqlite {
-            self.tidy(false).await?;
+            self.vacuum(false).await?;
         }
         Ok(())
     }
 
     /// People that nobody has seen yet.
-    pub fn fresh(&mut self, count: u64) -> Vec<data::Person> {
+    pub fn new_people(&mut self, count: u64) -> Vec<data::Person> {
         let first = self.next;
         self.next += count;
         data::people(first..self.next)
@@ -234,7 +234,7 @@ impl Ground {
 }
 
 /// The floor's connection. On SQLite it has the service's durability (a write-ahead log that each commit syncs), but leaves
-/// the checkpoints to [`Ground::tidy`]: they can be made outside a call.
+/// the checkpoints to [`Database::vacuum`]: they can be made outside a call.
 async fn connect(url: &str) -> anyhow::Result<Floor> {
     if url.starts_with("postgres") {
         let mut connection = PgConnection::connect(url).await?;

@@ -1,4 +1,4 @@
-//! The works that are measured, in interleaved pairs of the service and the floor, each on contacts of its own.
+//! The scenarios that are measured, in interleaved pairs of the service and the floor, each on contacts of its own.
 
 use indicatif::ProgressBar;
 use sea_orm::DbBackend;
@@ -8,8 +8,8 @@ use crate::{
     Flags,
     callers::{self, Callers},
     data::{Person, people, renamed},
+    database::Database,
     floor::Action,
-    ground::Ground,
     measure::{Contestant, Run, Times},
     report::Line,
 };
@@ -34,9 +34,9 @@ struct Lists {
     large: Uuid,
 }
 
-/// All works of one caller, on one database.
-pub struct Works<'a> {
-    ground: Ground,
+/// All scenarios of one caller, on one database.
+pub struct Scenarios<'a> {
+    database: Database,
     flags: &'a Flags,
     progress: &'a ProgressBar,
     base_list: Uuid,
@@ -46,35 +46,35 @@ pub struct Works<'a> {
     row_by_row: Lists,
 }
 
-impl<'a> Works<'a> {
-    /// Fills the ground.
+impl<'a> Scenarios<'a> {
+    /// Fills the database.
     pub async fn begin(
-        mut ground: Ground,
+        mut database: Database,
         flags: &'a Flags,
         progress: &'a ProgressBar,
     ) -> anyhow::Result<Self> {
-        progress.set_message(format!("{}: base of {}", ground.name, ground.base));
-        let base_list = ground.make_list("base").await?;
-        ground.fill(base_list).await?;
+        progress.set_message(format!("{}: base of {}", database.name, database.base));
+        let base_list = database.make_list("base").await?;
+        database.fill(base_list).await?;
         let service = Lists {
-            small: ground.make_list("service").await?,
-            large: ground.make_list("service, large").await?,
+            small: database.make_list("service").await?,
+            large: database.make_list("service, large").await?,
         };
         let floor = Lists {
-            small: ground.make_list("floor").await?,
-            large: ground.make_list("floor, large").await?,
+            small: database.make_list("floor").await?,
+            large: database.make_list("floor, large").await?,
         };
         let rusqlite = Lists {
-            small: ground.make_list("rusqlite").await?,
-            large: ground.make_list("rusqlite, large").await?,
+            small: database.make_list("rusqlite").await?,
+            large: database.make_list("rusqlite, large").await?,
         };
-        let small = ground.make_list("row by row").await?;
+        let small = database.make_list("row by row").await?;
         let row_by_row = Lists {
             small,
             large: small,
         };
         Ok(Self {
-            ground,
+            database,
             flags,
             progress,
             base_list,
@@ -92,7 +92,7 @@ impl<'a> Works<'a> {
         for size in [1, 10, 100, 1000] {
             lines.push(self.size(size).await?);
         }
-        if let Some(profile) = &self.ground.profile {
+        if let Some(profile) = &self.database.profile {
             profile.print();
         }
         Ok(lines)
@@ -109,17 +109,17 @@ impl<'a> Works<'a> {
 
     /// Row 6, where the database has more than one writer at a time.
     pub async fn callers(&mut self) -> anyhow::Result<Vec<Callers>> {
-        if self.ground.backend() == DbBackend::Sqlite {
+        if self.database.backend() == DbBackend::Sqlite {
             return Ok(Vec::new());
         }
         self.progress.set_message("several callers");
-        callers::measure(&mut self.ground, self.flags).await
+        callers::measure(&mut self.database, self.flags).await
     }
 
     /// Who the service is held against, in turns.
     fn contestants(&self, pair: usize) -> Vec<Contestant> {
         let mut contestants = vec![Contestant::Service, Contestant::Floor];
-        if self.ground.rusqlite.is_some() {
+        if self.database.rusqlite.is_some() {
             contestants.push(Contestant::Rusqlite);
         }
         let count = contestants.len();
@@ -131,63 +131,63 @@ impl<'a> Works<'a> {
     /// nothing.
     pub async fn add(&mut self) -> anyhow::Result<Vec<Line>> {
         let count = self.flags.contacts;
-        let mut times = [NEW, UNCHANGED, RENAMED].map(|work| (work, Times::default()));
+        let mut times = [NEW, UNCHANGED, RENAMED].map(|scenario| (scenario, Times::default()));
         for pair in 0..=self.flags.pairs() {
             self.progress
-                .set_message(format!("{}: adding, pair {pair}", self.ground.name));
+                .set_message(format!("{}: adding, pair {pair}", self.database.name));
             let mut contestants = self.contestants(pair);
-            if pair <= self.flags.row_by_row_runs() && pair > 0 && self.ground.base > 0 {
+            if pair <= self.flags.row_by_row_runs() && pair > 0 && self.database.base > 0 {
                 contestants.push(Contestant::RowByRow);
             }
             let given: Vec<_> = contestants
                 .into_iter()
-                .map(|who| (who, self.ground.fresh(count)))
+                .map(|who| (who, self.database.new_people(count)))
                 .collect();
-            for (work, times) in &mut times {
-                let changed = *work == RENAMED;
+            for (scenario, times) in &mut times {
+                let changed = *scenario == RENAMED;
                 for (who, people) in &given {
                     let people = if changed { &renamed(people) } else { people };
-                    let created = if *work == NEW { count } else { 0 };
-                    let time = self.run(*who, work, people, created).await?;
+                    let created = if *scenario == NEW { count } else { 0 };
+                    let time = self.run(*who, scenario, people, created).await?;
                     if pair > 0 {
                         times.add(*who, time);
                     }
                 }
             }
-            self.ground.tidy(false).await?;
+            self.database.vacuum(false).await?;
             self.progress.inc(3);
         }
-        let lines = times.into_iter().map(|(work, times)| {
+        let lines = times.into_iter().map(|(scenario, times)| {
             let goal = Some(0.8);
-            self.line(work, count, goal, times)
+            self.line(scenario, count, goal, times)
         });
         Ok(lines.collect())
     }
 
     /// Row 3: what happens to a list of the whole base.
     async fn large_list(&mut self) -> anyhow::Result<Vec<Line>> {
-        let count = self.flags.contacts.min(self.ground.base / 4);
+        let count = self.flags.contacts.min(self.database.base / 4);
         let mut times = [(REMOVE, Action::Remove), (OVERWRITE, Action::Overwrite)]
-            .map(|(work, action)| (work, action, Times::default()));
+            .map(|(scenario, action)| (scenario, action, Times::default()));
         for pair in 0..=self.flags.pairs() {
             self.progress
-                .set_message(format!("{}: a large list, pair {pair}", self.ground.name));
-            for (work, action, times) in &mut times {
+                .set_message(format!("{}: a large list, pair {pair}", self.database.name));
+            for (scenario, action, times) in &mut times {
                 for who in self.contestants(pair) {
                     let list = self.lists(who).large;
-                    self.ground.copy_members(self.base_list, list).await?;
+                    self.database.copy_members(self.base_list, list).await?;
                 }
-                self.ground.tidy(false).await?;
+                self.database.vacuum(false).await?;
                 for (place, who) in (0_u64..).zip(self.contestants(pair)) {
-                    let first = (3 * pair as u64 + place) * count % (self.ground.base - count);
+                    let first = (3 * pair as u64 + place) * count % (self.database.base - count);
                     let run = Run {
-                        work,
+                        scenario,
                         list: self.lists(who).large,
                         action: *action,
                         people: &people(first..first + count),
                         created: 0,
                     };
-                    let time = run.by(who, &mut self.ground).await?;
+                    let time = run.by(who, &mut self.database).await?;
                     if pair > 0 {
                         times.add(who, time);
                     }
@@ -197,20 +197,20 @@ impl<'a> Works<'a> {
         }
         let lines = times
             .into_iter()
-            .map(|(work, _, times)| self.line(work, count, Some(0.8), times));
+            .map(|(scenario, _, times)| self.line(scenario, count, Some(0.8), times));
         Ok(lines.collect())
     }
 
     /// Row 7 (a size of 1) and the plot: new contacts, so many a call.
     async fn size(&mut self, size: u64) -> anyhow::Result<Line> {
-        let work = if size == 1 { ONE } else { SIZE };
+        let scenario = if size == 1 { ONE } else { SIZE };
         let pairs = self.flags.pairs_of(size);
         let mut times = Times::default();
         // The first pair warms up; the largest calls need no warming.
         for pair in usize::from(size >= LARGE)..=pairs {
             self.progress.set_message(format!(
                 "{}: {size} contacts a call, pair {pair}",
-                self.ground.name
+                self.database.name
             ));
             let mut contestants = self.contestants(pair);
             if size >= LARGE {
@@ -220,35 +220,35 @@ impl<'a> Works<'a> {
                 contestants.push(Contestant::RowByRow);
             }
             for who in contestants {
-                let people = self.ground.fresh(size);
-                let time = self.run(who, work, &people, size).await?;
+                let people = self.database.new_people(size);
+                let time = self.run(who, scenario, &people, size).await?;
                 if pair > 0 {
                     times.add(who, time);
                 }
             }
         }
-        self.ground.tidy(false).await?;
+        self.database.vacuum(false).await?;
         self.progress.inc(1);
         let goal = (size > self.flags.contacts).then_some(0.8);
-        Ok(self.line(work, size, goal, times))
+        Ok(self.line(scenario, size, goal, times))
     }
 
     /// An add to the contestant's own list.
     async fn run(
         &mut self,
         who: Contestant,
-        work: &'static str,
+        scenario: &'static str,
         people: &[Person],
         created: u64,
     ) -> anyhow::Result<std::time::Duration> {
         let run = Run {
-            work,
+            scenario,
             list: self.lists(who).small,
             action: Action::Add,
             people,
             created,
         };
-        run.by(who, &mut self.ground).await
+        run.by(who, &mut self.database).await
     }
 
     fn lists(&self, who: Contestant) -> Lists {
@@ -260,10 +260,10 @@ impl<'a> Works<'a> {
         }
     }
 
-    fn line(&self, work: &'static str, contacts: u64, goal: Option<f64>, times: Times) -> Line {
+    fn line(&self, scenario: &'static str, contacts: u64, goal: Option<f64>, times: Times) -> Line {
         Line {
-            database: self.ground.name,
-            work,
+            database: self.database.name,
+            scenario,
             contacts,
             goal,
             times,
