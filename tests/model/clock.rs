@@ -5,19 +5,19 @@ use std::collections::BTreeMap;
 
 use prost_types::Timestamp;
 
-use crate::model::When;
+use crate::model::CallNumber;
 
 /// When each call of an organization happened, as far as it has shown.
 #[derive(Default)]
 pub struct Clock {
-    times: BTreeMap<When, (i64, i32)>,
+    times: BTreeMap<CallNumber, (i64, i32)>,
 }
 
 impl Clock {
     /// Takes note that something that the call `when` wrote has this time.
     pub fn check(
         &mut self,
-        when: When,
+        when: CallNumber,
         time: Option<&Timestamp>,
         what: &str,
     ) -> Result<(), String> {

@@ -13,7 +13,7 @@ use tonic::Code;
 
 use crate::{
     compare::same,
-    model::{ContactKey, List, Preferences, State},
+    model::{ContactKey, List, OptState, Preferences},
     side::{Side, request_id},
 };
 
@@ -266,9 +266,9 @@ impl Side {
         for channel in &channels {
             let shown = own.get(channel.as_str()).copied().or(all);
             let state = match shown.map(|it| it.opted_in) {
-                None => State::Neither,
-                Some(true) => State::In,
-                Some(false) => State::Out,
+                None => OptState::Neither,
+                Some(true) => OptState::In,
+                Some(false) => OptState::Out,
             };
             let what = format!("the preference for {channel} of {found:?}");
             same(&what, &state, &model.state(channel))?;

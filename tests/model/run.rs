@@ -13,7 +13,7 @@ use crate::{
     calls::{Call, Given, Pick, Step, Who},
     compare::{answer, name, same, without_choices},
     frame::{beginning, end},
-    model::When,
+    model::{CallNumber, Pairs},
     side::{Foreign, Side},
     tally::Tally,
 };
@@ -23,7 +23,7 @@ type Checked = Result<(), String>;
 /// A sequence under way.
 pub struct Run {
     sides: [Side; 2],
-    when: When,
+    when: CallNumber,
     tally: Tally,
 }
 
@@ -106,7 +106,7 @@ struct One<'a> {
     foreign: Foreign,
     /// The id of a contact of the other organization, where the call names one.
     foreign_id: Option<String>,
-    when: When,
+    when: CallNumber,
     tally: &'a mut Tally,
 }
 
@@ -254,7 +254,7 @@ impl One<'_> {
             custom_object_id: object.map(|pick| self.side.object_id(pick, &self.foreign)),
         };
         let (side, when) = (&mut *self.side, self.when);
-        let model = side.model.attempt(|it| it.update_contact(when, &request));
+        let model = side.model.update_contact(when, &request);
         let service = side.client.contacts.clone().update_contact(request).await;
         if let Some((service, mut model)) = self.compare("UpdateContact", service, model)? {
             let mut found = service.contact.unwrap_or_default();
@@ -277,7 +277,7 @@ impl One<'_> {
 
     async fn erase(&mut self, who: &Who) -> Checked {
         let id = self.side.contact_id(who, self.foreign_id.clone()).await?;
-        let model = self.side.model.attempt(|it| it.delete_contact(&id));
+        let model = self.side.model.delete_contact(&id);
         let request = DeleteContactRequest { id: id.clone() };
         let service = self
             .side
@@ -305,7 +305,7 @@ impl One<'_> {
         let (side, when) = (&mut *self.side, self.when);
         let model = side
             .model
-            .attempt(|it| it.change_preferences(when, opt_in, &contacts, channels.as_deref()));
+            .change_preferences(when, opt_in, &contacts, channels.as_deref());
         let all_channels = channels.is_none();
         let channels = channels.unwrap_or_default();
         let mut preferences = side.client.preferences.clone();
@@ -317,7 +317,7 @@ impl One<'_> {
             };
             let service = preferences.opt_in(request).await;
             let both = self.compare("OptIn", service, model)?;
-            both.map(|(it, model)| ((it.opted_in_count, it.unchanged_count), model))
+            both.map(|(it, model)| (pairs(it.opted_in_count, it.unchanged_count), model))
         } else {
             let request = OptOutRequest {
                 contacts,
@@ -326,12 +326,16 @@ impl One<'_> {
             };
             let service = preferences.opt_out(request).await;
             let both = self.compare("OptOut", service, model)?;
-            both.map(|(it, model)| ((it.opted_out_count, it.unchanged_count), model))
+            both.map(|(it, model)| (pairs(it.opted_out_count, it.unchanged_count), model))
         };
         both.map_or(Ok(()), |(service, model)| {
             same("changed and unchanged pairs", &service, &model)
         })
     }
+}
+
+fn pairs(changed: i32, unchanged: i32) -> Pairs {
+    Pairs { changed, unchanged }
 }
 
 fn without_replayed(

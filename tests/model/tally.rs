@@ -71,13 +71,13 @@ const EXPECTED: [&str; 70] = [
     "note a change of number",
     "note a rejected contact kept a member in an overwrite",
     "note a request_id came again",
-    "note an overwrite put members out",
+    "note an overwrite removed members",
     "note every contact rejected under SKIP",
-    "note exceptions to a number's opt-out of all channels taken over",
+    "note exceptions to a number's opt-out of all channels inherited",
     "note opt-outs left behind with a number",
-    "note opt-outs of a number taken over",
-    "note OptIn of a number that is nobody's",
-    "note OptOut of a number that is nobody's",
+    "note opt-outs of a number inherited",
+    "note OptIn of a number that is unassigned",
+    "note OptOut of a number that is unassigned",
 ];
 
 /// How often what happened.

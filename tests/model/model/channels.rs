@@ -5,13 +5,13 @@ use contact_lists::proto::{
     channel::Type,
 };
 
-use super::{Answer, Channel, Organization, State, When, checks, refusal::Refusal};
+use super::{Answer, CallNumber, Channel, OptState, Organization, checks, refusal::Refusal};
 
 impl Organization {
-    /// `CreateChannel`, of a valid request. The id is the service's, once it has answered.
+    /// `CreateChannel`, of a valid request. The caller fills the id in.
     pub fn create_channel(
         &mut self,
-        when: When,
+        when: CallNumber,
         request: &CreateChannelRequest,
     ) -> Answer<WireChannel> {
         let wire = WireChannel {
@@ -32,12 +32,12 @@ impl Organization {
     /// `UpdateChannel` of a phone number.
     pub fn update_channel(
         &mut self,
-        when: When,
+        when: CallNumber,
         request: &UpdateChannelRequest,
     ) -> Answer<WireChannel> {
         let given = request.channel.as_ref().expect("a channel");
-        let place = self.channel_place(&given.id)?;
-        let mut wire = self.channels[place].wire.clone();
+        let position = self.channel_position(&given.id)?;
+        let mut wire = self.channels[position].wire.clone();
         if let Some(phone) = &given.phone {
             wire.phone = self.channel_number(Some(phone));
         }
@@ -46,24 +46,24 @@ impl Organization {
             return Err(Refusal::fields(vec![wrong]));
         }
         self.refuse_taken_channel(&wire)?;
-        if self.channels[place].wire != wire {
-            self.channels[place].wire = wire.clone();
-            self.channels[place].changed = when;
+        if self.channels[position].wire != wire {
+            self.channels[position].wire = wire.clone();
+            self.channels[position].changed = when;
         }
         Ok(wire)
     }
 
-    /// `DeleteChannel`: refused while a contact is opted in to it or has it as default. The opt-outs of it go too.
+    /// `DeleteChannel`: refused while a contact is opted in to it or has it as default. Its opt-outs are deleted too.
     pub fn delete_channel(&mut self, id: &str) -> Answer<()> {
-        let place = self.channel_place(id)?;
+        let position = self.channel_position(id)?;
         let is_used = self.contacts.values().any(|contact| {
-            contact.preferences.state(id) == State::In
+            contact.preferences.state(id) == OptState::In
                 || contact.wire.default_channel_id.as_deref() == Some(id)
         });
         if is_used {
             return Err(Refusal::in_use("channel", id));
         }
-        self.channels.remove(place);
+        self.channels.remove(position);
         let contacts = self.contacts.values_mut().map(|it| &mut it.preferences);
         for preferences in contacts.chain(self.numbers.values_mut()) {
             preferences.own.remove(id);
@@ -73,7 +73,7 @@ impl Organization {
         Ok(())
     }
 
-    fn channel_place(&self, id: &str) -> Answer<usize> {
+    fn channel_position(&self, id: &str) -> Answer<usize> {
         let found = self.channels.iter().position(|it| it.wire.id == id);
         found.ok_or_else(|| Refusal::not_found("channel", id))
     }

@@ -1,5 +1,5 @@
-//! What is right and wrong with single values. It knows the texts of the random calls, not the world's: a valid number is
-//! a German mobile one, a malformed language has a "_".
+//! Checks of single values. They decide the values that the tests draw, not all there are: a valid number is a German mobile
+//! one, an invalid language has a "_".
 
 use contact_lists::proto::{
     Contact, CustomObject, CustomProperty, ErrorReason as Reason, custom_property::Type,
@@ -8,13 +8,13 @@ use prost_types::{Value, value::Kind};
 
 use super::{Organization, refusal::Violation};
 
-/// Below this a whole number is taken.
+/// The absolute value of a number property is below this.
 const WHOLE_LIMIT: f64 = 9_007_199_254_740_992.0;
 
-/// No year of the random calls lies between tomorrow and this one.
+/// The tests draw no year between tomorrow and this one.
 const LATER_THAN_TOMORROW: i32 = 2900;
 
-/// A phone number in E.164, or what is wrong with it.
+/// Returns a phone number in E.164, or what is wrong with it.
 pub fn number(text: &str, takes_national_numbers: bool) -> Result<String, Reason> {
     let digits: String = text.chars().filter(char::is_ascii_digit).collect();
     if text.is_empty() {
@@ -39,7 +39,7 @@ pub fn number(text: &str, takes_national_numbers: bool) -> Result<String, Reason
     }
 }
 
-/// A name in one piece: trimmed, inner runs of white space made one space.
+/// Returns a name trimmed, with each inner run of white space as one space, or what is wrong with it.
 pub fn tidy_name(name: &str) -> Result<String, Reason> {
     let name = name.split_whitespace().collect::<Vec<_>>().join(" ");
     text(&name)?;
@@ -72,7 +72,7 @@ fn text_or_empty(
     }
 }
 
-/// Whether there is such a day in a year; year 0 stands for any.
+/// Whether the year has such a day. Year 0 stands for any.
 fn is_real_day(year: i32, month: i32, day: i32) -> bool {
     let is_leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
     let days = match month {
@@ -100,7 +100,7 @@ fn is_date(text: &str) -> bool {
     lengths == [4, 2, 2] && matches!(parts[..], [year, month, day] if is_real_day(year, month, day))
 }
 
-/// Whether a value is one of a property's type.
+/// Whether a value is of a property's type.
 fn is_of(kind: Type, value: &Kind) -> bool {
     match (kind, value) {
         (Type::Text, Kind::StringValue(text)) => !text.contains('\0'),
@@ -127,7 +127,7 @@ pub fn is_null(value: &Value) -> bool {
     matches!(value.kind, None | Some(Kind::NullValue(_)))
 }
 
-/// The default that a property has, if it has one.
+/// The default of a property, if it has one.
 pub fn default_of(property: &CustomProperty) -> Option<&Value> {
     property
         .default_value
@@ -138,7 +138,7 @@ pub fn default_of(property: &CustomProperty) -> Option<&Value> {
 fn property(object: &CustomObject, key: &str, value: &Value) -> Result<(), Reason> {
     let found = object.properties.iter().find(|it| it.key == key);
     match (found, &value.kind) {
-        // What is of no type at all is that, whatever the key.
+        // A value that is of no type at all is that, whatever its key.
         (None, Some(Kind::ListValue(list))) if !list.values.iter().all(is_scalar) => {
             Err(Reason::PropertyTypeMismatch)
         }
@@ -156,7 +156,7 @@ fn property(object: &CustomObject, key: &str, value: &Value) -> Result<(), Reaso
 }
 
 impl Organization {
-    /// All that is wrong with a contact by itself. Its number is given in E.164 if it is one.
+    /// All that is wrong with a contact by itself.
     pub fn check(&self, contact: &Contact, object: Option<&CustomObject>) -> Vec<Violation> {
         let mut wrong = Vec::new();
         let mut check = |field: &str, result: Result<(), Reason>| {

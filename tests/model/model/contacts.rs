@@ -8,22 +8,21 @@ use contact_lists::proto::{
 use prost_types::FieldMask;
 
 use super::{
-    Answer, Contact, ContactKey, Organization, Preferences, When, checks,
-    refusal::Refusal,
-    stream::{has_properties, object_required},
+    Answer, CallNumber, Contact, ContactKey, Organization, Preferences, checks,
+    records::has_properties, refusal::Refusal, stream::object_required,
 };
 
-/// What writing a contact did.
+/// The effects of writing a contact.
 pub struct Written {
     /// Whether a field or its record changed.
     pub changed: bool,
-    /// How many channels its new number opted it in to.
+    /// How many channels it was opted in to by inheriting what its new number carries.
     pub opted_in: i32,
 }
 
 impl Organization {
-    /// Makes a contact that has nothing yet, not even a number.
-    pub fn create_contact(&mut self, when: When) -> ContactKey {
+    /// Creates a contact without any fields.
+    pub fn create_contact(&mut self, when: CallNumber) -> ContactKey {
         self.next_contact += 1;
         let contact = Contact {
             id: None,
@@ -37,22 +36,22 @@ impl Organization {
         self.next_contact
     }
 
-    /// Writes what is said about a contact: absent keeps, present sets, present and empty clears. Its phone is given in
-    /// E.164. Who gets another number leaves the old one's opt-outs behind and takes those of the new one over.
+    /// Writes fields of a contact: absent keeps, present sets, present and empty clears. The phone is in E.164. A contact
+    /// whose number changes leaves its opt-outs behind with the old one and inherits those of the new one.
     pub fn write_contact(
         &mut self,
-        when: When,
+        when: CallNumber,
         key: ContactKey,
-        said: &WireContact,
+        fields: &WireContact,
         object: Option<&CustomObject>,
         opt_in_to: &BTreeSet<String>,
     ) -> Written {
         let before = self.contacts[&key].clone();
         let mut wire = before.wire.clone();
-        set_fields(&mut wire, said);
+        set_fields(&mut wire, fields);
         let mut records = before.records.clone();
-        if let Some(object) = object.filter(|_| has_properties(said)) {
-            let record = self.merged_record(said, Some(key), object);
+        if let Some(object) = object.filter(|_| has_properties(fields)) {
+            let record = self.merged_record(fields, Some(key), object);
             records.insert(object.id.clone(), record);
         }
         let changed = (&wire, &records) != (&before.wire, &before.records);
@@ -66,25 +65,25 @@ impl Organization {
         if before.wire.phone.as_ref() != Some(&number) {
             if let Some(old) = &before.wire.phone {
                 self.note("a change of number");
-                self.leave_number(old, &before.preferences);
+                self.detach_opt_outs(old, &before.preferences);
             }
-            opted_in = self.take_number_over(key, &number, opt_in_to, when);
+            opted_in = self.inherit_opt_outs(key, &number, opt_in_to, when);
         }
         Written { changed, opted_in }
     }
 
-    /// `UpdateContact`. Answers the contact, with its record of the object that was named or of the only one.
+    /// `UpdateContact`. Returns the contact, with its record of the named custom object or else of the only one.
     pub fn update_contact(
         &mut self,
-        when: When,
+        when: CallNumber,
         request: &UpdateContactRequest,
     ) -> Answer<WireContact> {
         let given = request.contact.as_ref().expect("a contact");
-        let said = masked(given, request.update_mask.as_ref());
+        let fields = masked(given, request.update_mask.as_ref());
         let missing = || Refusal::not_found("contact", &given.id);
         let key = self.by_id(&given.id).ok_or_else(missing)?;
         let object = self.object(request.custom_object_id.as_deref())?.cloned();
-        if has_properties(&said) {
+        if has_properties(&fields) {
             object.clone().map_err(object_required)?;
         }
         let object = object.ok();
@@ -93,23 +92,23 @@ impl Organization {
             Refusal::fields(violations.into_iter().map(below).collect())
         };
         let phone = self.contacts[&key].wire.phone.clone();
-        let mut said = WireContact {
-            phone: said.phone.clone().or(phone),
-            ..said
+        let mut fields = WireContact {
+            phone: fields.phone.clone().or(phone),
+            ..fields
         };
-        let wrong = self.check(&said, object.as_ref());
+        let wrong = self.check(&fields, object.as_ref());
         if !wrong.is_empty() {
             return Err(below(wrong));
         }
-        let phone = said.phone.as_deref().unwrap_or_default();
+        let phone = fields.phone.as_deref().unwrap_or_default();
         let phone = checks::number(phone, self.takes_national_numbers).expect("a checked number");
-        self.refuse_taken(key, &phone, said.external_id.as_deref())?;
-        let missing = self.missing_properties(&said, Some(key), object.as_ref());
+        self.refuse_taken(key, &phone, fields.external_id.as_deref())?;
+        let missing = self.missing_properties(&fields, Some(key), object.as_ref());
         if !missing.is_empty() {
             return Err(below(missing));
         }
-        said.phone = Some(phone);
-        self.write_contact(when, key, &said, object.as_ref(), &BTreeSet::new());
+        fields.phone = Some(phone);
+        self.write_contact(when, key, &fields, object.as_ref(), &BTreeSet::new());
         let contact = &self.contacts[&key];
         let record = object.and_then(|object| contact.records.get(&object.id).cloned());
         Ok(WireContact {
@@ -129,14 +128,14 @@ impl Organization {
         Ok(())
     }
 
-    /// `DeleteContact`. What remains is opt-outs, of the number.
+    /// `DeleteContact`. Only the number's opt-outs remain.
     pub fn delete_contact(&mut self, id: &str) -> Answer<()> {
         let key = self
             .by_id(id)
             .ok_or_else(|| Refusal::not_found("contact", id))?;
         let contact = self.contacts.remove(&key).expect("a contact of the model");
         let number = contact.wire.phone.expect("a contact has a number");
-        self.leave_number(&number, &contact.preferences);
+        self.detach_opt_outs(&number, &contact.preferences);
         for list in &mut self.lists {
             list.members.remove(&key);
             list.wire.contact_count = list.members.len() as i32;
@@ -145,24 +144,24 @@ impl Organization {
     }
 }
 
-/// Sets what is said; what is empty becomes absent.
-fn set_fields(wire: &mut WireContact, said: &WireContact) {
-    fn set<T: Clone + PartialEq + Default>(stored: &mut Option<T>, said: &Option<T>) {
-        if let Some(value) = said {
+/// Sets the fields that are present; empty ones become absent.
+fn set_fields(wire: &mut WireContact, fields: &WireContact) {
+    fn set<T: Clone + PartialEq + Default>(stored: &mut Option<T>, field: &Option<T>) {
+        if let Some(value) = field {
             *stored = Some(value.clone()).filter(|value| *value != T::default());
         }
     }
-    set(&mut wire.phone, &said.phone);
-    set(&mut wire.external_id, &said.external_id);
-    set(&mut wire.email, &said.email);
-    set(&mut wire.name, &said.name);
-    set(&mut wire.language, &said.language);
-    set(&mut wire.default_channel_id, &said.default_channel_id);
-    set(&mut wire.address, &said.address);
-    set(&mut wire.birth_date, &said.birth_date);
+    set(&mut wire.phone, &fields.phone);
+    set(&mut wire.external_id, &fields.external_id);
+    set(&mut wire.email, &fields.email);
+    set(&mut wire.name, &fields.name);
+    set(&mut wire.language, &fields.language);
+    set(&mut wire.default_channel_id, &fields.default_channel_id);
+    set(&mut wire.address, &fields.address);
+    set(&mut wire.birth_date, &fields.birth_date);
 }
 
-/// What a request says: the fields that the mask names, those that are absent being empty; without a mask, what is there.
+/// The fields that a request writes: those that the mask names, absent ones being cleared; without a mask, those present.
 fn masked(given: &WireContact, mask: Option<&FieldMask>) -> WireContact {
     let Some(mask) = mask else {
         return given.clone();

@@ -1,4 +1,4 @@
-//! Contact lists themselves.
+//! Contact lists, but for their members.
 
 use std::collections::BTreeMap;
 
@@ -6,13 +6,13 @@ use contact_lists::proto::{
     ContactList, CreateContactListRequest, UpdateContactListRequest, contact_list::State,
 };
 
-use super::{Answer, List, Organization, When, checks, refusal::Refusal};
+use super::{Answer, CallNumber, List, Organization, checks, refusal::Refusal};
 
 impl Organization {
-    /// `CreateContactList`. The id is the service's, once it has answered.
+    /// `CreateContactList`. The caller fills the id in.
     pub fn create_list(
         &mut self,
-        when: When,
+        when: CallNumber,
         request: &CreateContactListRequest,
     ) -> Answer<ContactList> {
         let name = checks::tidy_name(&request.name)
@@ -33,10 +33,10 @@ impl Organization {
         Ok(wire)
     }
 
-    /// `UpdateContactList`, without a mask: what is there changes.
+    /// `UpdateContactList` without a mask: the fields that are present change.
     pub fn update_list(
         &mut self,
-        when: When,
+        when: CallNumber,
         request: &UpdateContactListRequest,
     ) -> Answer<ContactList> {
         let given = request.contact_list.as_ref().expect("a list");
@@ -59,8 +59,8 @@ impl Organization {
         self.write_list(when, wire)
     }
 
-    /// `DeleteContactList`. Its members stay on it, for whoever reads it by id.
-    pub fn delete_list(&mut self, when: When, id: &str) -> Answer<ContactList> {
+    /// `DeleteContactList`. The members stay, for a caller that reads the list by id.
+    pub fn delete_list(&mut self, when: CallNumber, id: &str) -> Answer<ContactList> {
         let wire = ContactList {
             state: State::Deleted.into(),
             ..self.list(id)?.wire.clone()
@@ -68,7 +68,7 @@ impl Organization {
         self.write_list(when, wire)
     }
 
-    fn write_list(&mut self, when: When, wire: ContactList) -> Answer<ContactList> {
+    fn write_list(&mut self, when: CallNumber, wire: ContactList) -> Answer<ContactList> {
         let list = self.list_mut(&wire.id)?;
         if list.wire != wire {
             list.wire = wire.clone();

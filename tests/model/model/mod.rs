@@ -1,56 +1,58 @@
-//! The model: what an organization is, and what each call makes of it, as section 3 of the design says it - in memory, in
-//! plain steps, without chunks, locks or SQL. It shares nothing with the service but the contract's types, so that the two
-//! can only agree by both being right.
+//! The reference model of the rules: what an organization has, and what each call does to it. Plain steps in memory, without
+//! chunks, locks or SQL. It shares nothing with the service but the contract's types, so that a mistake is not made twice.
 //!
-//! A call works on a copy that takes the organization's place when the call succeeds: see [`Organization::attempt`].
+//! A method for each call takes the request and returns what the service must answer, without what the service chooses:
+//! ids, times and the wording of messages. A call that is refused changes nothing.
 
 mod channels;
 mod checks;
 mod contacts;
-mod groups;
+mod group;
 mod lists;
 mod objects;
+mod plan;
 mod preferences;
+mod records;
 mod refusal;
 mod stream;
 mod update;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use contact_lists::proto::{self, CustomObject, UpdateContactListContactsResponse as Outcome};
 use prost_types::Struct;
 
 pub use checks::number;
-pub use preferences::{Preferences, State};
+pub use preferences::{OptState, Pairs, Preferences};
 pub use refusal::Refusal;
 
-/// What a call answers: what it did, or why it did nothing.
+/// The answer to a call, or why it is refused.
 pub type Answer<T> = Result<T, Refusal>;
 
-/// When something was said or written: the number of the call that did it, counted through a sequence.
-pub type When = usize;
+/// The number of a call in a sequence, which stands for the time at which it is applied.
+pub type CallNumber = usize;
 
-/// Names a contact of the model. The service's own id is learned by reading.
+/// The model's own id of a contact. The service's id is not known before it is read.
 pub type ContactKey = usize;
 
 /// All that an organization has.
 #[derive(Clone, Default)]
 pub struct Organization {
-    /// Whether it takes phone numbers in Germany's national format.
+    /// Whether its default region is Germany, so that it takes phone numbers in the national format.
     pub takes_national_numbers: bool,
-    /// Its channels, in the order in which they were made.
+    /// Its channels, oldest first.
     pub channels: Vec<Channel>,
-    /// Its custom objects, in the order in which they were made, without times.
+    /// Its custom objects, oldest first, without times.
     pub objects: Vec<CustomObject>,
-    /// Its lists, the deleted ones too, in the order in which they were made.
+    /// Its lists, deleted ones too, oldest first.
     pub lists: Vec<List>,
     /// Its contacts.
     pub contacts: BTreeMap<ContactKey, Contact>,
-    /// What the numbers carry that are nobody's.
+    /// The preferences that unassigned numbers carry.
     pub numbers: BTreeMap<String, Preferences>,
     /// Its recorded updates, oldest first.
-    pub updates: Vec<Update>,
-    /// How often each of the rarer things happened, to see that a run has met them.
+    pub updates: Vec<Arc<Update>>,
+    /// How often each of the rarer things happened, to show that a run covers them.
     pub notes: BTreeMap<&'static str, u64>,
     next_contact: ContactKey,
 }
@@ -60,10 +62,10 @@ pub struct Organization {
 pub struct Channel {
     /// The channel as the service shows it, without times.
     pub wire: proto::Channel,
-    /// When it was made.
-    pub created: When,
-    /// When it last changed.
-    pub changed: When,
+    /// The call that created it.
+    pub created: CallNumber,
+    /// The call that changed it last.
+    pub changed: CallNumber,
 }
 
 /// A contact list.
@@ -71,41 +73,41 @@ pub struct Channel {
 pub struct List {
     /// The list as the service shows it, without times.
     pub wire: proto::ContactList,
-    /// When it was made.
-    pub created: When,
-    /// When it last changed; its members don't count.
-    pub changed: When,
-    /// Who is on it, and since when.
-    pub members: BTreeMap<ContactKey, When>,
+    /// The call that created it.
+    pub created: CallNumber,
+    /// The call that changed it last; changes of its members don't count.
+    pub changed: CallNumber,
+    /// Its members, each with the call that added it.
+    pub members: BTreeMap<ContactKey, CallNumber>,
 }
 
 /// A contact.
 #[derive(Clone)]
 pub struct Contact {
-    /// The service's id, once it was read.
+    /// The service's id, once it is known.
     pub id: Option<String>,
-    /// The contact as the service shows it, without id, times and properties. What is empty is absent.
+    /// The contact as the service shows it, without id, times and properties. Empty fields are absent.
     pub wire: proto::Contact,
     /// Its records, by the ids of their custom objects.
     pub records: BTreeMap<String, Struct>,
-    /// What it is opted in to and out of.
+    /// Its communication preferences.
     pub preferences: Preferences,
-    /// When it was made.
-    pub created: When,
-    /// When its fields or records last changed.
-    pub changed: When,
+    /// The call that created it.
+    pub created: CallNumber,
+    /// The call that changed its fields or records last.
+    pub changed: CallNumber,
 }
 
 /// A recorded update.
 #[derive(Clone)]
 pub struct Update {
-    /// When it was applied.
-    pub applied: When,
+    /// The call that applied it.
+    pub applied: CallNumber,
     /// Its header as sent.
     pub header: proto::UpdateContactListContactsHeader,
     /// Its contacts as sent.
     pub contacts: Vec<proto::Contact>,
-    /// What it answered, without what the service chooses.
+    /// The answer, without what the service chooses.
     pub outcome: Outcome,
 }
 
@@ -118,15 +120,7 @@ impl Organization {
         }
     }
 
-    /// Does all of `call` or nothing of it.
-    pub fn attempt<T>(&mut self, call: impl FnOnce(&mut Self) -> Answer<T>) -> Answer<T> {
-        let mut after = self.clone();
-        let answer = call(&mut after)?;
-        *self = after;
-        Ok(answer)
-    }
-
-    /// Remembers that something rarer happened.
+    /// Counts that something rarer happened.
     fn note(&mut self, what: &'static str) {
         *self.notes.entry(what).or_default() += 1;
     }
@@ -142,17 +136,17 @@ impl Organization {
         found.ok_or_else(|| Refusal::not_found("contact_list", id))
     }
 
-    /// Who has this number.
+    /// The contact that has this number.
     pub fn by_phone(&self, phone: &str) -> Option<ContactKey> {
         self.find(|contact| contact.wire.phone.as_deref() == Some(phone))
     }
 
-    /// Who has this external_id. The empty one is nobody's.
+    /// The contact that has this external_id. No contact has an empty one.
     pub fn by_external_id(&self, external_id: &str) -> Option<ContactKey> {
         self.find(|contact| contact.wire.external_id.as_deref() == Some(external_id))
     }
 
-    /// Who has this id.
+    /// The contact that has this id.
     pub fn by_id(&self, id: &str) -> Option<ContactKey> {
         self.find(|contact| contact.id.as_deref() == Some(id))
     }
@@ -166,7 +160,7 @@ impl Organization {
         self.contacts.get_mut(&key).expect("a contact of the model")
     }
 
-    /// The custom object that a request names, or the only one; `Err` is how many there are instead.
+    /// The custom object that a request names, or else the only one. The inner error is how many there are instead.
     pub fn object(&self, id: Option<&str>) -> Answer<Result<&CustomObject, usize>> {
         match (id, self.objects.as_slice()) {
             (Some(id), objects) => match objects.iter().find(|object| object.id == id) {

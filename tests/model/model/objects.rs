@@ -7,7 +7,7 @@ use contact_lists::proto::{
 use super::{Answer, Organization, checks, refusal::Refusal};
 
 impl Organization {
-    /// `CreateCustomObject`, of a valid request. The id is the service's, once it has answered.
+    /// `CreateCustomObject`, of a valid request. The caller fills the id in.
     pub fn create_object(&mut self, request: &CreateCustomObjectRequest) -> Answer<CustomObject> {
         if self.objects.iter().any(|it| it.key == request.key) {
             return Err(Refusal::exists("custom_object", "key"));
@@ -23,8 +23,8 @@ impl Organization {
         Ok(object)
     }
 
-    /// `AddCustomProperty`. A required one needs a default, which the records that exist get; their contacts count as they
-    /// were.
+    /// `AddCustomProperty`. A required one needs a default, which existing records get; their contacts don't count as
+    /// changed.
     pub fn add_property(&mut self, request: &AddCustomPropertyRequest) -> Answer<CustomObject> {
         let property = request.property.as_ref().expect("a property");
         let default = checks::default_of(property).cloned();

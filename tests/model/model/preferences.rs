@@ -1,4 +1,4 @@
-//! Opt-ins and opt-outs, of contacts and of numbers that are nobody's.
+//! Opt-ins and opt-outs, of contacts and of unassigned numbers.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,54 +7,61 @@ use contact_lists::proto::{
 };
 
 use super::{
-    Answer, ContactKey, Organization, When, checks,
+    Answer, CallNumber, ContactKey, Organization, checks,
     refusal::{Refusal, Violation},
+    update::OptIns,
 };
 
-/// Whether somebody is opted in to a channel, opted out of it, or neither.
+/// Whether a contact or a number is opted in to a channel, opted out of it, or neither.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum State {
+pub enum OptState {
     In,
     Out,
     Neither,
 }
 
-/// What somebody, or a number that is nobody's, is opted in to and out of.
+/// The preferences of a contact or of an unassigned number.
 #[derive(Debug, Clone, Default)]
 pub struct Preferences {
-    /// Since when there is an opt-out of all channels. It holds for every channel that `own` does not have.
-    pub all: Option<When>,
-    /// For single channels, by their ids: whether in or out, and since when.
-    pub own: BTreeMap<String, (bool, When)>,
+    /// The call that opted out of all channels. The opt-out holds for every channel that `own` does not have.
+    pub all: Option<CallNumber>,
+    /// By channel id: whether opted in, and by which call.
+    pub own: BTreeMap<String, (bool, CallNumber)>,
 }
 
-/// Opted in or out: how many pairs changed, and how many already were as asked.
-pub type Pairs = (i32, i32);
+/// Counts of pairs of a contact and a channel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pairs {
+    /// Newly opted in or out, as asked.
+    pub changed: i32,
+    /// Opted in or out before.
+    pub unchanged: i32,
+}
 
 impl Preferences {
-    /// What holds for a channel.
-    pub fn state(&self, channel: &str) -> State {
+    /// The state that holds for a channel.
+    pub fn state(&self, channel: &str) -> OptState {
         match (self.own.get(channel), self.all) {
-            (Some((true, _)), _) => State::In,
-            (Some((false, _)), _) | (None, Some(_)) => State::Out,
-            (None, None) => State::Neither,
+            (Some((true, _)), _) => OptState::In,
+            (Some((false, _)), _) | (None, Some(_)) => OptState::Out,
+            (None, None) => OptState::Neither,
         }
     }
 
-    /// Since when it holds, if something does.
-    pub fn since(&self, channel: &str) -> Option<When> {
+    /// The call since which it holds; None for [`OptState::Neither`].
+    pub fn since(&self, channel: &str) -> Option<CallNumber> {
         self.own.get(channel).map(|(_, when)| *when).or(self.all)
     }
 
-    fn set(&mut self, channel: &str, opted_in: bool, when: When) {
+    fn set(&mut self, channel: &str, opted_in: bool, when: CallNumber) {
         self.own.insert(channel.to_owned(), (opted_in, when));
     }
 
-    /// Opts out of channels, or of all of them now and later. What already is so stays as it was.
-    fn opt_out(&mut self, channels: &BTreeSet<String>, all: bool, when: When) -> i32 {
+    /// Opts out of channels, or of all of them now and later. Returns how many were not opted out of.
+    fn opt_out(&mut self, channels: &BTreeSet<String>, all: bool, when: CallNumber) -> i32 {
         let mut changed = 0;
         for channel in channels {
-            if self.state(channel) != State::Out {
+            if self.state(channel) != OptState::Out {
                 self.set(channel, false, when);
                 changed += 1;
             }
@@ -65,14 +72,15 @@ impl Preferences {
         changed
     }
 
-    /// Opts in to channels, lifting opt-outs; to all of them it lifts the opt-out of all too.
-    fn opt_in(&mut self, channels: &BTreeSet<String>, all: bool, when: When) -> i32 {
+    /// Opts in to channels, lifting opt-outs; an opt-in to all of them lifts the opt-out of all too. Returns how many were
+    /// not opted in to.
+    fn opt_in(&mut self, channels: &BTreeSet<String>, all: bool, when: CallNumber) -> i32 {
         if all {
             self.all = None;
         }
         let mut changed = 0;
         for channel in channels {
-            if self.state(channel) != State::In {
+            if self.state(channel) != OptState::In {
                 self.set(channel, true, when);
                 changed += 1;
             }
@@ -80,12 +88,12 @@ impl Preferences {
         changed
     }
 
-    /// Lifts what a number that is nobody's is opted out of: it cannot be opted in, but for an exception to an opt-out of
-    /// all channels.
-    fn lift(&mut self, channels: &BTreeSet<String>, all: bool, when: When) -> i32 {
+    /// Lifts opt-outs of an unassigned number. Such a number is never opted in, except as an exception to an opt-out of all
+    /// channels. Returns how many were lifted.
+    fn lift(&mut self, channels: &BTreeSet<String>, all: bool, when: CallNumber) -> i32 {
         let mut lifted = 0;
         for channel in channels {
-            if self.state(channel) == State::Out {
+            if self.state(channel) == OptState::Out {
                 lifted += 1;
                 self.set(channel, true, when);
             }
@@ -99,7 +107,7 @@ impl Preferences {
         lifted
     }
 
-    /// What stays behind with a number that is given up: opt-outs, and what an opt-out of all does not cover.
+    /// What stays behind with a number that its contact gives up: opt-outs, and the exceptions to an opt-out of all.
     fn left_behind(&self) -> Self {
         let mut left = self.clone();
         if left.all.is_none() {
@@ -114,7 +122,7 @@ impl Preferences {
 }
 
 impl Organization {
-    /// The ids of the channels that references name. An unknown one fails the call.
+    /// The ids of the channels that references name. Refuses unknown ones.
     pub fn channels_of(&self, references: &[ChannelReference]) -> Answer<BTreeSet<String>> {
         let mut ids = BTreeSet::new();
         for reference in references {
@@ -141,7 +149,7 @@ impl Organization {
         self.channels.iter().map(|it| it.wire.id.clone()).collect()
     }
 
-    /// Whom references name: contacts, and numbers that are nobody's.
+    /// The contacts and the unassigned numbers that references name. Refuses unknown ids.
     fn subjects(
         &self,
         references: &[ContactReference],
@@ -181,7 +189,7 @@ impl Organization {
     /// `OptIn` and `OptOut`.
     pub fn change_preferences(
         &mut self,
-        when: When,
+        when: CallNumber,
         opt_in: bool,
         references: &[ContactReference],
         channels: Option<&[ChannelReference]>,
@@ -216,17 +224,20 @@ impl Organization {
                 self.numbers.remove(number);
             }
             self.note(if opt_in {
-                "OptIn of a number that is nobody's"
+                "OptIn of a number that is unassigned"
             } else {
-                "OptOut of a number that is nobody's"
+                "OptOut of a number that is unassigned"
             });
         }
         let pairs = (contacts.len() + numbers.len()) * channels.len();
-        Ok((changed, pairs as i32 - changed))
+        Ok(Pairs {
+            changed,
+            unchanged: pairs as i32 - changed,
+        })
     }
 
     /// Leaves a contact's opt-outs behind with the number that it gives up.
-    pub fn leave_number(&mut self, number: &str, preferences: &Preferences) {
+    pub fn detach_opt_outs(&mut self, number: &str, preferences: &Preferences) {
         let left = preferences.left_behind();
         if !left.is_empty() {
             self.note("opt-outs left behind with a number");
@@ -234,19 +245,19 @@ impl Organization {
         }
     }
 
-    /// Hands over to a contact what its new number carries; the number carries it no longer. Answers how many of `targets`
-    /// were opted in, being exceptions to the number's opt-out of all channels.
-    pub fn take_number_over(
+    /// Moves the preferences that a number carries to the contact that has it now. Returns how many of `opt_in_to` were
+    /// opted in, being exceptions to the number's opt-out of all channels.
+    pub fn inherit_opt_outs(
         &mut self,
         key: ContactKey,
         number: &str,
-        targets: &BTreeSet<String>,
-        when: When,
+        opt_in_to: &BTreeSet<String>,
+        when: CallNumber,
     ) -> i32 {
         let Some(carried) = self.numbers.remove(number) else {
             return 0;
         };
-        self.note("opt-outs of a number taken over");
+        self.note("opt-outs of a number inherited");
         let channels = self.channel_ids();
         let preferences = &mut self.contact_mut(key).preferences;
         let mut opted_in = 0;
@@ -256,13 +267,13 @@ impl Organization {
             let is_out = matches!(preferences.own.get(channel), Some((false, _)));
             match (carried.state(channel), preferences.state(channel)) {
                 // The number's opt-outs become the contact's own, channel by channel, and win over its opt-ins.
-                (State::Out, _) if !is_out => preferences.set(channel, false, since),
+                (OptState::Out, _) if !is_out => preferences.set(channel, false, since),
                 // Its exceptions win over nothing.
-                (State::In, State::Neither) if targets.contains(channel) => {
+                (OptState::In, OptState::Neither) if opt_in_to.contains(channel) => {
                     preferences.set(channel, true, when);
                     opted_in += 1;
                 }
-                (State::In, State::Neither) => {
+                (OptState::In, OptState::Neither) => {
                     preferences.set(channel, true, since);
                     exceptions += 1;
                 }
@@ -271,30 +282,30 @@ impl Organization {
         }
         preferences.all = preferences.all.or(carried.all);
         for _ in 0..exceptions {
-            self.note("exceptions to a number's opt-out of all channels taken over");
+            self.note("exceptions to a number's opt-out of all channels inherited");
         }
         opted_in
     }
 
-    /// Opts a contact in by an update's rule. Answers how many channels it was newly opted in to, and how many opt-outs
-    /// were kept.
+    /// Opts a contact of an update in. Returns how many channels it was newly opted in to, and how many opt-outs were kept.
     pub fn opt_in_by_update(
         &mut self,
         key: ContactKey,
-        channels: &BTreeSet<String>,
-        (resubscribe, all): (bool, bool),
-        when: When,
-    ) -> Pairs {
+        opt_ins: &OptIns,
+        when: CallNumber,
+    ) -> (i32, i32) {
         let preferences = &mut self.contact_mut(key).preferences;
-        if resubscribe {
-            return (preferences.opt_in(channels, all, when), 0);
+        let channels = &opt_ins.channels;
+        if opt_ins.resubscribe {
+            let opted_in = preferences.opt_in(channels, opt_ins.to_all, when);
+            return (opted_in, 0);
         }
         let (mut opted_in, mut kept) = (0, 0);
         for channel in channels {
             match preferences.state(channel) {
-                State::In => {}
-                State::Out => kept += 1,
-                State::Neither => {
+                OptState::In => {}
+                OptState::Out => kept += 1,
+                OptState::Neither => {
                     preferences.set(channel, true, when);
                     opted_in += 1;
                 }

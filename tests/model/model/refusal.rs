@@ -1,19 +1,19 @@
-//! Why a call did nothing.
+//! Why a call is refused.
 
 use contact_lists::proto::ErrorReason;
 use tonic::Code;
 
-/// What is wrong with a field: its path and the reason.
+/// A field that is wrong: its path and the reason.
 pub type Violation = (String, ErrorReason);
 
-/// An error as a caller sees it, but for its words.
+/// An error as a caller sees it, but for its message.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Refusal {
     /// The status code.
     pub code: Code,
     /// The reason.
     pub reason: ErrorReason,
-    /// What the error must say beyond its reason.
+    /// What the error must name beyond its reason.
     pub metadata: Vec<(&'static str, String)>,
     /// The fields that are wrong.
     pub violations: Vec<Violation>,
@@ -42,7 +42,7 @@ impl Refusal {
         }
     }
 
-    /// There is no such thing in the organization.
+    /// The organization has no such resource.
     pub fn not_found(resource_type: &str, name: &str) -> Self {
         let metadata = vec![
             ("resource_type", resource_type.to_owned()),
@@ -51,7 +51,7 @@ impl Refusal {
         Self::new(Code::NotFound, ErrorReason::ResourceNotFound, metadata)
     }
 
-    /// Another one has the value that must be unique.
+    /// Another resource has the value that must be unique.
     pub fn exists(resource_type: &str, field: &str) -> Self {
         let metadata = vec![
             ("resource_type", resource_type.to_owned()),
@@ -64,7 +64,7 @@ impl Refusal {
         )
     }
 
-    /// It is still in use.
+    /// The resource is still in use.
     pub fn in_use(resource_type: &str, name: &str) -> Self {
         let metadata = vec![
             ("resource_type", resource_type.to_owned()),

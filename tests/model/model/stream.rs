@@ -1,4 +1,6 @@
-//! The stream of the main call: its framing, its end, and the `request_id`.
+//! `UpdateContactListContacts`: the stream's framing, its end, and the `request_id`.
+
+use std::sync::Arc;
 
 use contact_lists::proto::{
     Contact, ErrorReason as Reason, UpdateContactListContactsHeader as Header,
@@ -6,11 +8,11 @@ use contact_lists::proto::{
     contact_list::State, update_contact_list_contacts_header::Action,
 };
 
-use super::{Answer, Organization, Update, When, refusal::Refusal};
+use super::{Answer, CallNumber, Organization, Update, records::has_properties, refusal::Refusal};
 
 impl Organization {
-    /// `UpdateContactListContacts`. The outcome is without what the service chooses: ids, times and words.
-    pub fn update(&mut self, when: When, messages: &[Message]) -> Answer<Outcome> {
+    /// `UpdateContactListContacts`.
+    pub fn update(&mut self, when: CallNumber, messages: &[Message]) -> Answer<Outcome> {
         let header = messages
             .first()
             .and_then(|message| message.header.clone())
@@ -25,29 +27,28 @@ impl Organization {
             self.note("a request_id came again");
             return replay(&recorded, &header, &contacts);
         }
-        let mut after = self.clone();
-        let outcome = after.apply(when, &header, &contacts)?;
-        if !header.validate_only {
-            after.updates.push(Update {
-                applied: when,
-                header,
-                contacts,
-                outcome: outcome.clone(),
-            });
-            *self = after;
+        if header.validate_only {
+            return self.clone().apply(when, &header, &contacts);
         }
+        let outcome = self.apply(when, &header, &contacts)?;
+        self.updates.push(Arc::new(Update {
+            applied: when,
+            header,
+            contacts,
+            outcome: outcome.clone(),
+        }));
         Ok(outcome)
     }
 
-    /// The update that is recorded under the `request_id`. It is looked up before all else, but not by a trial.
-    fn recorded(&self, header: &Header) -> Option<&Update> {
+    /// The update that is recorded under the call's `request_id`. A `validate_only` call does not look for one.
+    fn recorded(&self, header: &Header) -> Option<&Arc<Update>> {
         let request_id = header.request_id.as_ref()?;
         let mut updates = self.updates.iter();
         updates
             .find(|it| !header.validate_only && it.header.request_id.as_ref() == Some(request_id))
     }
 
-    /// What is refused before any contact is read.
+    /// Refuses what is refused before any contact is read.
     fn check_header(&self, header: &Header) -> Answer<()> {
         let list = self.list(&header.contact_list_id)?;
         if list.wire.state() != State::Active {
@@ -57,7 +58,7 @@ impl Organization {
         self.object(header.custom_object_id.as_deref()).map(drop)
     }
 
-    /// The contacts of all messages, if the messages are in order.
+    /// The contacts of all messages, if the framing is right.
     fn contacts_of(
         &self,
         messages: &[Message],
@@ -93,21 +94,13 @@ impl Organization {
     }
 }
 
-/// Whether a contact has properties: `{}` counts as absent.
-pub fn has_properties(contact: &Contact) -> bool {
-    contact
-        .properties
-        .as_ref()
-        .is_some_and(|properties| !properties.fields.is_empty())
-}
-
-/// Properties came, and it is not clear what they belong to.
+/// Refuses properties of no certain custom object.
 pub fn object_required(object_count: usize) -> Refusal {
     let metadata = vec![("custom_object_count", object_count.to_string())];
     Refusal::argument(Reason::CustomObjectRequired, metadata)
 }
 
-/// The footer's count must be that of the contacts; an overwrite must have one.
+/// The footer must have the number of contacts; an overwrite must have a footer.
 fn check_end(messages: &[Message], header: &Header, received: usize) -> Answer<()> {
     let footer = messages.last().and_then(|message| message.footer.as_ref());
     let is_complete = match footer {
@@ -124,7 +117,7 @@ fn check_end(messages: &[Message], header: &Header, received: usize) -> Answer<(
     Ok(())
 }
 
-/// The same input gets the recorded answer, other input is refused.
+/// Returns the recorded answer to the same input, and refuses other input.
 fn replay(recorded: &Update, header: &Header, contacts: &[Contact]) -> Answer<Outcome> {
     if (&recorded.header, recorded.contacts.as_slice()) == (header, contacts) {
         return Ok(Outcome {

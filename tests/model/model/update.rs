@@ -1,4 +1,4 @@
-//! What an update does to the contacts, the preferences and the list.
+//! What an update does to contacts, preferences and the list.
 
 use std::collections::BTreeSet;
 
@@ -10,35 +10,53 @@ use contact_lists::proto::{
 };
 
 use super::{
-    Answer, ContactKey, Organization, When,
-    groups::{Group, Sorted},
+    Answer, CallNumber, ContactKey, Organization,
+    group::Group,
+    plan::Plan,
     refusal::{Refusal, Violation},
 };
 
+/// What an update opts its contacts in to.
+#[derive(Default)]
+pub struct OptIns {
+    /// The ids of the channels.
+    pub channels: BTreeSet<String>,
+    /// Whether they are all channels.
+    pub to_all: bool,
+    /// Whether opt-outs are lifted.
+    pub resubscribe: bool,
+}
+
 impl Organization {
-    /// Applies an update whose stream was in order. Where it fails, what it has changed so far is thrown away.
-    pub fn apply(&mut self, when: When, header: &Header, contacts: &[Contact]) -> Answer<Outcome> {
+    /// Applies an update whose stream is complete.
+    pub fn apply(
+        &mut self,
+        when: CallNumber,
+        header: &Header,
+        contacts: &[Contact],
+    ) -> Answer<Outcome> {
         let object = self
             .object(header.custom_object_id.as_deref())?
             .ok()
             .cloned();
-        let sorted = self.sort(contacts, object.as_ref());
-        if header.rejection_policy() != RejectionPolicy::Skip && !sorted.rejected.is_empty() {
-            return Err(contacts_rejected(&sorted, contacts.len()));
+        let plan = self.plan(contacts, object.as_ref());
+        if header.rejection_policy() != RejectionPolicy::Skip && !plan.rejected.is_empty() {
+            return Err(contacts_rejected(&plan, contacts.len()));
         }
         let mut outcome = Outcome {
             received_count: contacts.len() as i32,
-            rejected_count: sorted.rejected.len() as i32,
-            rejected_contacts: sorted.rejected.iter().map(rejected_contact).collect(),
+            rejected_count: plan.rejected.len() as i32,
+            rejected_contacts: plan.rejected.iter().map(rejected_contact).collect(),
             ..Outcome::default()
         };
-        if !sorted.groups.is_empty() {
+        if !plan.groups.is_empty() {
             let mut applied = BTreeSet::new();
-            for group in &sorted.groups {
-                let key = self.apply_group(when, header, group, object.as_ref(), &mut outcome);
+            let opt_ins = self.opt_ins(header)?;
+            for group in &plan.groups {
+                let key = self.apply_group(when, &opt_ins, group, object.as_ref(), &mut outcome);
                 applied.insert(key);
             }
-            self.change_members(when, header, &applied, &sorted.named, &mut outcome)?;
+            self.change_members(when, header, &applied, &plan.named, &mut outcome)?;
         } else {
             self.note("every contact rejected under SKIP");
         }
@@ -49,49 +67,50 @@ impl Organization {
     /// Creates or updates a group's contact, and opts it in.
     fn apply_group(
         &mut self,
-        when: When,
-        header: &Header,
+        when: CallNumber,
+        opt_ins: &OptIns,
         group: &Group,
         object: Option<&CustomObject>,
         outcome: &mut Outcome,
     ) -> ContactKey {
         outcome.duplicate_count += group.indexes.len() as i32 - 1;
-        let channels = self.channels_to_opt_in_to(header);
-        let said = Contact {
+        let fields = Contact {
             phone: Some(group.phone.clone()),
-            ..group.said.clone()
+            ..group.fields.clone()
         };
         let key = group.stored.unwrap_or_else(|| self.create_contact(when));
         let is_new = group.stored.is_none();
-        let written = self.write_contact(when, key, &said, object, &channels);
+        let written = self.write_contact(when, key, &fields, object, &opt_ins.channels);
         match (is_new, written.changed) {
             (true, _) => outcome.created_count += 1,
             (false, true) => outcome.updated_count += 1,
             (false, false) => outcome.unchanged_count += 1,
         }
-        let (opted_in, kept) = self.opt_in_by_update(key, &channels, rule(header), when);
+        let (opted_in, kept) = self.opt_in_by_update(key, opt_ins, when);
         outcome.opted_in_count += written.opted_in + opted_in;
         outcome.kept_opt_out_count += kept;
         key
     }
 
-    /// The channels that the header's rule opts contacts in to.
-    fn channels_to_opt_in_to(&self, header: &Header) -> BTreeSet<String> {
+    /// The opt-ins that a header asks for.
+    fn opt_ins(&self, header: &Header) -> Answer<OptIns> {
+        let to_all = header.opt_in_to.is_empty() && header.opt_in_to_all_channels.unwrap_or(true);
         if header.action() == Action::Remove {
-            BTreeSet::new()
-        } else if !header.opt_in_to.is_empty() {
-            self.channels_of(&header.opt_in_to)
-                .expect("unknown channels were refused")
-        } else if header.opt_in_to_all_channels.unwrap_or(true) {
-            self.channel_ids()
-        } else {
-            BTreeSet::new()
+            return Ok(OptIns::default());
         }
+        Ok(OptIns {
+            channels: match to_all {
+                true => self.channel_ids(),
+                false => self.channels_of(&header.opt_in_to)?,
+            },
+            to_all,
+            resubscribe: header.resubscribe,
+        })
     }
 
     fn change_members(
         &mut self,
-        when: When,
+        when: CallNumber,
         header: &Header,
         applied: &BTreeSet<ContactKey>,
         named: &BTreeSet<ContactKey>,
@@ -109,7 +128,7 @@ impl Organization {
         };
         outcome.added_count = after.difference(&before).count() as i32;
         outcome.removed_count = before.difference(&after).count() as i32;
-        // Who stays keeps the day of joining.
+        // Contacts that stay keep their join time.
         list.members.retain(|key, _| after.contains(key));
         for key in &after {
             list.members.entry(*key).or_insert(when);
@@ -121,27 +140,20 @@ impl Organization {
                 self.note("a rejected contact kept a member in an overwrite");
             }
             if outcome.removed_count > 0 {
-                self.note("an overwrite put members out");
+                self.note("an overwrite removed members");
             }
         }
         Ok(())
     }
 }
 
-/// Whether an update opts back in, and whether it opts in to all channels.
-fn rule(header: &Header) -> (bool, bool) {
-    let to_all = header.opt_in_to.is_empty() && header.opt_in_to_all_channels.unwrap_or(true);
-    let opts_in = header.action() != Action::Remove;
-    (opts_in && header.resubscribe, opts_in && to_all)
-}
-
-fn contacts_rejected(sorted: &Sorted, received: usize) -> Refusal {
+fn contacts_rejected(plan: &Plan, received: usize) -> Refusal {
     let metadata = vec![
-        ("rejected_count", sorted.rejected.len().to_string()),
+        ("rejected_count", plan.rejected.len().to_string()),
         ("received_count", received.to_string()),
     ];
     let mut refusal = Refusal::argument(Reason::ContactsRejected, metadata);
-    for (index, violations) in &sorted.rejected {
+    for (index, violations) in &plan.rejected {
         for (field, reason) in violations {
             let dot = if field.is_empty() { "" } else { "." };
             let path = format!("contacts[{index}]{dot}{field}");

@@ -21,7 +21,7 @@ impl One<'_> {
             color: color.clone(),
         };
         let (side, when) = (&mut *self.side, self.when);
-        let model = side.model.attempt(|it| it.create_list(when, &request));
+        let model = side.model.create_list(when, &request);
         let service = side.client.lists.clone().create_contact_list(request).await;
         if let Some((service, _)) = self.compare("CreateContactList", service, model)? {
             let list = service.contact_list.unwrap_or_default();
@@ -41,7 +41,7 @@ impl One<'_> {
             update_mask: None,
         };
         let (side, when) = (&mut *self.side, self.when);
-        let model = side.model.attempt(|it| it.update_list(when, &request));
+        let model = side.model.update_list(when, &request);
         let service = side.client.lists.clone().update_contact_list(request).await;
         if let Some((service, _)) = self.compare("UpdateContactList", service, model)? {
             self.check_changed_list(&id, service.contact_list)?;
@@ -53,7 +53,7 @@ impl One<'_> {
         let id = self.side.list_id(pick, &self.foreign);
         let request = DeleteContactListRequest { id: id.clone() };
         let (side, when) = (&mut *self.side, self.when);
-        let model = side.model.attempt(|it| it.delete_list(when, &id));
+        let model = side.model.delete_list(when, &id);
         let service = side.client.lists.clone().delete_contact_list(request).await;
         if let Some((service, _)) = self.compare("DeleteContactList", service, model)? {
             self.check_changed_list(&id, service.contact_list)?;
@@ -79,7 +79,7 @@ impl One<'_> {
             phone: phone.clone(),
         };
         let (side, when) = (&mut *self.side, self.when);
-        let model = side.model.attempt(|it| it.create_channel(when, &request));
+        let model = side.model.create_channel(when, &request);
         let service = side.client.channels.clone().create_channel(request).await;
         if let Some((service, _)) = self.compare("CreateChannel", service, model)? {
             let channel = service.channel.unwrap_or_default();
@@ -108,7 +108,7 @@ impl One<'_> {
             update_mask: None,
         };
         let (side, when) = (&mut *self.side, self.when);
-        let model = side.model.attempt(|it| it.update_channel(when, &request));
+        let model = side.model.update_channel(when, &request);
         let service = side.client.channels.clone().update_channel(request).await;
         if let Some((service, model)) = self.compare("UpdateChannel", service, model)? {
             let channel = service.channel.unwrap_or_default();
@@ -119,7 +119,7 @@ impl One<'_> {
 
     pub(super) async fn delete_channel(&mut self, pick: &Pick) -> Checked {
         let id = self.side.channel_id(pick, &self.foreign);
-        let model = self.side.model.attempt(|it| it.delete_channel(&id));
+        let model = self.side.model.delete_channel(&id);
         let request = DeleteChannelRequest { id };
         let service = self
             .side
@@ -138,7 +138,7 @@ impl One<'_> {
             properties: properties.iter().map(property).collect(),
         };
         let side = &mut *self.side;
-        let model = side.model.attempt(|it| it.create_object(&request));
+        let model = side.model.create_object(&request);
         let service = side
             .client
             .objects
@@ -163,7 +163,7 @@ impl One<'_> {
             property: Some(property(added)),
         };
         let side = &mut *self.side;
-        let model = side.model.attempt(|it| it.add_property(&request));
+        let model = side.model.add_property(&request);
         let service = side
             .client
             .objects
@@ -180,7 +180,7 @@ impl One<'_> {
 
     pub(super) async fn delete_object(&mut self, pick: &Pick) -> Checked {
         let id = self.side.object_id(pick, &self.foreign);
-        let model = self.side.model.attempt(|it| it.delete_object(&id));
+        let model = self.side.model.delete_object(&id);
         let request = DeleteCustomObjectRequest { id };
         let service = self
             .side

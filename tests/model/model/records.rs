@@ -1,0 +1,59 @@
+//! The records of custom objects that contacts have.
+
+use contact_lists::proto::{Contact, CustomObject, ErrorReason as Reason};
+use prost_types::Struct;
+
+use super::{ContactKey, Organization, checks, refusal::Violation};
+
+impl Organization {
+    /// The required properties that would be without a value after these fields are written.
+    pub fn missing_properties(
+        &self,
+        fields: &Contact,
+        stored: Option<ContactKey>,
+        object: Option<&CustomObject>,
+    ) -> Vec<Violation> {
+        let Some(object) = object.filter(|_| has_properties(fields)) else {
+            return Vec::new();
+        };
+        let record = self.merged_record(fields, stored, object);
+        let required = object.properties.iter().filter(|it| it.required);
+        required
+            .filter(|it| !record.fields.contains_key(&it.key))
+            .map(|it| (format!("properties.{}", it.key), Reason::PropertyRequired))
+            .collect()
+    }
+
+    /// The record after these fields are written: the stored one, or else a new one with its defaults, with the given
+    /// properties merged in.
+    pub fn merged_record(
+        &self,
+        fields: &Contact,
+        stored: Option<ContactKey>,
+        object: &CustomObject,
+    ) -> Struct {
+        let stored = stored.and_then(|key| self.contacts[&key].records.get(&object.id));
+        let mut record = stored.cloned().unwrap_or_else(|| {
+            let properties = object.properties.iter();
+            let defaults =
+                properties.filter_map(|it| Some((it.key.clone(), checks::default_of(it)?.clone())));
+            Struct {
+                fields: defaults.collect(),
+            }
+        });
+        for (key, value) in fields.properties.iter().flat_map(|it| &it.fields) {
+            if checks::is_null(value) {
+                record.fields.remove(key);
+            } else {
+                record.fields.insert(key.clone(), value.clone());
+            }
+        }
+        record
+    }
+}
+
+/// Whether a contact has properties. `{}` counts as absent.
+pub fn has_properties(contact: &Contact) -> bool {
+    let properties = contact.properties.as_ref();
+    properties.is_some_and(|properties| !properties.fields.is_empty())
+}
