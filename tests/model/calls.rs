@@ -1,6 +1,6 @@
-//! The random calls: what they can be, and the numbers of a pool so small that everything collides.
+//! The calls of the sequences, and the pool of numbers, which is so small that everything collides.
 //!
-//! They are written down as JSON, and name lists, channels, contacts and the like by their places, as ids are new each time.
+//! They are kept as JSON. They name lists, channels, contacts and the like by position, as ids are new in every run.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -22,89 +22,89 @@ pub const NUMBERS: [&str; 8] = [
 pub struct Step {
     /// Which organization: 0 or 1. The second takes national phone formats.
     #[serde(default, skip_serializing_if = "is_default")]
-    pub by: usize,
+    pub organization: usize,
     /// The call.
     pub call: Call,
 }
 
-/// What is called.
+/// A call.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Call {
     Update(Box<Update>),
     /// Sends an earlier update that had a `request_id` again.
     Resend {
         nth: usize,
-        twist: Twist,
+        mutation: Mutation,
     },
     CreateList {
         name: String,
         color: Option<String>,
     },
-    ChangeList {
-        list: Pick,
+    UpdateList {
+        list: ResourceRef,
         name: Option<String>,
         color: Option<String>,
         archived: Option<bool>,
     },
     DeleteList {
-        list: Pick,
+        list: ResourceRef,
     },
     CreateChannel {
         phone: Option<String>,
     },
-    ChangeChannel {
-        channel: Pick,
+    UpdateChannel {
+        channel: ResourceRef,
         phone: String,
     },
     DeleteChannel {
-        channel: Pick,
+        channel: ResourceRef,
     },
     CreateObject {
         key: String,
         properties: Vec<Property>,
     },
     AddProperty {
-        object: Pick,
+        object: ResourceRef,
         property: Property,
     },
     DeleteObject {
-        object: Pick,
+        object: ResourceRef,
     },
-    ChangeContact {
-        who: Who,
-        contact: Box<Given>,
+    UpdateContact {
+        who: ContactRef,
+        contact: Box<GivenContact>,
         /// The fields of the mask; none: no mask.
         mask: Option<Vec<String>>,
-        object: Option<Pick>,
+        object: Option<ResourceRef>,
     },
-    Erase {
-        who: Who,
+    DeleteContact {
+        who: ContactRef,
     },
     /// `OptIn` or `OptOut`; no channels: all.
-    Prefer {
+    ChangePreferences {
         opt_in: bool,
-        whom: Vec<Who>,
-        channels: Option<Vec<Pick>>,
+        contacts: Vec<ContactRef>,
+        channels: Option<Vec<ResourceRef>>,
     },
     /// Reads all that the organization has.
-    Look,
+    ReadAll,
 }
 
 /// An `UpdateContactListContacts`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Update {
-    pub list: Pick,
+    pub list: ResourceRef,
     /// `Action`'s number in the contract.
     pub action: i32,
     #[serde(skip_serializing_if = "is_default")]
     pub opt_in_to_all_channels: Option<bool>,
     #[serde(skip_serializing_if = "is_default")]
-    pub opt_in_to: Vec<Pick>,
+    pub opt_in_to: Vec<ResourceRef>,
     #[serde(skip_serializing_if = "is_default")]
     pub resubscribe: bool,
     #[serde(skip_serializing_if = "is_default")]
-    pub object: Option<Pick>,
+    pub object: Option<ResourceRef>,
     #[serde(skip_serializing_if = "is_default")]
     pub skip: bool,
     /// A `request_id` of a small pool.
@@ -112,17 +112,17 @@ pub struct Update {
     pub request: Option<u8>,
     #[serde(skip_serializing_if = "is_default")]
     pub validate_only: bool,
-    pub contacts: Vec<Given>,
+    pub contacts: Vec<GivenContact>,
     #[serde(skip_serializing_if = "is_default")]
     pub footer: Footer,
     #[serde(skip_serializing_if = "is_default")]
     pub framing: Framing,
 }
 
-/// A contact as it is given.
+/// The fields of a contact that a call gives.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Given {
+pub struct GivenContact {
     #[serde(skip_serializing_if = "is_default")]
     pub phone: Option<String>,
     #[serde(skip_serializing_if = "is_default")]
@@ -134,7 +134,7 @@ pub struct Given {
     #[serde(skip_serializing_if = "is_default")]
     pub language: Option<String>,
     #[serde(skip_serializing_if = "is_default")]
-    pub default_channel: Option<Pick>,
+    pub default_channel: Option<ResourceRef>,
     /// First line and city.
     #[serde(skip_serializing_if = "is_default")]
     pub address: Option<(String, String)>,
@@ -158,33 +158,33 @@ pub struct Property {
 
 /// Names a list, a channel or a custom object.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub enum Pick {
-    /// The n-th that the organization ever made, counted around.
+pub enum ResourceRef {
+    /// The n-th that the organization has created, counted around.
     Nth(usize),
     /// The n-th of the other organization.
     Foreign(usize),
-    /// None at all.
+    /// One that does not exist.
     Unknown,
     /// By its phone number (channels).
     Phone(String),
-    /// No id and no number (default channels): this text.
+    /// By this text, which is neither an id nor a number (default channels).
     Text(String),
 }
 
 /// Names a contact.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub enum Who {
+pub enum ContactRef {
     /// By this number.
     Phone(String),
-    /// By the id of the n-th that there is now, counted around.
+    /// By the id of the n-th that exists, counted around.
     Nth(usize),
     /// By the id of the n-th of the other organization.
     Foreign(usize),
-    /// By the id of the n-th who was erased.
-    Erased(usize),
+    /// By the id of the n-th that was deleted.
+    Deleted(usize),
 }
 
-/// How a call's footer is.
+/// The footer of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub enum Footer {
     #[default]
@@ -193,12 +193,12 @@ pub enum Footer {
     Wrong,
 }
 
-/// How a call's messages are.
+/// The messages of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub enum Framing {
     #[default]
     OneMessage,
-    /// The header, then each contact by itself, then the footer.
+    /// The header, then each contact in a message of its own, the last with the footer.
     ManyMessages,
     NoHeader,
     HeaderTwice,
@@ -207,9 +207,9 @@ pub enum Framing {
     NoContacts,
 }
 
-/// What is different when a call is sent again.
+/// What differs when a call is sent again.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub enum Twist {
+pub enum Mutation {
     Nothing,
     OtherMessages,
     OtherContact,
@@ -218,7 +218,7 @@ pub enum Twist {
     NoFooter,
 }
 
-impl Default for Pick {
+impl Default for ResourceRef {
     fn default() -> Self {
         Self::Nth(0)
     }

@@ -1,20 +1,20 @@
-//! Times. A call happens at one instant: whatever it writes has the same time, and a later call a later one. So the times
-//! that the service shows must fit the numbers of the calls to which the model ascribes them.
+//! Times. All that a call writes has the same time, and a later call has a later one. So the times that the service shows
+//! must fit the numbers of the calls that wrote them in the model.
 
 use std::collections::BTreeMap;
 
 use prost_types::Timestamp;
 
-use crate::model::CallNumber;
+use test_support::model::CallNumber;
 
-/// When each call of an organization happened, as far as it has shown.
+/// The time of each call of an organization, as far as it is known.
 #[derive(Default)]
 pub struct Clock {
     times: BTreeMap<CallNumber, (i64, i32)>,
 }
 
 impl Clock {
-    /// Takes note that something that the call `when` wrote has this time.
+    /// Checks the time of something that the call `when` wrote.
     pub fn check(
         &mut self,
         when: CallNumber,

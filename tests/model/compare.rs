@@ -1,17 +1,15 @@
-//! Whether what the service says is what the model says.
+//! Comparisons of the service with the model.
 
 use std::fmt::Debug;
 
-use contact_lists::proto::{ErrorReason, UpdateContactListContactsResponse as Outcome};
+use test_support::{model::Refusal, reason_name, violations};
 use tonic::Status;
 use tonic_types::StatusExt;
 
-use crate::{model::Refusal, support::violations};
-
-/// From how many violations on an error may leave some out: they travel in small trailers.
+/// From how many violations on an error may omit some, as trailers are small.
 const MANY_VIOLATIONS: usize = 20;
 
-/// Fails with both if they differ.
+/// Fails with both values if they differ.
 pub fn same<T: PartialEq + Debug>(what: &str, service: &T, model: &T) -> Result<(), String> {
     if service == model {
         return Ok(());
@@ -21,8 +19,8 @@ pub fn same<T: PartialEq + Debug>(what: &str, service: &T, model: &T) -> Result<
     ))
 }
 
-/// Compares an error with what the model says, or an answer's being there at all; the answer is given back.
-pub fn answer<S, M: Debug>(
+/// Compares whether there is an answer, and the errors if there is none. Returns the answers of both.
+pub fn both<S, M: Debug>(
     service: Result<S, Status>,
     model: Result<M, Refusal>,
 ) -> Result<Result<(S, M), Refusal>, String>
@@ -41,18 +39,17 @@ where
     }
 }
 
-/// A reason's name without its prefix.
-pub fn name(reason: ErrorReason) -> &'static str {
-    let name = reason.as_str_name();
-    name.strip_prefix("ERROR_REASON_").unwrap_or(name)
-}
-
 fn refused(status: &Status, refusal: &Refusal) -> Result<(), String> {
     let info = status.get_details_error_info();
     let info = info.ok_or_else(|| format!("an error without a reason: {status:?}"))?;
     let context = |error| format!("{error}\n  status: {status:?}\n  model: {refusal:?}");
     same("code", &status.code(), &refusal.code).map_err(context)?;
-    same("reason", &info.reason.as_str(), &name(refusal.reason)).map_err(context)?;
+    same(
+        "reason",
+        &info.reason.as_str(),
+        &reason_name(refusal.reason),
+    )
+    .map_err(context)?;
     for (key, expected) in &refusal.metadata {
         let found = info.metadata.get(*key).cloned().unwrap_or_default();
         same(key, &found, expected).map_err(context)?;
@@ -61,7 +58,7 @@ fn refused(status: &Status, refusal: &Refusal) -> Result<(), String> {
     let mut expected: Vec<_> = refusal
         .violations
         .iter()
-        .map(|(field, reason)| (field.clone(), name(*reason).to_owned()))
+        .map(|(field, reason)| (field.clone(), reason_name(*reason).to_owned()))
         .collect();
     if found.len() >= MANY_VIOLATIONS {
         expected.retain(|it| found.contains(it));
@@ -69,20 +66,4 @@ fn refused(status: &Status, refusal: &Refusal) -> Result<(), String> {
     found.sort();
     expected.sort();
     same("violations", &found, &expected).map_err(context)
-}
-
-/// An outcome without what the service chooses: the update's id, the list's times, and words.
-pub fn without_choices(mut outcome: Outcome) -> Outcome {
-    outcome.update_id = String::new();
-    if let Some(list) = &mut outcome.contact_list {
-        (list.create_time, list.update_time) = (None, None);
-    }
-    for contact in &mut outcome.rejected_contacts {
-        for violation in &mut contact.violations {
-            violation.message = String::new();
-        }
-        let key = |it: &contact_lists::proto::Violation| (it.field.clone(), it.reason);
-        contact.violations.sort_by_key(key);
-    }
-    outcome
 }

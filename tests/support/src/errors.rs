@@ -75,11 +75,18 @@ pub fn rejections(outcome: &UpdateContactListContactsResponse) -> Vec<(i32, &str
                 .iter()
                 .map(|violation| (contact.index, violation))
         })
-        .map(|(index, violation)| (index, violation.field.as_str(), name(violation.reason())))
+        .map(|(index, violation)| {
+            (
+                index,
+                violation.field.as_str(),
+                reason_name(violation.reason()),
+            )
+        })
         .collect()
 }
 
-fn name(reason: ErrorReason) -> &'static str {
+/// The reason's name without its prefix.
+pub fn reason_name(reason: ErrorReason) -> &'static str {
     let name = reason.as_str_name();
     name.strip_prefix("ERROR_REASON_").unwrap_or(name)
 }

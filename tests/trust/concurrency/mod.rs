@@ -1,44 +1,41 @@
-//! Many callers at once, in rounds of a few calls each: what they are answered and what is stored in the end is what some
-//! order of the calls, one after another, gives in the model - an order that fits the times at which they were made and
-//! answered.
+//! Many callers at once, in rounds of a few calls each. Their answers and what is stored in the end must be what the
+//! reference model gives for some order of the calls, one after another: an order that fits the times at which they were
+//! made and answered.
 //!
 //! `CONTACT_LISTS_RACES` is the number of rounds on each database.
 
 mod round;
 mod search;
-mod tally;
+mod statistics;
 mod workload;
 
-use round::Arena;
-use tally::Tally;
+use round::Harness;
+use statistics::Statistics;
 
-use crate::{
-    random::{Seed, setting},
-    support::*,
-};
+use test_support::*;
 
-/// How many rounds there are where nobody asks for more.
+/// How many rounds the short form has.
 const ROUND_COUNT: u64 = 60;
 
-/// From how many rounds on the test says how far it is, and what must have happened at least once is checked.
+/// From how many rounds on the test reports its progress, and checks that everything has happened at least once.
 const LONG: u64 = 500;
 
 on_both! {
-    async fn calls_at_once_act_one_after_another(service: Service) {
-        let seed = Seed::take();
+    async fn concurrent_calls_act_as_if_one_after_another(service: Service) {
+        let seed = Seed::from_env();
         let round_count = setting("CONTACT_LISTS_RACES", ROUND_COUNT);
-        let arena = Arena::new(&service).await;
-        let mut tally = Tally::default();
+        let harness = Harness::new(&service).await;
+        let mut statistics = Statistics::default();
         for n in 0..round_count {
-            let round = arena.round(seed.random(n), &mut tally).await;
-            if let Err(failure) = round {
-                panic!("round {n}: {failure}");
+            let round = harness.round(seed.random(n), &mut statistics).await;
+            if let Err(error) = round {
+                panic!("round {n}: {error}");
             }
             if round_count >= LONG && (n + 1) % LONG == 0 {
-                notice(&tally.line(&service));
+                notice(&statistics.line(&service));
             }
         }
-        notice(&tally.line(&service));
-        tally.assert_not_blind(round_count >= LONG);
+        notice(&statistics.line(&service));
+        statistics.assert_covered(round_count >= LONG);
     }
 }

@@ -1,6 +1,7 @@
-//! A round: an organization of its own, a few calls one after another, then some at once, and a look at what is there.
+//! A round: a new organization, a few calls one after another, then some concurrently, and reads of what they have left.
 
 use std::{
+    collections::{BTreeMap, BTreeSet},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -8,44 +9,47 @@ use std::{
     time::Duration,
 };
 
+use contact_lists::proto::UpdateContactListContactsResponse as Outcome;
 use sea_orm::DatabaseConnection;
+use test_support::*;
 use tokio::{sync::Barrier, task::JoinSet};
 use tonic::transport::{Channel, Endpoint};
 
 use super::{
     search::{Made, Search},
-    tally::Tally,
+    statistics::Statistics,
     workload::{CHANNEL_COUNT, LIST_COUNT, NUMBERS, Workload},
 };
 use crate::{
-    model::{Call, State},
-    observed::Reader,
-    random::Random,
-    support::*,
-    world::{AtOnce, Pace, Stage, World},
+    calls::Call,
+    execute::{AtOnce, Pace, Stage},
+    id_map::IdMap,
+    replica::Replica,
+    snapshot::Snapshot,
+    stored::Reader,
 };
 
-/// How many connections the callers have; each call of a round is made over another one.
+/// How many connections there are. Each of the concurrent calls has one of its own.
 const CONNECTION_COUNT: usize = 12;
 
-/// Where the rounds take place.
-pub struct Arena<'a> {
+/// A service, and connections to it and to its database.
+pub struct Harness<'a> {
     service: &'a Service,
     connections: Vec<Channel>,
     database: DatabaseConnection,
 }
 
-/// Ticks with each call that is made and each that is answered.
+/// Ticks with each call that is made, and with each answer.
 type Clock = Arc<AtomicU64>;
 
-/// Waits a little before each stage of a stream, so that others get between.
+/// Waits a little at each stage of a stream, so that other calls come between.
 #[derive(Clone)]
-struct Dawdling {
-    /// The waits, in µs. Used from the front.
+struct RandomWaits {
+    /// The waits that remain, in microseconds.
     waits: Arc<std::sync::Mutex<Vec<u64>>>,
 }
 
-impl Pace for Dawdling {
+impl Pace for RandomWaits {
     async fn at(&self, _: Stage) {
         let wait = self.waits.lock().unwrap().pop().unwrap_or_default();
         if wait > 0 {
@@ -54,8 +58,8 @@ impl Pace for Dawdling {
     }
 }
 
-impl Dawdling {
-    fn random(random: &mut Random) -> Self {
+impl RandomWaits {
+    fn new(random: &mut Random) -> Self {
         let wait = |random: &mut Random| {
             if random.percent(60) {
                 0
@@ -70,7 +74,7 @@ impl Dawdling {
     }
 }
 
-impl<'a> Arena<'a> {
+impl<'a> Harness<'a> {
     /// Connects to the service and to its database.
     pub async fn new(service: &'a Service) -> Self {
         let endpoint = Endpoint::from_shared(format!("http://{}", service.address()));
@@ -84,72 +88,73 @@ impl<'a> Arena<'a> {
         }
     }
 
-    /// Makes the calls of a round, and looks for an order of them.
-    pub async fn round(&self, random: Random, tally: &mut Tally) -> Result<(), String> {
+    /// Makes the calls of a round, and searches for an order of them.
+    pub async fn round(&self, random: Random, statistics: &mut Statistics) -> Result<(), String> {
         let organization = self.service.other_organization().await;
         let callers = self.callers(&organization.admin_key);
-        let mut world =
-            World::create(organization.id, &callers[0], (LIST_COUNT, CHANNEL_COUNT)).await;
+        let sizes = (LIST_COUNT, CHANNEL_COUNT);
+        let mut ids = IdMap::create(organization.id, &callers[0], sizes).await;
         let mut workload = Workload::new(random);
         let clock = Clock::default();
-        let mut start = world.model();
-        let first_calls = workload.first_calls();
-        let mut made = make_in_turn(&world, &callers[0], &clock, first_calls).await?;
-        learn_origins(&mut world, &callers[0], &mut start, &mut made).await?;
-        workload.origins = world.origins.len() as u32;
-        let world = Arc::new(world);
+        let mut start = Replica::new(&ids);
+        let setup = make_in_turn(&ids, &callers[0], &clock, workload.first_calls()).await?;
+        learn_contacts(&mut ids, &callers[0], &mut start, setup).await?;
+        workload.known_count = ids.known.len() as u32;
+        let ids = Arc::new(ids);
         let calls = workload.calls();
         let beside_deletion = calls
             .iter()
             .any(|call| matches!(call, Call::DeleteChannel(_)));
-        made.extend(make_at_once(&world, &callers, &clock, calls, &mut workload.random).await?);
-        let looks = looks(&made);
-        made.extend(make_in_turn(&world, &callers[0], &clock, looks).await?);
+        let random = &mut workload.random;
+        let mut made = make_concurrently(&ids, &callers, &clock, calls, random).await?;
+        let reads = final_reads(&made);
+        made.extend(make_in_turn(&ids, &callers[0], &clock, reads).await?);
 
         let reader = Reader {
             connection: &self.database,
-            world: &world,
+            ids: &ids,
         };
-        let end = reader.state(NUMBERS).await?;
-        let end = self.explain(&made, &end, start, tally)?;
-        compare_replays(&made, &end)?;
-        let aborted_count = world.aborted_count.load(Ordering::Relaxed);
+        let stored = reader.snapshot(NUMBERS).await?;
+        self.find_order(&ids, &made, &stored, start, statistics)?;
+        compare_replays(&made)?;
+        let aborted_count: u64 = made.iter().map(|made| made.reply.aborted_count).sum();
         if beside_deletion {
-            tally.aborted_beside_deletion += aborted_count;
+            statistics.aborted_beside_deletion += aborted_count;
         } else {
-            tally.aborted_else += aborted_count;
+            statistics.aborted_otherwise += aborted_count;
         }
-        tally.round(workload.theme);
+        statistics.round(workload.theme);
         made.iter()
-            .for_each(|made| tally.answer(&made.call, &made.reply));
+            .for_each(|made| statistics.answer(&made.call, &made.reply));
         Ok(())
     }
 
-    /// Looks for an order of the calls, and answers the state that it leads to.
+    /// Searches for an order of the calls.
     ///
-    /// On PostgreSQL, updates of different lists run side by side, and what one finds missing may come before it commits.
-    /// Where it would write what is missing, a unique key stops it. Where it only says why a contact is rejected (of an
-    /// external_id that somebody else is about to store: that it is not the contact's, rather than whose it is), nothing
-    /// does. So there each of two updates may have looked before the other was there, and their reasons have no order.
-    fn explain(
+    /// On PostgreSQL, updates of different lists run in parallel, and a contact that one of them does not find may be
+    /// created before it commits. Where it would create the contact too, a unique key stops it. Where the contact only
+    /// matters for the reason of a rejection (`EXTERNAL_ID_MISMATCH` or `PHONE_TAKEN`), nothing does. So two updates may
+    /// each have read before the other committed, and then their reasons have no order.
+    fn find_order(
         &self,
+        ids: &IdMap,
         made: &[Made],
-        end: &State,
-        start: State,
-        tally: &mut Tally,
-    ) -> Result<State, String> {
-        let mut search = Search::new(made, end);
+        stored: &Snapshot,
+        start: Replica,
+        statistics: &mut Statistics,
+    ) -> Result<(), String> {
+        let mut search = Search::new(ids, made, stored);
         let strict = search.run(start.clone());
-        tally.searched(search.tried);
+        statistics.searched(search.tried);
         if strict.is_ok() || !self.service.database().is_postgres() || updated_lists(made) < 2 {
             return strict;
         }
         let mut search = search.without_reasons();
-        let end = search
-            .run(start)
-            .map_err(|_| strict.expect_err("a failure"))?;
-        tally.unordered_reasons += 1;
-        Ok(end)
+        if search.run(start).is_err() {
+            return strict;
+        }
+        statistics.unordered_reasons += 1;
+        Ok(())
     }
 
     fn callers(&self, key: &str) -> Vec<Client> {
@@ -161,67 +166,62 @@ impl<'a> Arena<'a> {
     }
 }
 
-/// How many lists updates were made of.
+/// How many lists the calls update.
 fn updated_lists(made: &[Made]) -> usize {
     let lists = made.iter().filter_map(|made| match &made.call {
         Call::Update(update) => Some(update.list),
         _ => None,
     });
-    lists.collect::<std::collections::BTreeSet<u8>>().len()
+    lists.collect::<BTreeSet<u8>>().len()
 }
 
-/// Learns the ids of the contacts that there are, and tells the model: the order of what was made begins after that.
-async fn learn_origins(
-    world: &mut World,
+/// Checks the calls that set the round up, applies them to the replica, and learns the ids of the contacts that they created.
+async fn learn_contacts(
+    ids: &mut IdMap,
     caller: &Client,
-    model: &mut State,
-    made: &mut Vec<Made>,
+    replica: &mut Replica,
+    setup: Vec<Made>,
 ) -> Result<(), String> {
-    for made in made.drain(..) {
-        let answer = model.call(&made.call);
-        if answer != made.reply.answer {
-            return Err(format!(
-                "{:?} was answered {:?}, not {answer:?}",
-                made.call, made.reply.answer
-            ));
+    for Made { call, reply, .. } in setup {
+        let expected = replica.call(ids, &call);
+        if expected != reply.answer {
+            let answer = reply.answer;
+            return Err(format!("{call:?} returned {answer:?}, not {expected:?}"));
         }
     }
-    for (origin, (n, person)) in (0..).zip(&mut model.people) {
-        let contact = caller
-            .contact(&number(*n))
-            .await
-            .contact
-            .expect("the contact");
-        world.origins.push(contact.id);
-        person.origin = Some(origin);
+    for n in replica.snapshot(ids).contacts.into_keys() {
+        let found = caller.contact(&number(n)).await.contact;
+        let id = found.expect("the contact").id;
+        replica.set_id(n, &id);
+        ids.known.push(id);
     }
     Ok(())
 }
 
-/// What shows the outcome through the calls: all lists, all numbers, all request_ids.
-fn looks(made: &[Made]) -> Vec<Call> {
+/// Reads of all lists, all numbers and all request_ids.
+fn final_reads(made: &[Made]) -> Vec<Call> {
     let lists = (0..LIST_COUNT).flat_map(|list| [Call::ReadMembers(list), Call::ReadList(list)]);
-    let mut looks: Vec<Call> = lists.chain(NUMBERS.map(Call::ReadPerson)).collect();
+    let mut reads: Vec<Call> = lists.chain(NUMBERS.map(Call::ReadContact)).collect();
     for made in made {
         if let Call::Update(update) = &made.call
             && let Some(request) = update.request
-            && !looks.contains(&Call::ReadUpdate(request))
+            && !reads.contains(&Call::ReadUpdate(request))
         {
-            looks.extend([Call::ReadUpdate(request), made.call.clone()]);
+            reads.extend([Call::ReadUpdate(request), made.call.clone()]);
         }
     }
-    looks
+    reads
 }
 
 async fn make(
-    world: &World,
+    ids: &IdMap,
     caller: &Client,
     clock: &Clock,
     call: Call,
     pace: impl Pace,
 ) -> Result<Made, String> {
     let start = clock.fetch_add(1, Ordering::SeqCst);
-    let reply = world.make(caller, &call, pace).await;
+    let reply = ids.execute(caller, &call, pace).await;
     let end = clock.fetch_add(1, Ordering::SeqCst);
     match reply {
         Ok(reply) => Ok(Made {
@@ -235,20 +235,20 @@ async fn make(
 }
 
 async fn make_in_turn(
-    world: &World,
+    ids: &IdMap,
     caller: &Client,
     clock: &Clock,
     calls: Vec<Call>,
 ) -> Result<Vec<Made>, String> {
     let mut made = Vec::new();
     for call in calls {
-        made.push(make(world, caller, clock, call, AtOnce).await?);
+        made.push(make(ids, caller, clock, call, AtOnce).await?);
     }
     Ok(made)
 }
 
-async fn make_at_once(
-    world: &Arc<World>,
+async fn make_concurrently(
+    ids: &Arc<IdMap>,
     callers: &[Client],
     clock: &Clock,
     calls: Vec<Call>,
@@ -257,34 +257,36 @@ async fn make_at_once(
     let ready = Arc::new(Barrier::new(calls.len()));
     let mut running = JoinSet::new();
     for (call, caller) in calls.into_iter().zip(callers) {
-        let (world, caller, clock) = (world.clone(), caller.clone(), clock.clone());
-        let (ready, pace) = (ready.clone(), Dawdling::random(random));
+        let (ids, caller, clock) = (ids.clone(), caller.clone(), clock.clone());
+        let (ready, pace) = (ready.clone(), RandomWaits::new(random));
         running.spawn(async move {
             ready.wait().await;
-            make(&world, &caller, &clock, call, pace).await
+            make(&ids, &caller, &clock, call, pace).await
         });
     }
     running.join_all().await.into_iter().collect()
 }
 
-/// Checks that whoever called with the same request_id and the same contacts got the same answer, to the last field.
-fn compare_replays(made: &[Made], end: &State) -> Result<(), String> {
-    for (request, record) in &end.records {
-        let twins = made.iter().filter(|made| match &made.call {
-            Call::Update(update) => *update == record.update,
-            Call::ReadUpdate(read) => read == request,
-            _ => false,
-        });
-        let answers = twins.filter_map(|twin| twin.reply.outcome.clone());
-        let mut answers = answers.map(|mut outcome| {
-            outcome.replayed = false;
-            outcome
-        });
-        let first = answers.next();
-        if !answers.all(|answer| Some(&answer) == first.as_ref()) {
-            return Err(format!(
-                "the answers to request {request} differ: {made:#?}"
-            ));
+/// Checks that all calls with the same request_id that were answered OK got the same outcome, to the last field.
+fn compare_replays(made: &[Made]) -> Result<(), String> {
+    let mut outcomes: BTreeMap<u32, Outcome> = BTreeMap::new();
+    for made in made {
+        let request = match &made.call {
+            Call::Update(update) if !update.validate_only => update.request,
+            Call::ReadUpdate(request) => Some(*request),
+            _ => None,
+        };
+        if let (Some(request), Some(outcome)) = (request, &made.reply.outcome) {
+            let outcome = Outcome {
+                replayed: false,
+                ..outcome.clone()
+            };
+            let first = outcomes.entry(request).or_insert_with(|| outcome.clone());
+            if *first != outcome {
+                return Err(format!(
+                    "request {request} has the outcomes {first:?} and {outcome:?}"
+                ));
+            }
         }
     }
     Ok(())

@@ -1,13 +1,16 @@
-//! Is there an order, one call after another, in which the model gives every call the answer that it got?
+//! Is there an order, one call after another, in which the reference model gives every call the answer that it got?
 
 use std::collections::HashSet;
 
 use crate::{
-    model::{Call, State},
-    world::Reply,
+    calls::Call,
+    execute::Reply,
+    id_map::IdMap,
+    replica::{Fingerprint, Replica},
+    snapshot::Snapshot,
 };
 
-/// A call that was made, with what it answered.
+/// A call that was made, with what it returned.
 #[derive(Clone, Debug)]
 pub struct Made {
     pub call: Call,
@@ -19,29 +22,31 @@ pub struct Made {
 
 /// The search for an order.
 pub struct Search<'a> {
+    ids: &'a IdMap,
     calls: &'a [Made],
     /// What the database has in the end.
-    end: &'a State,
+    stored: &'a Snapshot,
     /// Whether the reasons of rejected contacts are compared.
     with_reasons: bool,
-    /// What has led nowhere: the calls that were made, and the state that they had led to.
-    dead_ends: HashSet<(u64, State)>,
-    /// How many calls were tried at some place of an order.
+    /// What has led nowhere: a set of calls, and all that they have left.
+    dead_ends: HashSet<(u64, Fingerprint)>,
+    /// How many calls were tried at some position of an order.
     pub tried: u64,
-    /// The longest order that gave right answers, for the message when there is no whole one.
+    /// The longest order with the right answers, for the message when there is no complete one.
     best: Vec<usize>,
     order: Vec<usize>,
-    /// Where a whole order gave right answers and a wrong state: that state.
-    wrong_end: Option<State>,
+    /// The snapshot after a complete order that gave the right answers but should have left something else.
+    wrong_end: Option<Snapshot>,
 }
 
 impl<'a> Search<'a> {
-    /// A search for an order of calls that ends in a state.
-    pub fn new(calls: &'a [Made], end: &'a State) -> Self {
+    /// A search for an order of calls after which this is stored.
+    pub fn new(ids: &'a IdMap, calls: &'a [Made], stored: &'a Snapshot) -> Self {
         assert!(calls.len() <= 64, "too many calls for one search");
         Self {
+            ids,
             calls,
-            end,
+            stored,
             with_reasons: true,
             dead_ends: HashSet::new(),
             tried: 0,
@@ -51,90 +56,87 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// The same search, which takes every reason of a rejected contact for the same.
+    /// The same search, in which the reasons of rejected contacts don't matter.
     pub fn without_reasons(self) -> Self {
         Self {
             with_reasons: false,
-            ..Self::new(self.calls, self.end)
+            ..Self::new(self.ids, self.calls, self.stored)
         }
     }
 
-    /// Answers the state that an order leads to; fails with what came closest if there is none.
-    pub fn run(&mut self, start: State) -> Result<State, String> {
-        match self.extend(0, start) {
-            Some(end) => Ok(end),
-            None => Err(self.failure()),
+    /// Searches. Fails with what came closest if there is no order.
+    pub fn run(&mut self, start: Replica) -> Result<(), String> {
+        if self.extend(0, start) {
+            Ok(())
+        } else {
+            Err(self.error())
         }
     }
 
-    /// Adds one of the calls that are left to the order, and so on.
-    fn extend(&mut self, made: u64, state: State) -> Option<State> {
+    /// Adds one of the remaining calls to the order, and so on. Returns whether that completes it.
+    fn extend(&mut self, made: u64, replica: Replica) -> bool {
         if self.order.len() > self.best.len() {
             self.best.clone_from(&self.order);
         }
         if self.order.len() == self.calls.len() {
-            let ended = State {
-                records: Default::default(),
-                ..state.clone()
-            };
-            if ended == *self.end {
-                return Some(state);
-            }
-            self.wrong_end = Some(ended);
-            return None;
+            let end = replica.snapshot(self.ids);
+            let is_right = end == *self.stored;
+            self.wrong_end = (!is_right).then_some(end);
+            return is_right;
         }
-        if self.dead_ends.contains(&(made, state.clone())) {
-            return None;
+        let position = (made, replica.fingerprint(self.ids));
+        if self.dead_ends.contains(&position) {
+            return false;
         }
         for next in self.candidates(made) {
-            let mut after = state.clone();
+            let mut after = replica.clone();
             self.tried += 1;
             if self.is_right(&mut after, &self.calls[next]) {
                 self.order.push(next);
-                if let Some(end) = self.extend(made | 1 << next, after) {
-                    return Some(end);
+                if self.extend(made | 1 << next, after) {
+                    return true;
                 }
                 self.order.pop();
             }
         }
-        self.dead_ends.insert((made, state));
-        None
+        self.dead_ends.insert(position);
+        false
     }
 
-    /// Makes a call in the model, and answers whether that gives the answer that it got.
-    fn is_right(&self, state: &mut State, made: &Made) -> bool {
-        let expected = state.call(&made.call);
+    /// Makes a call on the replica. Returns whether that gives the answer that the call got.
+    fn is_right(&self, replica: &mut Replica, made: &Made) -> bool {
+        let expected = replica.call(self.ids, &made.call);
         if self.with_reasons {
             return expected == made.reply.answer;
         }
         expected.without_reasons() == made.reply.answer.clone().without_reasons()
     }
 
-    /// The calls that can come next: none of those that are left was answered before one of them was made.
+    /// The calls that can come next: those that were made before any remaining one was answered.
     fn candidates(&self, made: u64) -> Vec<usize> {
-        let left = || (0..self.calls.len()).filter(|n| made & 1 << n == 0);
-        let first_end = left().map(|n| self.calls[n].end).min();
-        left()
+        let remaining = || (0..self.calls.len()).filter(|n| made & 1 << n == 0);
+        let first_end = remaining().map(|n| self.calls[n].end).min();
+        remaining()
             .filter(|n| Some(self.calls[*n].start) <= first_end)
             .collect()
     }
 
-    fn failure(&self) -> String {
+    fn error(&self) -> String {
         let mut lines =
             vec!["no order of the calls explains their answers and what is stored".to_owned()];
         for (n, made) in self.calls.iter().enumerate() {
-            let place = self.best.iter().position(|best| *best == n);
-            let place = place.map_or_else(|| "-".to_owned(), |place| place.to_string());
+            let position = self.best.iter().position(|best| *best == n);
+            let position = position.map_or_else(|| "-".to_owned(), |it| it.to_string());
             let (start, end) = (made.start, made.end);
             lines.push(format!(
-                "{place:>3} [{start}, {end}] {:?}\n      {:?}",
+                "{position:>3} [{start}, {end}] {:?}\n      {:?}",
                 made.call, made.reply.answer
             ));
         }
         if let Some(wrong_end) = &self.wrong_end {
             lines.push(format!("expected {wrong_end:#?}"));
         }
-        lines.push(format!("stored {:#?}", self.end));
+        lines.push(format!("stored {:#?}", self.stored));
         lines.join("\n")
     }
 }

@@ -1,6 +1,8 @@
-//! Calls that get into each other's way: few numbers, few external_ids, few lists.
+//! Calls that contend: few numbers, few external_ids, few lists.
 
-use crate::{model::*, random::Random};
+use test_support::Random;
+
+use crate::calls::*;
 
 /// The numbers of a round.
 pub const NUMBERS: std::ops::Range<Number> = 0..7;
@@ -19,11 +21,11 @@ pub enum Theme {
     OneList,
     /// The same new contacts on different lists, in opposite orders.
     SameNewContacts,
-    /// The same request_id more than once, also with other contacts.
-    Twins,
-    /// Lists and contacts go while they are updated.
+    /// The same request_id more than once, also with other input.
+    Duplicates,
+    /// Lists and contacts are deleted while they are updated.
     Deletions,
-    /// Channels come and go while contacts are opted in to and out of them.
+    /// Channels are created and deleted while contacts are opted in to and out of them.
     Channels,
     /// Numbers and external_ids change hands.
     Identity,
@@ -35,19 +37,19 @@ pub enum Theme {
 pub const THEMES: [Theme; 7] = [
     Theme::OneList,
     Theme::SameNewContacts,
-    Theme::Twins,
+    Theme::Duplicates,
     Theme::Deletions,
     Theme::Channels,
     Theme::Identity,
     Theme::Mixed,
 ];
 
-/// Makes up the calls of a round.
+/// Draws the calls of a round.
 pub struct Workload {
     pub random: Random,
     pub theme: Theme,
     /// How many contacts' ids are known.
-    pub origins: u32,
+    pub known_count: u32,
     requests: u32,
 }
 
@@ -58,22 +60,22 @@ impl Workload {
         Self {
             random,
             theme,
-            origins: 0,
+            known_count: 0,
             requests: 0,
         }
     }
 
-    /// What there is before the round's calls.
+    /// The calls that set the round up.
     pub fn first_calls(&mut self) -> Vec<Call> {
         let count = if self.theme == Theme::SameNewContacts {
             1
         } else {
             3
         };
-        let contacts = (0..count).map(|n| Sent {
+        let contacts = (0..count).map(|n| Contact {
             number: Some(n),
             external_id: self.random.percent(60).then_some(Some(n)),
-            ..Sent::default()
+            ..Contact::default()
         });
         let contacts = contacts.collect();
         let opt_ins = if self.theme == Theme::Channels {
@@ -87,7 +89,7 @@ impl Workload {
         };
         vec![
             Call::Update(Update { list: 0, ..first }),
-            Call::Prefer {
+            Call::ChangePreferences {
                 numbers: vec![1, 5],
                 channels: vec![0],
                 opt_in: false,
@@ -95,12 +97,12 @@ impl Workload {
         ]
     }
 
-    /// The calls that are made at once.
+    /// The calls that are made concurrently.
     pub fn calls(&mut self) -> Vec<Call> {
         let count = 6 + self.random.below(5);
         let mut calls: Vec<Call> = (0..count).map(|_| self.call()).collect();
-        if self.theme == Theme::Twins || self.random.percent(20) {
-            self.add_twins(&mut calls);
+        if self.theme == Theme::Duplicates || self.random.percent(20) {
+            self.add_duplicates(&mut calls);
         }
         if self.theme == Theme::Channels {
             calls[0] = Call::CreateChannel(CHANNEL_COUNT);
@@ -110,8 +112,8 @@ impl Workload {
         calls
     }
 
-    /// Makes two or three twins of an update, one of them sometimes not quite the same.
-    fn add_twins(&mut self, calls: &mut Vec<Call>) {
+    /// Adds an update two or three times, and sometimes once more with other input.
+    fn add_duplicates(&mut self, calls: &mut Vec<Call>) {
         let mut update = self.update();
         self.requests += 1;
         update.request = Some(self.requests);
@@ -133,13 +135,13 @@ impl Workload {
     fn call(&mut self) -> Call {
         let dice = self.random.below(100);
         match self.theme {
-            Theme::OneList | Theme::SameNewContacts | Theme::Twins if dice < 85 => {
+            Theme::OneList | Theme::SameNewContacts | Theme::Duplicates if dice < 85 => {
                 Call::Update(self.update())
             }
             Theme::Deletions if dice < 45 => self.deletion(),
             Theme::Channels if dice < 50 => self.preference(),
             Theme::Identity if dice < 30 => self.change(),
-            Theme::Identity if dice < 45 => self.erasure(),
+            Theme::Identity if dice < 45 => self.contact_deletion(),
             Theme::Mixed if dice < 12 => self.deletion(),
             Theme::Mixed if dice < 24 => self.preference(),
             Theme::Mixed if dice < 36 => self.change(),
@@ -152,20 +154,22 @@ impl Workload {
         let list = self.list();
         match self.random.below(10) {
             0..=1 => Call::DeleteList(list),
-            2..=4 => Call::Archive {
+            2..=4 => Call::ArchiveList {
                 list,
                 archived: true,
             },
-            5 => Call::Archive {
+            5 => Call::ArchiveList {
                 list,
                 archived: false,
             },
-            _ => self.erasure(),
+            _ => self.contact_deletion(),
         }
     }
 
-    fn erasure(&mut self) -> Call {
-        Call::Erase(Who::Origin(self.random.below(self.origins as usize) as u32))
+    fn contact_deletion(&mut self) -> Call {
+        Call::DeleteContact(ContactRef::Known(
+            self.random.below(self.known_count as usize) as u32,
+        ))
     }
 
     fn preference(&mut self) -> Call {
@@ -179,7 +183,7 @@ impl Workload {
         } else {
             vec![0, 1]
         };
-        Call::Prefer {
+        Call::ChangePreferences {
             numbers,
             channels,
             opt_in: self.random.percent(40),
@@ -187,12 +191,12 @@ impl Workload {
     }
 
     fn change(&mut self) -> Call {
-        let who = Who::Origin(self.random.below(self.origins as usize) as u32);
+        let contact = ContactRef::Known(self.random.below(self.known_count as usize) as u32);
         let number = self.random.percent(60).then(|| self.number());
         let external_id = self.random.percent(40).then(|| self.external_id());
         let name = self.random.percent(40).then(|| self.name());
-        Call::Change {
-            who,
+        Call::UpdateContact {
+            contact,
             number,
             external_id,
             name,
@@ -203,7 +207,7 @@ impl Workload {
         match self.random.below(3) {
             0 => Call::ReadMembers(self.list()),
             1 => Call::ReadList(self.list()),
-            _ => Call::ReadPerson(self.number()),
+            _ => Call::ReadContact(self.number()),
         }
     }
 
@@ -225,7 +229,7 @@ impl Workload {
         }
     }
 
-    fn plain(&self, action: Action, contacts: Vec<Sent>) -> Update {
+    fn plain(&self, action: Action, contacts: Vec<Contact>) -> Update {
         Update {
             list: 0,
             action,
@@ -238,20 +242,20 @@ impl Workload {
         }
     }
 
-    fn contacts(&mut self) -> Vec<Sent> {
+    fn contacts(&mut self) -> Vec<Contact> {
         let numbers = if self.theme == Theme::SameNewContacts {
             NUMBERS.collect()
         } else {
             self.some_numbers(4)
         };
-        let with_ids = match self.theme {
+        let with_external_id = match self.theme {
             Theme::Identity => 60,
             Theme::SameNewContacts => 0,
             _ => 20,
         };
         let mut contacts = Vec::new();
         for number in numbers {
-            let external_id = if self.random.percent(with_ids) {
+            let external_id = if self.random.percent(with_external_id) {
                 let clear = self.random.percent(15);
                 Some(if clear {
                     None
@@ -261,7 +265,7 @@ impl Workload {
             } else {
                 None
             };
-            contacts.push(Sent {
+            contacts.push(Contact {
                 number: (!self.random.percent(3)).then_some(number),
                 external_id,
                 name: self.random.percent(50).then(|| self.name()),
@@ -290,7 +294,7 @@ impl Workload {
         }
     }
 
-    /// One that is to be made only where that is what the round is about.
+    /// A channel: one that may not exist yet only where the round is about channels.
     fn channel(&mut self) -> u8 {
         let is_new = self.theme == Theme::Channels;
         self.random
@@ -301,7 +305,7 @@ impl Workload {
         self.random.below(NUMBERS.len()) as Number
     }
 
-    /// Some, each once.
+    /// Some numbers, each once.
     fn some_numbers(&mut self, most: usize) -> Vec<Number> {
         let mut numbers: Vec<Number> = NUMBERS.collect();
         self.random.shuffle(&mut numbers);

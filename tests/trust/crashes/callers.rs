@@ -1,34 +1,31 @@
-//! The callers: each makes call after call, and keeps what it called and what it was answered.
+//! The callers: each makes call after call, and keeps a log of its calls and their answers.
 
 use std::sync::{
     Arc,
     atomic::{AtomicBool, Ordering},
 };
 
+use test_support::Client;
 use tokio::sync::mpsc::UnboundedSender;
 use tonic::Status;
 use tonic_types::StatusExt;
 
 use super::{
-    moment::{Event, Watched},
+    kill_point::{Event, Watched},
     workload::Workload,
 };
-use crate::{
-    model::Call,
-    support::Client,
-    world::{Reply, World},
-};
+use crate::{calls::Call, execute::Reply, id_map::IdMap};
 
-/// A call that was made. Without a reply, it is not known whether it acted.
+/// A call that was made. Without a reply, it is unknown whether it was applied.
 #[derive(Clone, Debug)]
 pub struct Entry {
     pub call: Call,
     pub reply: Option<Reply>,
 }
 
-/// Makes calls until one is not answered, or something was killed.
+/// Makes calls until the kill, or until one is not answered.
 pub async fn call_until_killed(
-    world: Arc<World>,
+    ids: Arc<IdMap>,
     caller: Client,
     mut workload: Workload,
     killed: Arc<AtomicBool>,
@@ -37,7 +34,7 @@ pub async fn call_until_killed(
     let mut log = Vec::new();
     while !killed.load(Ordering::SeqCst) {
         let call = workload.call();
-        let reply = world.make(&caller, &call, Watched(events.clone())).await;
+        let reply = ids.execute(&caller, &call, Watched(events.clone())).await;
         let _ = events.send(Event::Answered);
         match reply {
             Ok(reply) => log.push(Entry {
@@ -54,7 +51,7 @@ pub async fn call_until_killed(
     Ok(log)
 }
 
-/// Whether a failure is what a caller may see of a kill: the connection ends, or the service says that its database is gone.
+/// Whether an error is what a caller may see of a kill: the connection ends, or the service says that its database is gone.
 fn is_of_kill(status: &Status) -> bool {
     match status.get_details_error_info() {
         Some(info) => info.reason == "DATABASE_UNAVAILABLE",

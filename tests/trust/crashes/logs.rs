@@ -1,28 +1,31 @@
-//! Words about the logs that callers keep, and about answers that come again.
+//! The logs that callers keep, and answers that are replayed.
 
 use contact_lists::proto::UpdateContactListContactsResponse as Outcome;
+
+use test_support::*;
 
 use super::{
     callers::Entry,
     workload::{SHARED_LIST, numbers},
 };
 use crate::{
-    model::{Answer, Call, State, Update},
-    support::*,
-    world::Reply,
+    answers::Answer,
+    calls::{Call, Update},
+    execute::Reply,
+    snapshot::Snapshot,
 };
 
-/// The calls of all callers, in their order.
+/// The calls of each caller, in order.
 pub type Logs = Vec<Vec<Entry>>;
 
-/// Takes the calls without an answer out of the logs.
-pub fn take_cut_off(logs: &mut Logs) -> Vec<Call> {
+/// Removes the calls without an answer from the logs, and returns them.
+pub fn take_unanswered(logs: &mut Logs) -> Vec<Call> {
     let logs = logs.iter_mut();
     logs.filter_map(|log| Some(log.pop_if(|last| last.reply.is_none())?.call))
         .collect()
 }
 
-/// The request of an update of the shared list that was applied.
+/// The request of an applied update of the shared list.
 pub fn shared_request(entry: &Entry) -> Option<u32> {
     match (&entry.call, &entry.reply) {
         (
@@ -35,17 +38,7 @@ pub fn shared_request(entry: &Entry) -> Option<u32> {
     }
 }
 
-/// The model keeps no records here: the office does.
-pub fn without_request(call: &Call) -> Call {
-    match call {
-        Call::Update(update) => Call::Update(Update {
-            request: None,
-            ..update.clone()
-        }),
-        other => other.clone(),
-    }
-}
-
+/// Whether a reply is a recorded outcome.
 pub fn is_replayed(reply: &Reply) -> bool {
     reply
         .outcome
@@ -53,15 +46,16 @@ pub fn is_replayed(reply: &Reply) -> bool {
         .is_some_and(|outcome| outcome.replayed)
 }
 
-/// A replay as the answer that it repeats.
+/// Returns the reply that a replay repeats.
 pub fn first_answer(mut reply: Reply) -> Reply {
     if let (Answer::Updated(updated), Some(outcome)) = (&mut reply.answer, &mut reply.outcome) {
-        (updated.replayed, outcome.replayed) = (false, false);
+        (updated.outcome.replayed, outcome.replayed) = (false, false);
     }
     reply
 }
 
-pub fn assert_replay(update: &Update, reply: &Reply, recorded: &Outcome) -> Result<(), String> {
+/// Checks that the reply to an update is its recorded outcome.
+pub fn check_replay(update: &Update, reply: &Reply, recorded: &Outcome) -> Result<(), String> {
     let expected = Outcome {
         replayed: true,
         ..recorded.clone()
@@ -83,17 +77,17 @@ pub async fn until_serving(caller: &Client) {
     .await;
 }
 
-/// Where two states differ, in a few lines.
-pub fn difference(expected: &State, stored: &State) -> String {
-    let mut lines = vec!["what is stored is not what the calls have left".to_owned()];
+/// How two snapshots differ, in a few lines.
+pub fn difference(expected: &Snapshot, stored: &Snapshot) -> String {
+    let mut lines = vec!["what is stored is not the result of the calls".to_owned()];
     for n in numbers() {
-        let (one, other) = (expected.people.get(&n), stored.people.get(&n));
+        let (one, other) = (expected.contacts.get(&n), stored.contacts.get(&n));
         if one != other {
             lines.push(format!("number {n}: expected {one:?}, stored {other:?}"));
         }
     }
     lines.truncate(12);
-    let State {
+    let Snapshot {
         lists,
         channels,
         number_opt_outs,
@@ -102,7 +96,7 @@ pub fn difference(expected: &State, stored: &State) -> String {
     lines.push(format!(
         "expected {lists:?} {channels:?} {number_opt_outs:?}"
     ));
-    let State {
+    let Snapshot {
         lists,
         channels,
         number_opt_outs,

@@ -8,27 +8,26 @@ use std::{
 };
 
 use tempfile::TempDir;
+use test_support::{Client, Database};
 
-use crate::support::{Client, Database};
-
-/// The running program. Dropped, it is killed.
+/// The running program. It is killed when it is dropped.
 pub struct Program {
     child: Child,
     address: String,
-    /// What it calls itself where it connects to PostgreSQL.
+    /// Its name at PostgreSQL.
     pub name: String,
 }
 
 /// A folder for the temporary files of servers.
-pub struct Temporary(TempDir);
+pub struct TemporaryFolder(TempDir);
 
-impl Temporary {
+impl TemporaryFolder {
     /// A new, empty folder.
     pub fn new() -> Self {
         Self(tempfile::tempdir().expect("a temporary folder"))
     }
 
-    /// What is left in it, or held open of it by any process.
+    /// The files in it, and those of its files that a process has open.
     pub fn leaks(&self) -> Vec<String> {
         let names = fs::read_dir(self.0.path()).expect("the folder").flatten();
         let mut leaks: Vec<String> = names
@@ -41,7 +40,7 @@ impl Temporary {
     }
 }
 
-/// The files below a folder, also deleted ones, that a process has open.
+/// The files below a folder that a process has open, deleted ones too.
 fn open_files(process: &Path, folder: &Path) -> Vec<String> {
     let files = fs::read_dir(process.join("fd"))
         .into_iter()
@@ -56,7 +55,7 @@ fn open_files(process: &Path, folder: &Path) -> Vec<String> {
 
 impl Program {
     /// Starts the program and waits until it listens.
-    pub fn start(database: &Database, temporary: &Temporary, name: String) -> Self {
+    pub fn start(database: &Database, temporary: &TemporaryFolder, name: String) -> Self {
         let mut child = spawn(database, temporary, &name);
         let output = BufReader::new(child.stdout.take().expect("its output"));
         let mut lines = output.lines().map_while(Result::ok);
@@ -69,8 +68,12 @@ impl Program {
         }
     }
 
-    /// Starts the program and kills it a little later, wherever it is by then.
-    pub fn kill_in_start(database: &Database, temporary: &Temporary, wait: std::time::Duration) {
+    /// Starts the program and kills it a little later, however far it is.
+    pub fn kill_in_start(
+        database: &Database,
+        temporary: &TemporaryFolder,
+        wait: std::time::Duration,
+    ) {
         let mut child = spawn(database, temporary, "contact-lists");
         std::thread::sleep(wait);
         child.kill().expect("a kill");
@@ -84,12 +87,12 @@ impl Program {
     }
 
     /// Whether it has a temporary file open.
-    pub fn has_spool(&self, temporary: &Temporary) -> bool {
+    pub fn has_spool(&self, temporary: &TemporaryFolder) -> bool {
         let process = format!("/proc/{}", self.child.id());
         !open_files(Path::new(&process), temporary.0.path()).is_empty()
     }
 
-    /// Kills it.
+    /// Kills the program.
     pub fn kill(&mut self) {
         self.child.kill().expect("a kill");
         self.child.wait().expect("an end");
@@ -103,7 +106,7 @@ impl Drop for Program {
     }
 }
 
-fn spawn(database: &Database, temporary: &Temporary, name: &str) -> Child {
+fn spawn(database: &Database, temporary: &TemporaryFolder, name: &str) -> Child {
     let mut url = database.url().to_owned();
     if database.is_postgres() {
         url += &format!("&application_name={name}");

@@ -1,34 +1,36 @@
-//! A stream that is too large for the server's memory of it, and never ends.
+//! A stream that the server spools to a file, and that never ends.
 
 use contact_lists::proto::Contact;
 
+use test_support::*;
+
 use super::{
-    program::{Program, Temporary},
+    program::{Program, TemporaryFolder},
     workload::SHARED_LIST,
 };
-use crate::{support::*, world::World};
+use crate::id_map::IdMap;
 
-/// The first number of the contacts, which are never stored.
+/// The number of the first contact. None of them is stored.
 const FIRST: u32 = 60_000_000;
 
 /// How many contacts of 7 KiB there are: more than 8 MiB.
 const CONTACT_COUNT: u32 = 1300;
 
-/// Opens a stream, and sends until the server keeps what came in a file.
+/// Opens a stream, and sends contacts until the server spools to a file.
 pub async fn open_large_stream(
-    world: &World,
+    ids: &IdMap,
     program: &Program,
     caller: &Client,
-    temporary: &Temporary,
+    temporary: &TemporaryFolder,
 ) -> OpenStream {
-    let header = header(&world.lists[usize::from(SHARED_LIST)]).overwrite();
+    let header = header(ids.list(SHARED_LIST)).overwrite();
     let stream = caller.open(header).await;
     for first in (0..CONTACT_COUNT).step_by(100) {
         stream
             .send_contacts((first..first + 100).map(large_contact).collect())
             .await;
     }
-    until("the server keeps contacts in a file", async || {
+    until("the server spools to a file", async || {
         program.has_spool(temporary)
     })
     .await;

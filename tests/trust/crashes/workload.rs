@@ -1,13 +1,15 @@
-//! What one caller does: all kinds of calls on numbers and a list of its own, and updates of the list that all share.
+//! The calls of one caller: all kinds of calls on its own numbers and its own list, and updates of the shared list.
 
 use std::sync::{
     Arc,
     atomic::{AtomicU32, Ordering},
 };
 
-use crate::{model::*, random::Random};
+use test_support::Random;
 
-/// How many callers there are. The first one makes large calls.
+use crate::calls::*;
+
+/// How many callers there are. The first makes large calls.
 pub const CALLER_COUNT: u8 = 6;
 
 /// The list of all callers.
@@ -16,17 +18,17 @@ pub const SHARED_LIST: u8 = CALLER_COUNT;
 /// The channels.
 pub const CHANNEL_COUNT: u8 = 2;
 
-/// How far the numbers of one caller are from those of the next.
+/// The distance from one caller's first number to the next caller's.
 const STRIDE: Number = 10_000;
 
-/// Whose these calls are, and what they are made of.
+/// Draws the calls of one caller.
 pub struct Workload {
     pub caller: u8,
     pub random: Random,
-    /// The numbers whose contacts may be erased, and change number.
+    /// The first numbers, whose contacts may be erased and change number.
     private_count: u32,
-    /// The numbers after these, whose contacts stay, and may be on the shared list: who is on that when is known from
-    /// the order of its updates alone.
+    /// The numbers after these, whose contacts are never erased and never change number. Only they are on the shared list,
+    /// so that its members follow from the order of its updates alone.
     lasting_count: u32,
     /// The most contacts of a call.
     most: u32,
@@ -43,8 +45,8 @@ pub fn numbers() -> impl Iterator<Item = Number> {
     })
 }
 
-/// How many private and lasting numbers a caller has, and how many contacts a call has at most. The first one's calls take
-/// more than one chunk.
+/// How many private and lasting numbers a caller has, and how many contacts a call has at most. A large call takes more than
+/// one chunk.
 fn sizes(caller: u8) -> (u32, u32, u32) {
     if caller == 0 {
         (1200, 200, 1200)
@@ -74,7 +76,7 @@ impl Workload {
             48..66 => self.shared_update(),
             66..74 => self.number_changes(),
             74..84 => self.preference(),
-            84..93 => Call::Erase(Who::Holder(self.private())),
+            84..93 => Call::DeleteContact(ContactRef::Holder(self.private())),
             _ => self.change(),
         }
     }
@@ -108,13 +110,13 @@ impl Workload {
         self.update(SHARED_LIST, action, contacts)
     }
 
-    /// Contacts that are known by their external_ids come with other numbers.
+    /// Contacts, named by their external_ids, with other numbers.
     fn number_changes(&mut self) -> Call {
         let count = 1 + self.random.below(3);
-        let contacts = (0..count).map(|_| Sent {
+        let contacts = (0..count).map(|_| Contact {
             number: Some(self.private()),
             external_id: Some(Some(self.private())),
-            ..Sent::default()
+            ..Contact::default()
         });
         let contacts = contacts.collect();
         self.update(self.caller, Action::Add, contacts)
@@ -127,7 +129,7 @@ impl Workload {
         } else {
             vec![0, 1]
         };
-        Call::Prefer {
+        Call::ChangePreferences {
             numbers,
             channels,
             opt_in: self.random.percent(40),
@@ -135,15 +137,15 @@ impl Workload {
     }
 
     fn change(&mut self) -> Call {
-        Call::Change {
-            who: Who::Holder(self.private()),
+        Call::UpdateContact {
+            contact: ContactRef::Holder(self.private()),
             number: self.random.percent(50).then(|| self.private()),
             external_id: self.random.percent(30).then(|| self.private()),
             name: Some(self.name()),
         }
     }
 
-    fn update(&mut self, list: u8, action: Action, contacts: Vec<Sent>) -> Call {
+    fn update(&mut self, list: u8, action: Action, contacts: Vec<Contact>) -> Call {
         let opt_ins = [OptIns::All, OptIns::All, OptIns::None, OptIns::To(vec![1])];
         Call::Update(Update {
             list,
@@ -157,12 +159,12 @@ impl Workload {
         })
     }
 
-    fn contact(&mut self, offset: u32) -> Sent {
+    fn contact(&mut self, offset: u32) -> Contact {
         let number = self.first() + offset;
         let has_id = offset < self.private_count
             && self.random.percent(if self.most > 100 { 5 } else { 50 });
         let bad = if self.most > 100 { 0 } else { 2 };
-        Sent {
+        Contact {
             number: (!self.random.percent(bad)).then_some(number),
             external_id: has_id.then_some(Some(number)),
             name: self.random.percent(60).then(|| self.name()),
@@ -171,7 +173,7 @@ impl Workload {
         }
     }
 
-    /// Some numbers in a row, each once, counted from the caller's first; from the last on to the first again.
+    /// Consecutive numbers below a limit, each once, as offsets from the caller's first. The first follows the last.
     fn run_of_numbers(&mut self, limit: u32) -> Vec<u32> {
         let most = if self.random.percent(60) {
             self.most.div_ceil(6)

@@ -1,12 +1,12 @@
-//! Draws random contacts, their fields and their properties: from small pools of values, so that everything collides.
+//! Random contacts, their fields and their properties, from small pools of values, so that everything collides.
 
 use proptest::{collection::vec, option::weighted, prelude::*, sample::select, strategy::Union};
 use serde_json::{Value, json};
 
-use crate::{calls::*, draw::*};
+use crate::{calls::*, strategies::*};
 
-/// A contact of an update, or the changes of one.
-pub fn given(with_phone: f64, with_properties: f64) -> impl Strategy<Value = Given> {
+/// A contact of an update, or the fields to change.
+pub fn given(with_phone: f64, with_properties: f64) -> impl Strategy<Value = GivenContact> {
     let identity = (
         weighted(with_phone, phone_text()),
         weighted(0.5, external_id()),
@@ -26,7 +26,7 @@ pub fn given(with_phone: f64, with_properties: f64) -> impl Strategy<Value = Giv
         weighted(with_properties, properties()),
     );
     (identity, texts, others).prop_map(|((phone, external_id), (email, name, language), others)| {
-        Given {
+        GivenContact {
             phone,
             external_id,
             email,
@@ -40,7 +40,7 @@ pub fn given(with_phone: f64, with_properties: f64) -> impl Strategy<Value = Giv
     })
 }
 
-/// A number as somebody may write it; a few are none.
+/// A number as people may write it. A few are invalid.
 pub fn phone_text() -> impl Strategy<Value = String> {
     let spelled = (pool_number(), 0..24u8).prop_map(|(number, spelling)| match spelling {
         0 => format!("+49 (151) {}-{}", &number[6..10], &number[10..]),
@@ -82,11 +82,11 @@ pub fn name() -> impl Strategy<Value = String> {
     ]
 }
 
-pub fn default_channel() -> impl Strategy<Value = Pick> {
+pub fn default_channel() -> impl Strategy<Value = ResourceRef> {
     prop_oneof![
-        6 => (0..4usize).prop_map(Pick::Nth),
-        2 => Just(Pick::Text(String::new())),
-        1 => select(vec![Pick::Unknown, Pick::Foreign(0), Pick::Text("sms".to_owned())]),
+        6 => (0..4usize).prop_map(ResourceRef::Nth),
+        2 => Just(ResourceRef::Text(String::new())),
+        1 => select(vec![ResourceRef::Unknown, ResourceRef::Foreign(0), ResourceRef::Text("sms".to_owned())]),
     ]
 }
 

@@ -1,4 +1,4 @@
-//! Where the callers work: a database, a server, and what should be stored by now.
+//! The harness of a run: a database, a server that is killed again and again, and what should be stored by now.
 
 use std::{
     collections::VecDeque,
@@ -10,23 +10,18 @@ use std::{
 };
 
 use sea_orm::DatabaseConnection;
+use test_support::*;
 use tokio::{sync::mpsc, task::JoinSet};
 
 use super::{
     callers::{Entry, call_until_killed},
-    moment::Moment,
-    program::{Program, Temporary},
+    kill_point::KillPoint,
+    program::{Program, TemporaryFolder},
     spool::open_large_stream,
-    tally::Tally,
+    statistics::Statistics,
     workload::{CALLER_COUNT, CHANNEL_COUNT, SHARED_LIST, Workload},
 };
-use crate::{
-    model::{State, Update},
-    observed::Reader,
-    random::Random,
-    support::*,
-    world::World,
-};
+use crate::{calls::Update, id_map::IdMap, replica::Replica, stored::Reader};
 
 /// What is killed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,18 +33,18 @@ pub enum Victim {
 /// How many answered updates are kept to be repeated.
 pub const HISTORY: usize = 100;
 
-/// A database with a server that is killed again and again.
-pub struct Office {
+/// A database, and a server that is killed again and again.
+pub struct Harness {
     pub database: Database,
     pub connection: DatabaseConnection,
-    pub temporary: Temporary,
+    pub temporary: TemporaryFolder,
     pub program: Program,
-    pub world: Arc<World>,
+    pub ids: Arc<IdMap>,
     victim: Victim,
     key: String,
     requests: Arc<AtomicU32>,
     /// What should be stored.
-    pub model: State,
+    pub replica: Replica,
     /// How many updates should be recorded: of all lists, and of the shared one.
     pub record_count: i64,
     pub shared_record_count: usize,
@@ -58,18 +53,18 @@ pub struct Office {
         Update,
         contact_lists::proto::UpdateContactListContactsResponse,
     )>,
-    pub tally: Tally,
+    pub statistics: Statistics,
 }
 
-impl Office {
+impl Harness {
     /// Sets everything up.
-    pub async fn open(database: Database, victim: Victim) -> Self {
+    pub async fn start(database: Database, victim: Victim) -> Self {
         let mut setup = Service::start(database.clone()).await;
         let key = setup.key(Scope::Admin).await;
         let (admin, sizes) = (setup.admin(), (SHARED_LIST + 1, CHANNEL_COUNT));
-        let world = World::create(setup.organization_id(), &admin, sizes).await;
+        let ids = IdMap::create(setup.organization_id(), &admin, sizes).await;
         setup.shutdown().await;
-        let temporary = Temporary::new();
+        let temporary = TemporaryFolder::new();
         Self {
             connection: database.connect().await,
             program: Program::start(&database, &temporary, "first".to_owned()),
@@ -78,12 +73,12 @@ impl Office {
             victim,
             key,
             requests: Arc::default(),
-            model: world.model(),
-            world: Arc::new(world),
+            replica: Replica::new(&ids),
+            ids: Arc::new(ids),
             record_count: 0,
             shared_record_count: 0,
             history: VecDeque::new(),
-            tally: Tally::default(),
+            statistics: Statistics::default(),
         }
     }
 
@@ -92,11 +87,11 @@ impl Office {
         self.database.is_postgres()
     }
 
-    /// The way to what is stored.
+    /// Reads what is stored.
     pub fn reader(&self) -> Reader<'_> {
         Reader {
             connection: &self.connection,
-            world: &self.world,
+            ids: &self.ids,
         }
     }
 
@@ -105,47 +100,47 @@ impl Office {
         self.program.client(&self.key)
     }
 
-    /// Lets the callers work until a kill, starts everything again, and checks what is there.
+    /// Lets the callers make calls until a kill, starts everything again, and checks what is stored.
     pub async fn round(&mut self, mut random: Random) -> Result<(), String> {
         let killed = Arc::new(AtomicBool::new(false));
         let (events, mut happened) = mpsc::unbounded_channel();
         let mut callers = JoinSet::new();
         for caller in 0..CALLER_COUNT {
             let workload = Workload::new(caller, random.fork(), self.requests.clone());
-            let (world, client) = (self.world.clone(), self.caller());
-            let log = call_until_killed(world, client, workload, killed.clone(), events.clone());
+            let (ids, client) = (self.ids.clone(), self.caller());
+            let log = call_until_killed(ids, client, workload, killed.clone(), events.clone());
             callers.spawn(async move { (caller, log.await) });
         }
         drop(events);
         let spooling = self.spool_sometimes().await;
-        let moment = Moment::random(&mut random);
-        moment.wait(&mut happened, &self.reader()).await;
+        let kill_point = KillPoint::random(&mut random);
+        kill_point.wait(&mut happened, &self.reader()).await;
         killed.store(true, Ordering::SeqCst);
         let killed_program = self.kill(&mut random).await;
         let mut logs = callers.join_all().await;
         drop(spooling);
         logs.sort_by_key(|(caller, _)| *caller);
         let logs: Result<Vec<Vec<Entry>>, String> = logs.into_iter().map(|(_, log)| log).collect();
-        self.settle(logs?, killed_program, random).await
+        self.check_recovery(logs?, killed_program, random).await
     }
 
-    /// In some rounds, a stream that the server keeps in a file.
+    /// In some rounds, opens a stream that the server spools to a file.
     async fn spool_sometimes(&mut self) -> Option<OpenStream> {
-        if self.victim == Victim::Postgres || self.tally.kill_count % 8 != 7 {
+        if self.victim == Victim::Postgres || self.statistics.kill_count % 8 != 7 {
             return None;
         }
-        self.tally.kills_with_spool += 1;
+        self.statistics.kills_with_spool += 1;
         let caller = self.caller();
-        let stream = open_large_stream(&self.world, &self.program, &caller, &self.temporary);
+        let stream = open_large_stream(&self.ids, &self.program, &caller, &self.temporary);
         Some(stream.await)
     }
 
-    /// Kills, and starts again. Answers the name of a program that was killed.
+    /// Kills the victim and starts it again. Returns the name of a server that was killed.
     async fn kill(&mut self, random: &mut Random) -> Option<String> {
-        self.tally.kill_count += 1;
+        self.statistics.kill_count += 1;
         if self.victim == Victim::Postgres {
             self.database.kill_postgres();
-            // Sometimes the server goes down with it.
+            // Sometimes the server is killed too.
             let both = random.percent(25);
             if both {
                 self.program.kill();
@@ -163,11 +158,11 @@ impl Office {
 
     fn start_again(&mut self, random: &mut Random) -> String {
         if random.percent(10) {
-            self.tally.kills_in_start += 1;
+            self.statistics.kills_in_start += 1;
             let wait = Duration::from_millis(random.below(80) as u64);
             Program::kill_in_start(&self.database, &self.temporary, wait);
         }
-        let name = format!("server-{}", self.tally.kill_count);
+        let name = format!("server-{}", self.statistics.kill_count);
         let next = Program::start(&self.database, &self.temporary, name);
         std::mem::replace(&mut self.program, next).name.clone()
     }

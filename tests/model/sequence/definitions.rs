@@ -7,54 +7,69 @@ use contact_lists::proto::{
 };
 
 use crate::{
-    calls::{Pick, Property},
+    calls::{Property, ResourceRef},
     compare::same,
-    side::property,
+    replica::property,
 };
 
-use super::{Checked, One, without_times};
+use super::{Checked, StepRun, without_times};
 
-impl One<'_> {
+impl StepRun<'_> {
     pub(super) async fn create_list(&mut self, name: &str, color: &Option<String>) -> Checked {
         let request = CreateContactListRequest {
             name: name.to_owned(),
             color: color.clone(),
         };
-        let (side, when) = (&mut *self.side, self.when);
-        let model = side.model.create_list(when, &request);
-        let service = side.client.lists.clone().create_contact_list(request).await;
+        let (replica, when) = (&mut *self.replica, self.when);
+        let model = replica.model.create_list(when, &request);
+        let service = replica
+            .client
+            .lists
+            .clone()
+            .create_contact_list(request)
+            .await;
         if let Some((service, _)) = self.compare("CreateContactList", service, model)? {
             let list = service.contact_list.unwrap_or_default();
-            self.side.lists.push(list.id.clone());
-            let model = self.side.model.lists.last_mut().expect("the new list");
+            self.replica.lists.push(list.id.clone());
+            let model = self.replica.model.lists.last_mut().expect("the new list");
             model.wire.id = list.id.clone();
             let model = model.clone();
-            self.side.check_list("the new list", list, &model)?;
+            self.replica.check_list("the new list", list, &model)?;
         }
         Ok(())
     }
 
-    pub(super) async fn change_list(&mut self, list: ContactList) -> Checked {
+    pub(super) async fn update_list(&mut self, list: ContactList) -> Checked {
         let id = list.id.clone();
         let request = UpdateContactListRequest {
             contact_list: Some(list),
             update_mask: None,
         };
-        let (side, when) = (&mut *self.side, self.when);
-        let model = side.model.update_list(when, &request);
-        let service = side.client.lists.clone().update_contact_list(request).await;
+        let (replica, when) = (&mut *self.replica, self.when);
+        let model = replica.model.update_list(when, &request);
+        let service = replica
+            .client
+            .lists
+            .clone()
+            .update_contact_list(request)
+            .await;
         if let Some((service, _)) = self.compare("UpdateContactList", service, model)? {
             self.check_changed_list(&id, service.contact_list)?;
         }
         Ok(())
     }
 
-    pub(super) async fn delete_list(&mut self, pick: &Pick) -> Checked {
-        let id = self.side.list_id(pick, &self.foreign);
+    pub(super) async fn delete_list(&mut self, pick: &ResourceRef) -> Checked {
+        let id = self.replica.list_id(pick, &self.foreign);
         let request = DeleteContactListRequest { id: id.clone() };
-        let (side, when) = (&mut *self.side, self.when);
-        let model = side.model.delete_list(when, &id);
-        let service = side.client.lists.clone().delete_contact_list(request).await;
+        let (replica, when) = (&mut *self.replica, self.when);
+        let model = replica.model.delete_list(when, &id);
+        let service = replica
+            .client
+            .lists
+            .clone()
+            .delete_contact_list(request)
+            .await;
         if let Some((service, _)) = self.compare("DeleteContactList", service, model)? {
             self.check_changed_list(&id, service.contact_list)?;
         }
@@ -62,8 +77,8 @@ impl One<'_> {
     }
 
     fn check_changed_list(&mut self, id: &str, found: Option<ContactList>) -> Checked {
-        let list = self.side.model.list(id).expect("a changed list").clone();
-        self.side
+        let list = self.replica.model.list(id).expect("a changed list").clone();
+        self.replica
             .check_list("the changed list", found.unwrap_or_default(), &list)
     }
 
@@ -78,14 +93,19 @@ impl One<'_> {
             r#type: kind.into(),
             phone: phone.clone(),
         };
-        let (side, when) = (&mut *self.side, self.when);
-        let model = side.model.create_channel(when, &request);
-        let service = side.client.channels.clone().create_channel(request).await;
+        let (replica, when) = (&mut *self.replica, self.when);
+        let model = replica.model.create_channel(when, &request);
+        let service = replica
+            .client
+            .channels
+            .clone()
+            .create_channel(request)
+            .await;
         if let Some((service, _)) = self.compare("CreateChannel", service, model)? {
             let channel = service.channel.unwrap_or_default();
-            self.side.channels.push(channel.id.clone());
+            self.replica.channels.push(channel.id.clone());
             let model = self
-                .side
+                .replica
                 .model
                 .channels
                 .last_mut()
@@ -97,9 +117,9 @@ impl One<'_> {
         Ok(())
     }
 
-    pub(super) async fn change_channel(&mut self, pick: &Pick, phone: &str) -> Checked {
+    pub(super) async fn update_channel(&mut self, pick: &ResourceRef, phone: &str) -> Checked {
         let channel = Channel {
-            id: self.side.channel_id(pick, &self.foreign),
+            id: self.replica.channel_id(pick, &self.foreign),
             phone: Some(phone.to_owned()),
             ..Channel::default()
         };
@@ -107,9 +127,14 @@ impl One<'_> {
             channel: Some(channel),
             update_mask: None,
         };
-        let (side, when) = (&mut *self.side, self.when);
-        let model = side.model.update_channel(when, &request);
-        let service = side.client.channels.clone().update_channel(request).await;
+        let (replica, when) = (&mut *self.replica, self.when);
+        let model = replica.model.update_channel(when, &request);
+        let service = replica
+            .client
+            .channels
+            .clone()
+            .update_channel(request)
+            .await;
         if let Some((service, model)) = self.compare("UpdateChannel", service, model)? {
             let channel = service.channel.unwrap_or_default();
             same("the changed channel", &without_times(channel), &model)?;
@@ -117,12 +142,12 @@ impl One<'_> {
         Ok(())
     }
 
-    pub(super) async fn delete_channel(&mut self, pick: &Pick) -> Checked {
-        let id = self.side.channel_id(pick, &self.foreign);
-        let model = self.side.model.delete_channel(&id);
+    pub(super) async fn delete_channel(&mut self, pick: &ResourceRef) -> Checked {
+        let id = self.replica.channel_id(pick, &self.foreign);
+        let model = self.replica.model.delete_channel(&id);
         let request = DeleteChannelRequest { id };
         let service = self
-            .side
+            .replica
             .client
             .channels
             .clone()
@@ -137,9 +162,9 @@ impl One<'_> {
             label: key.to_owned(),
             properties: properties.iter().map(property).collect(),
         };
-        let side = &mut *self.side;
-        let model = side.model.create_object(&request);
-        let service = side
+        let replica = &mut *self.replica;
+        let model = replica.model.create_object(&request);
+        let service = replica
             .client
             .objects
             .clone()
@@ -149,22 +174,27 @@ impl One<'_> {
             let mut object = service.custom_object.unwrap_or_default();
             object.create_time = None;
             model.id = object.id.clone();
-            self.side.objects.push(object.id.clone());
-            let last = self.side.model.objects.last_mut().expect("the new object");
+            self.replica.objects.push(object.id.clone());
+            let last = self
+                .replica
+                .model
+                .objects
+                .last_mut()
+                .expect("the new object");
             last.id = object.id.clone();
             same("the new object", &object, &model)?;
         }
         Ok(())
     }
 
-    pub(super) async fn add_property(&mut self, pick: &Pick, added: &Property) -> Checked {
+    pub(super) async fn add_property(&mut self, pick: &ResourceRef, added: &Property) -> Checked {
         let request = AddCustomPropertyRequest {
-            custom_object_id: self.side.object_id(pick, &self.foreign),
+            custom_object_id: self.replica.object_id(pick, &self.foreign),
             property: Some(property(added)),
         };
-        let side = &mut *self.side;
-        let model = side.model.add_property(&request);
-        let service = side
+        let replica = &mut *self.replica;
+        let model = replica.model.add_property(&request);
+        let service = replica
             .client
             .objects
             .clone()
@@ -178,12 +208,12 @@ impl One<'_> {
         Ok(())
     }
 
-    pub(super) async fn delete_object(&mut self, pick: &Pick) -> Checked {
-        let id = self.side.object_id(pick, &self.foreign);
-        let model = self.side.model.delete_object(&id);
+    pub(super) async fn delete_object(&mut self, pick: &ResourceRef) -> Checked {
+        let id = self.replica.object_id(pick, &self.foreign);
+        let model = self.replica.model.delete_object(&id);
         let request = DeleteCustomObjectRequest { id };
         let service = self
-            .side
+            .replica
             .client
             .objects
             .clone()

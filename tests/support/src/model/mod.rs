@@ -6,6 +6,7 @@
 
 mod channels;
 mod checks;
+mod choices;
 mod contacts;
 mod group;
 mod lists;
@@ -23,6 +24,7 @@ use contact_lists::proto::{self, CustomObject, UpdateContactListContactsResponse
 use prost_types::Struct;
 
 pub use checks::number;
+pub use choices::without_choices;
 pub use preferences::{OptState, Pairs, Preferences};
 pub use refusal::Refusal;
 

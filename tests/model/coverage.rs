@@ -1,12 +1,12 @@
-//! What a run has met: so that it is seen, and so that a run fails that has gone blind for something.
+//! What a run has covered, so that a run fails that no longer covers something.
 
 use std::collections::BTreeMap;
 
 use contact_lists::proto::UpdateContactListContactsResponse as Outcome;
 
-use crate::compare::name;
+use test_support::reason_name;
 
-/// What a run of some thousand steps must have met.
+/// What a run of 20,000 steps must have covered.
 const EXPECTED: [&str; 70] = [
     "call add",
     "call remove",
@@ -80,30 +80,30 @@ const EXPECTED: [&str; 70] = [
     "note OptOut of a number that is unassigned",
 ];
 
-/// How often what happened.
+/// How often each thing happened.
 #[derive(Default)]
-pub struct Tally {
+pub struct Coverage {
     counts: BTreeMap<String, u64>,
 }
 
-impl Tally {
+impl Coverage {
     fn add(&mut self, what: impl Into<String>, count: u64) {
         if count > 0 {
             *self.counts.entry(what.into()).or_default() += count;
         }
     }
 
-    /// A call was made.
+    /// Counts a call.
     pub fn call(&mut self, call: &str) {
         self.add(format!("call {call}"), 1);
     }
 
-    /// A call was refused.
+    /// Counts a refusal.
     pub fn refusal(&mut self, reason: &str) {
         self.add(format!("refused {reason}"), 1);
     }
 
-    /// An update was answered.
+    /// Counts the outcome of an update.
     pub fn outcome(&mut self, outcome: &Outcome, validate_only: bool) {
         self.add("replayed", outcome.replayed.into());
         self.add("validate_only", validate_only.into());
@@ -121,7 +121,7 @@ impl Tally {
             self.add(what, count.unsigned_abs().into());
         }
         for contact in &outcome.rejected_contacts {
-            let reasons = contact.violations.iter().map(|it| name(it.reason()));
+            let reasons = contact.violations.iter().map(|it| reason_name(it.reason()));
             let reasons: Vec<_> = reasons.collect();
             self.add("rejected for two reasons", (reasons.len() > 1).into());
             let conflicts = reasons.contains(&"CONFLICTING_DUPLICATE") && reasons.len() > 1;
@@ -132,21 +132,21 @@ impl Tally {
         }
     }
 
-    /// What the model has noted.
+    /// Adds what the model has counted.
     pub fn add_notes(&mut self, notes: &BTreeMap<&'static str, u64>) {
         for (what, count) in notes {
             self.add(format!("note {what}"), *count);
         }
     }
 
-    /// Adds another sequence's.
+    /// Adds what another sequence has covered.
     pub fn merge(&mut self, other: Self) {
         for (what, count) in other.counts {
             self.add(what, count);
         }
     }
 
-    /// What should have happened, and never did.
+    /// What should have happened and never did.
     pub fn missing(&self) -> Vec<&'static str> {
         let expected = EXPECTED.into_iter();
         expected
@@ -154,7 +154,7 @@ impl Tally {
             .collect()
     }
 
-    /// All figures, in one line.
+    /// All counts, in one line.
     pub fn figures(&self) -> String {
         let figures = self
             .counts

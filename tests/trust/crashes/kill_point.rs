@@ -1,22 +1,22 @@
-//! When to kill.
+//! The moment of a kill.
 
 use std::time::Duration;
 
+use test_support::Random;
 use tokio::{
     sync::mpsc::{UnboundedReceiver, UnboundedSender},
     time::{sleep, timeout},
 };
 
 use crate::{
-    observed::Reader,
-    random::Random,
-    world::{Pace, Stage},
+    execute::{Pace, Stage},
+    stored::Reader,
 };
 
-/// The longest wait for a moment; then the kill comes anyway.
+/// The longest wait; then the kill comes anyway.
 const LIMIT: Duration = Duration::from_secs(10);
 
-/// What the callers do, as it happens.
+/// What the callers report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event {
     /// A stream is at a stage.
@@ -25,30 +25,30 @@ pub enum Event {
     Answered,
 }
 
-/// Tells of the stages of a stream.
+/// Reports the stages of a stream.
 #[derive(Clone)]
 pub struct Watched(pub UnboundedSender<Event>);
 
 impl Pace for Watched {
     async fn at(&self, stage: Stage) {
-        // Nobody listens any more once the kill is over.
+        // There is no receiver any more once the kill is over.
         let _ = self.0.send(Event::At(stage));
     }
 }
 
-/// A moment.
+/// A moment for a kill.
 #[derive(Clone, Copy, Debug)]
-pub enum Moment {
-    /// So long after the start.
+pub enum KillPoint {
+    /// This long after the start.
     After(Duration),
-    /// So long after an event has happened so often.
+    /// This long after an event has happened this often.
     On(Event, usize, Duration),
-    /// As soon as so many more updates can be seen in the database: before their callers know, if the kill is fast.
+    /// As soon as the database shows this many more updates: before their callers know, if the kill is fast.
     Commit(i64),
 }
 
-impl Moment {
-    /// Spread over time and over the stages of calls.
+impl KillPoint {
+    /// A random one: spread over time and over the stages of calls.
     pub fn random(random: &mut Random) -> Self {
         let micros = |random: &mut Random, most| Duration::from_micros(random.below(most) as u64);
         match random.below(12) {
@@ -60,7 +60,7 @@ impl Moment {
                 1 + random.below(40),
                 micros(random, 2000),
             ),
-            // From here to the answer lies the transaction, with its commit.
+            // The transaction and its commit lie between this stage and the answer.
             _ => Self::On(
                 Event::At(Stage::Closing),
                 1 + random.below(25),
@@ -69,7 +69,7 @@ impl Moment {
         }
     }
 
-    /// Waits for it.
+    /// Waits until it has come.
     pub async fn wait(self, events: &mut UnboundedReceiver<Event>, reader: &Reader<'_>) {
         match self {
             Self::Commit(count) => {

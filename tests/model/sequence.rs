@@ -1,4 +1,4 @@
-//! Runs a sequence of calls on the service and on the model, and compares every answer, and at the end every read.
+//! Runs a sequence of calls on the service and on the model, and compares every answer, and in the end every read.
 
 mod definitions;
 
@@ -8,91 +8,104 @@ use contact_lists::proto::{
     update_contact_list_contacts_header::Action,
 };
 use prost_types::FieldMask;
+use test_support::{
+    model::{CallNumber, Pairs, Refusal, without_choices},
+    reason_name,
+};
 
 use crate::{
-    calls::{Call, Given, Pick, Step, Who},
-    compare::{answer, name, same, without_choices},
-    frame::{beginning, end},
-    model::{CallNumber, Pairs},
-    side::{Foreign, Side},
-    tally::Tally,
+    calls::{Call, ContactRef, GivenContact, ResourceRef, Step},
+    compare::{both, same},
+    coverage::Coverage,
+    fixed_steps::{first_steps, last_steps},
+    replica::{Foreign, Replica},
 };
 
 type Checked = Result<(), String>;
 
-/// A sequence under way.
-pub struct Run {
-    sides: [Side; 2],
+/// A sequence that runs.
+pub struct SequenceRun {
+    replicas: [Replica; 2],
     when: CallNumber,
-    tally: Tally,
+    coverage: Coverage,
 }
 
-impl Run {
-    /// Begins with two organizations that have nothing yet.
-    pub fn new(sides: [Side; 2]) -> Self {
+impl SequenceRun {
+    /// A sequence of calls by two new organizations.
+    pub fn new(replicas: [Replica; 2]) -> Self {
         Self {
-            sides,
+            replicas,
             when: 0,
-            tally: Tally::default(),
+            coverage: Coverage::default(),
         }
     }
 
-    /// Makes the calls of a sequence between those that every sequence begins and ends with.
-    pub async fn all(mut self, steps: &[Step]) -> Result<Tally, String> {
-        for step in beginning() {
+    /// Makes the calls of a sequence, after the first and before the last steps of every sequence. Returns what was covered.
+    pub async fn run(mut self, steps: &[Step]) -> Result<Coverage, String> {
+        for step in first_steps() {
             let done = self.step(&step).await;
-            done.map_err(|error| format!("at the beginning, {step:?}: {error}"))?;
+            done.map_err(|error| format!("in the first steps, {step:?}: {error}"))?;
         }
         for (place, step) in steps.iter().enumerate() {
             let done = self.step(step).await;
             done.map_err(|error| format!("at step {place}: {error}"))?;
         }
-        for step in end() {
+        for step in last_steps() {
             let done = self.step(&step).await;
-            done.map_err(|error| format!("at the end, {step:?}: {error}"))?;
+            done.map_err(|error| format!("in the last steps, {step:?}: {error}"))?;
         }
-        for side in &self.sides {
-            self.tally.add_notes(&side.model.notes);
+        for replica in &self.replicas {
+            self.coverage.add_notes(&replica.model.notes);
         }
-        Ok(self.tally)
+        Ok(self.coverage)
     }
 
     async fn step(&mut self, step: &Step) -> Checked {
         self.when += 1;
         let foreign_id = match &step.call {
-            Call::Erase { who } | Call::ChangeContact { who, .. } => {
-                self.foreign_id(step.by, who).await?
+            Call::DeleteContact { who } | Call::UpdateContact { who, .. } => {
+                self.foreign_id(step.organization, who).await?
             }
-            Call::Prefer { whom, .. } => self.foreign_ids(step.by, whom).await?,
+            Call::ChangePreferences { contacts, .. } => {
+                self.foreign_ids(step.organization, contacts).await?
+            }
             _ => None,
         };
-        let [first, second] = &mut self.sides;
-        let (side, other) = if step.by == 0 {
+        let [first, second] = &mut self.replicas;
+        let (replica, other) = if step.organization == 0 {
             (first, second)
         } else {
             (second, first)
         };
-        let mut one = One {
+        let mut run = StepRun {
             foreign: other.foreign(),
             foreign_id,
-            side,
+            replica,
             when: self.when,
-            tally: &mut self.tally,
+            coverage: &mut self.coverage,
         };
-        one.call(&step.call).await
+        run.call(&step.call).await
     }
 
-    /// The id of who has a number in the other organization.
-    async fn foreign_id(&mut self, by: usize, who: &Who) -> Result<Option<String>, String> {
+    /// The id of the contact of the other organization that a call names, if it names one.
+    async fn foreign_id(
+        &mut self,
+        organization: usize,
+        who: &ContactRef,
+    ) -> Result<Option<String>, String> {
         match who {
-            Who::Foreign(n) => self.sides[1 - by].nth_id(*n).await,
+            ContactRef::Foreign(n) => self.replicas[1 - organization].nth_id(*n).await,
             _ => Ok(None),
         }
     }
 
-    async fn foreign_ids(&mut self, by: usize, whom: &[Who]) -> Result<Option<String>, String> {
-        for who in whom {
-            if let Some(id) = self.foreign_id(by, who).await? {
+    async fn foreign_ids(
+        &mut self,
+        organization: usize,
+        contacts: &[ContactRef],
+    ) -> Result<Option<String>, String> {
+        for who in contacts {
+            if let Some(id) = self.foreign_id(organization, who).await? {
                 return Ok(Some(id));
             }
         }
@@ -100,36 +113,36 @@ impl Run {
     }
 }
 
-/// One call.
-struct One<'a> {
-    side: &'a mut Side,
+/// One call of a sequence.
+struct StepRun<'a> {
+    replica: &'a mut Replica,
     foreign: Foreign,
     /// The id of a contact of the other organization, where the call names one.
     foreign_id: Option<String>,
     when: CallNumber,
-    tally: &'a mut Tally,
+    coverage: &'a mut Coverage,
 }
 
-impl One<'_> {
+impl StepRun<'_> {
     async fn call(&mut self, call: &Call) -> Checked {
         match call {
             Call::Update(update) => {
-                let messages = self.side.messages(update, &self.foreign);
+                let messages = self.replica.messages(update, &self.foreign);
                 self.update(messages).await
             }
-            Call::Resend { nth, twist } => match self.side.messages_again(*nth, *twist) {
+            Call::Resend { nth, mutation } => match self.replica.messages_again(*nth, *mutation) {
                 Some(messages) => self.update(messages).await,
                 None => Ok(()),
             },
             Call::CreateList { name, color } => self.create_list(name, color).await,
-            Call::ChangeList {
+            Call::UpdateList {
                 list,
                 name,
                 color,
                 archived,
             } => {
                 let list = ContactList {
-                    id: self.side.list_id(list, &self.foreign),
+                    id: self.replica.list_id(list, &self.foreign),
                     name: name.clone(),
                     color: color.clone(),
                     state: archived.map_or(0, |it| {
@@ -137,59 +150,62 @@ impl One<'_> {
                     }),
                     ..ContactList::default()
                 };
-                self.change_list(list).await
+                self.update_list(list).await
             }
             Call::DeleteList { list } => self.delete_list(list).await,
             Call::CreateChannel { phone } => self.create_channel(phone).await,
-            Call::ChangeChannel { channel, phone } => self.change_channel(channel, phone).await,
+            Call::UpdateChannel { channel, phone } => self.update_channel(channel, phone).await,
             Call::DeleteChannel { channel } => self.delete_channel(channel).await,
             Call::CreateObject { key, properties } => self.create_object(key, properties).await,
             Call::AddProperty { object, property } => self.add_property(object, property).await,
             Call::DeleteObject { object } => self.delete_object(object).await,
-            Call::ChangeContact {
+            Call::UpdateContact {
                 who,
                 contact,
                 mask,
                 object,
             } => {
-                self.change_contact(who, contact, mask, object.as_ref())
+                self.update_contact(who, contact, mask, object.as_ref())
                     .await
             }
-            Call::Erase { who } => self.erase(who).await,
-            Call::Prefer {
+            Call::DeleteContact { who } => self.delete_contact(who).await,
+            Call::ChangePreferences {
                 opt_in,
-                whom,
+                contacts,
                 channels,
-            } => self.prefer(*opt_in, whom, channels.as_deref()).await,
-            Call::Look => self.side.look().await,
+            } => {
+                self.change_preferences(*opt_in, contacts, channels.as_deref())
+                    .await
+            }
+            Call::ReadAll => self.replica.check_all_reads().await,
         }
     }
 
-    /// Compares an answer with the model's. None where both refuse.
+    /// Compares an answer with the model's. None if both refuse.
     fn compare<S: std::fmt::Debug, M: std::fmt::Debug>(
         &mut self,
         call: &'static str,
         service: Result<tonic::Response<S>, tonic::Status>,
-        model: Result<M, crate::model::Refusal>,
+        model: Result<M, Refusal>,
     ) -> Result<Option<(S, M)>, String> {
-        self.tally.call(call);
+        self.coverage.call(call);
         let service = service.map(tonic::Response::into_inner);
-        match answer(service, model).map_err(|error| format!("{call}: {error}"))? {
+        match both(service, model).map_err(|error| format!("{call}: {error}"))? {
             Ok(both) => Ok(Some(both)),
             Err(refusal) => {
-                self.tally.refusal(name(refusal.reason));
+                self.coverage.refusal(reason_name(refusal.reason));
                 Ok(None)
             }
         }
     }
 
     async fn update(&mut self, messages: Vec<Message>) -> Checked {
-        let (side, when) = (&mut *self.side, self.when);
-        let recorded_count = side.model.updates.len();
-        let model = side.model.update(when, &messages);
+        let (replica, when) = (&mut *self.replica, self.when);
+        let recorded_count = replica.model.updates.len();
+        let model = replica.model.update(when, &messages);
         let header = messages[0].header.clone().unwrap_or_default();
         let contacts: Vec<_> = messages.iter().flat_map(|it| it.contacts.clone()).collect();
-        let mut lists = side.client.lists.clone();
+        let mut lists = replica.client.lists.clone();
         let service = lists
             .update_contact_list_contacts(tokio_stream::iter(messages))
             .await;
@@ -209,24 +225,24 @@ impl One<'_> {
             &has_id,
             &!header.validate_only,
         )?;
-        self.tally.outcome(&service, header.validate_only);
-        let side = &mut *self.side;
-        if side.model.updates.len() > recorded_count {
-            side.answers.push(service.clone());
+        self.coverage.outcome(&service, header.validate_only);
+        let replica = &mut *self.replica;
+        if replica.model.updates.len() > recorded_count {
+            replica.answers.push(service.clone());
             if header.request_id.is_some() {
-                side.sent.push((header.clone(), contacts));
+                replica.sent.push((header.clone(), contacts));
             }
         }
         if service.replayed {
-            // Word for word, its id and times too.
-            let mut first = side
+            // The id and the times of the first answer too.
+            let mut first = replica
                 .answers
                 .iter()
                 .filter(|it| it.update_id == service.update_id);
             let recorded = first.next().map(|it| without_replayed(it.clone()));
             return same("a replay", &Some(without_replayed(service)), &recorded);
         }
-        let list = side
+        let list = replica
             .model
             .list(&header.contact_list_id)
             .expect("an updated list")
@@ -235,39 +251,48 @@ impl One<'_> {
         if header.validate_only {
             return Ok(());
         }
-        side.check_list("the updated list", shown, &list)
+        replica.check_list("the updated list", shown, &list)
     }
 
-    async fn change_contact(
+    async fn update_contact(
         &mut self,
-        who: &Who,
-        given: &Given,
+        who: &ContactRef,
+        given: &GivenContact,
         mask: &Option<Vec<String>>,
-        object: Option<&Pick>,
+        object: Option<&ResourceRef>,
     ) -> Checked {
-        let id = self.side.contact_id(who, self.foreign_id.clone()).await?;
-        let mut contact = self.side.contact(given, &self.foreign);
+        let id = self
+            .replica
+            .contact_id(who, self.foreign_id.clone())
+            .await?;
+        let mut contact = self.replica.contact(given, &self.foreign);
         contact.id = id.clone();
         let request = UpdateContactRequest {
             contact: Some(contact),
             update_mask: mask.clone().map(|paths| FieldMask { paths }),
-            custom_object_id: object.map(|pick| self.side.object_id(pick, &self.foreign)),
+            custom_object_id: object.map(|pick| self.replica.object_id(pick, &self.foreign)),
         };
-        let (side, when) = (&mut *self.side, self.when);
-        let model = side.model.update_contact(when, &request);
-        let service = side.client.contacts.clone().update_contact(request).await;
+        let (replica, when) = (&mut *self.replica, self.when);
+        let model = replica.model.update_contact(when, &request);
+        let service = replica
+            .client
+            .contacts
+            .clone()
+            .update_contact(request)
+            .await;
         if let Some((service, mut model)) = self.compare("UpdateContact", service, model)? {
             let mut found = service.contact.unwrap_or_default();
-            let side = &mut *self.side;
-            let key = side.model.by_id(&id).expect("the changed contact");
-            let stored = &side.model.contacts[&key];
-            side.clock.check(
+            let replica = &mut *self.replica;
+            let key = replica.model.by_id(&id).expect("the changed contact");
+            let stored = &replica.model.contacts[&key];
+            replica.clock.check(
                 stored.created,
                 found.create_time.take().as_ref(),
                 "a contact",
             )?;
             let time = found.update_time.take();
-            side.clock
+            replica
+                .clock
                 .check(stored.changed, time.as_ref(), "a changed contact")?;
             model.id = id;
             same("the changed contact", &found, &model)?;
@@ -275,40 +300,47 @@ impl One<'_> {
         Ok(())
     }
 
-    async fn erase(&mut self, who: &Who) -> Checked {
-        let id = self.side.contact_id(who, self.foreign_id.clone()).await?;
-        let model = self.side.model.delete_contact(&id);
+    async fn delete_contact(&mut self, who: &ContactRef) -> Checked {
+        let id = self
+            .replica
+            .contact_id(who, self.foreign_id.clone())
+            .await?;
+        let model = self.replica.model.delete_contact(&id);
         let request = DeleteContactRequest { id: id.clone() };
         let service = self
-            .side
+            .replica
             .client
             .contacts
             .clone()
             .delete_contact(request)
             .await;
         if self.compare("DeleteContact", service, model)?.is_some() {
-            self.side.erased.push(id);
+            self.replica.deleted.push(id);
         }
         Ok(())
     }
 
-    async fn prefer(&mut self, opt_in: bool, whom: &[Who], channels: Option<&[Pick]>) -> Checked {
-        let mut contacts = Vec::new();
-        for who in whom {
-            contacts.push(
-                self.side
-                    .contact_reference(who, self.foreign_id.clone())
-                    .await?,
-            );
+    async fn change_preferences(
+        &mut self,
+        opt_in: bool,
+        contacts: &[ContactRef],
+        channels: Option<&[ResourceRef]>,
+    ) -> Checked {
+        let mut references = Vec::new();
+        for contact in contacts {
+            let foreign_id = self.foreign_id.clone();
+            let reference = self.replica.contact_reference(contact, foreign_id);
+            references.push(reference.await?);
         }
-        let channels = channels.map(|picks| self.side.channel_references(picks, &self.foreign));
-        let (side, when) = (&mut *self.side, self.when);
-        let model = side
+        let contacts = references;
+        let channels = channels.map(|picks| self.replica.channel_references(picks, &self.foreign));
+        let (replica, when) = (&mut *self.replica, self.when);
+        let model = replica
             .model
             .change_preferences(when, opt_in, &contacts, channels.as_deref());
         let all_channels = channels.is_none();
         let channels = channels.unwrap_or_default();
-        let mut preferences = side.client.preferences.clone();
+        let mut preferences = replica.client.preferences.clone();
         let both = if opt_in {
             let request = OptInRequest {
                 contacts,

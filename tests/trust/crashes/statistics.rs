@@ -1,18 +1,18 @@
-//! What happened at all kills.
+//! Counts of what happened in all rounds.
 
-use super::office::Victim;
+use super::harness::Victim;
 
 /// Counts of what happened.
 #[derive(Default)]
-pub struct Tally {
+pub struct Statistics {
     pub kill_count: u64,
-    /// Kills of a server that was starting.
+    /// Kills of a server while it started.
     pub kills_in_start: u64,
     /// Kills of a server that kept contacts in a file.
     pub kills_with_spool: u64,
     pub call_count: u64,
     pub acknowledged: u64,
-    /// Updates without an answer that had acted, and that had not.
+    /// Updates without an answer that were applied, and that were not.
     pub updates_applied: u64,
     pub updates_absent: u64,
     /// The same of calls without a `request_id`.
@@ -23,8 +23,8 @@ pub struct Tally {
     pub replayed: u64,
 }
 
-impl Tally {
-    /// All of it, in a line.
+impl Statistics {
+    /// All counts, in a line.
     pub fn line(&self, victim: Victim, is_postgres: bool) -> String {
         let what = match (victim, is_postgres) {
             (Victim::Server, true) => "the server on PostgreSQL",
@@ -33,7 +33,7 @@ impl Tally {
         };
         let unknown = self.call_count - self.acknowledged;
         format!(
-            "kills of {what}: {} kills ({} with a spool) and {} of a server that started, {} calls, {} acknowledged, \
+            "kills of {what}: {} kills ({} with a spool) and {} of a server that was starting, {} calls, {} acknowledged, \
              {unknown} not: updates {} applied, {} absent, others {} applied, {} absent; \
              {} repeated, {} replayed; lost 0, doubled 0, leaked 0",
             self.kill_count,
@@ -51,7 +51,7 @@ impl Tally {
     }
 
     /// Checks that what the test is about did happen.
-    pub fn assert_not_blind(&self, victim: Victim, is_long: bool) {
+    pub fn assert_covered(&self, victim: Victim, is_long: bool) {
         assert!(
             self.acknowledged > self.kill_count,
             "hardly a call was answered"
@@ -64,7 +64,7 @@ impl Tally {
         if is_long {
             assert!(
                 self.updates_applied > 0,
-                "no update had acted without an answer"
+                "no update without an answer was applied"
             );
             assert!(self.updates_absent > 0, "no update was cut off");
             assert!(

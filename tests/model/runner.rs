@@ -1,7 +1,7 @@
-//! Looks for a sequence on which the service and the model disagree.
+//! Searches for a sequence on which the service and the model disagree.
 
 use std::{
-    env, fs,
+    fs,
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex, MutexGuard,
@@ -14,22 +14,18 @@ use proptest::{
     strategy::Strategy,
     test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner},
 };
+use test_support::{Client, Database, Organization, Seed, Service, notice, setting};
 use tokio::runtime::Handle;
 
 use crate::{
-    calls::Step,
-    draw::sequence,
-    run::Run,
-    side::Side,
-    support::{Client, Database, Organization, Service, notice},
-    tally::Tally,
+    calls::Step, coverage::Coverage, replica::Replica, sequence::SequenceRun, strategies::sequence,
 };
 
 /// How many steps the short form makes on each database.
 const SHORT_STEPS: u64 = 2_500;
 
-/// From how many steps on a run must have met everything.
-const TELLING_STEPS: u64 = 20_000;
+/// From how many steps on a run must have covered everything.
+const COVERING_STEPS: u64 = 20_000;
 
 /// How many sequences run at once on one database.
 const WORKERS: u64 = 3;
@@ -37,14 +33,14 @@ const WORKERS: u64 = 3;
 /// How long a disagreement may be shrunk, in milliseconds.
 const MAX_SHRINK_MS: u32 = 120_000;
 
-/// How much time lies between two lines of progress.
+/// The time between two lines of progress.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(30);
 
-/// A file system in memory, where there is one.
+/// A file system in memory, on systems that have one.
 const MEMORY_FOLDER: &str = "/dev/shm";
 
-/// The server, and what the workers know together.
-struct Search {
+/// The server, and what the workers share.
+struct Runner {
     service: Service,
     name: &'static str,
     start: Instant,
@@ -53,12 +49,12 @@ struct Search {
     sequences: AtomicU64,
     has_failed: AtomicBool,
     last_progress: Mutex<Instant>,
-    tally: Mutex<Tally>,
+    coverage: Mutex<Coverage>,
 }
 
 /// Runs the sequences that are kept in files.
-pub async fn kept(database: Database) {
-    let search = Search::start(database, 0).await;
+pub async fn run_kept(database: Database) {
+    let runner = Runner::start(database, 0).await;
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/model/kept");
     let mut files: Vec<PathBuf> = fs::read_dir(folder)
         .expect("the folder of kept sequences")
@@ -69,55 +65,39 @@ pub async fn kept(database: Database) {
         let json = fs::read_to_string(&file).expect("a kept sequence");
         let steps: Vec<Step> = serde_json::from_str(&json)
             .unwrap_or_else(|error| panic!("{}: {error}", file.display()));
-        if let Err(error) = search.try_sequence(&steps).await {
+        if let Err(error) = runner.try_sequence(&steps).await {
             panic!("{}: {error}", file.display());
         }
     }
 }
 
-/// Runs random sequences until there were enough steps or one fails.
-pub async fn random(database: Database) {
-    let steps = setting("CONTACT_LISTS_MODEL_STEPS").unwrap_or(SHORT_STEPS);
-    let seed = setting("CONTACT_LISTS_MODEL_SEED").unwrap_or_else(|| {
-        u64::from_le_bytes(
-            uuid::Uuid::new_v4().as_bytes()[8..]
-                .try_into()
-                .expect("8 bytes"),
-        )
-    });
-    let search = Arc::new(Search::start(database, steps).await);
+/// Runs random sequences until there were enough steps, or one fails.
+pub async fn run_random(database: Database) {
+    let steps = setting("CONTACT_LISTS_MODEL_STEPS", SHORT_STEPS);
+    let seed = Seed::from_env();
+    let runner = Arc::new(Runner::start(database, steps).await);
     let workers = (0..WORKERS).map(|worker| {
-        let search = Arc::clone(&search);
-        tokio::task::spawn_blocking(move || search.work(seed, worker))
+        let (runner, seed) = (Arc::clone(&runner), seed.bytes(worker));
+        tokio::task::spawn_blocking(move || runner.work(&seed))
     });
     let workers: Vec<_> = workers.collect();
     let mut failures = Vec::new();
     for worker in workers {
         failures.extend(worker.await.expect("a worker that does not panic"));
     }
-    notice(&search.progress());
+    notice(&runner.progress());
     notice(&format!(
         "model on {}: {}",
-        search.name,
-        lock(&search.tally).figures()
+        runner.name,
+        lock(&runner.coverage).figures()
     ));
     if let Some(failure) = failures.first() {
-        panic!("on {}, seed {seed}: {failure}", search.name);
+        panic!("on {}: {failure}", runner.name);
     }
-    let missing = lock(&search.tally).missing();
-    if steps >= TELLING_STEPS {
+    let missing = lock(&runner.coverage).missing();
+    if steps >= COVERING_STEPS {
         assert!(missing.is_empty(), "never happened: {missing:?}");
     }
-}
-
-/// An environment variable that is a number.
-fn setting(name: &str) -> Option<u64> {
-    let value = env::var(name).ok()?;
-    Some(
-        value
-            .parse()
-            .unwrap_or_else(|_| panic!("{name} is not a number: {value}")),
-    )
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -126,7 +106,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
         .unwrap_or_else(|poisoned| poisoned.into_inner())
 }
 
-impl Search {
+impl Runner {
     async fn start(database: Database, steps: u64) -> Self {
         let name = if database.is_postgres() {
             "PostgreSQL"
@@ -148,15 +128,12 @@ impl Search {
             sequences: AtomicU64::new(0),
             has_failed: AtomicBool::new(false),
             last_progress: Mutex::new(Instant::now()),
-            tally: Mutex::new(Tally::default()),
+            coverage: Mutex::new(Coverage::default()),
         }
     }
 
-    /// One worker: sequence after sequence. Answers the shortest one that fails, if one does.
-    fn work(&self, seed: u64, worker: u64) -> Option<String> {
-        let mut bytes = [0; 32];
-        bytes[..8].copy_from_slice(&seed.to_le_bytes());
-        bytes[8..16].copy_from_slice(&worker.to_le_bytes());
+    /// Runs sequence after sequence. Returns the shortest one that fails, if one does.
+    fn work(&self, seed: &[u8; 32]) -> Option<String> {
         let config = Config {
             cases: 1,
             max_shrink_iters: 1_000_000,
@@ -164,23 +141,21 @@ impl Search {
             failure_persistence: None,
             ..Config::default()
         };
-        let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
-        let mut runner = TestRunner::new_with_rng(config, rng);
+        let rng = TestRng::from_seed(RngAlgorithm::ChaCha, seed);
+        let mut test_runner = TestRunner::new_with_rng(config, rng);
         let handle = Handle::current();
         while self.steps_made.load(Ordering::Relaxed) < self.steps
             && !self.has_failed.load(Ordering::Relaxed)
         {
-            let mut error = String::new();
-            let tree = sequence().new_tree(&mut runner).expect("a sequence");
-            let result = runner.run_one(tree, |steps| {
+            let tree = sequence().new_tree(&mut test_runner).expect("a sequence");
+            let result = test_runner.run_one(tree, |steps| {
                 let tried = handle.block_on(self.try_sequence(&steps));
                 tried.map_err(|error| self.fail(error))
             });
             match result {
                 Ok(_) => self.show_progress(),
                 Err(TestError::Fail(reason, steps)) => {
-                    error.push_str(&format!("{reason}\n{}", as_json(&steps)));
-                    return Some(error);
+                    return Some(format!("{reason}\n{}", as_json(&steps)));
                 }
                 Err(TestError::Abort(reason)) => return Some(reason.to_string()),
             }
@@ -188,7 +163,7 @@ impl Search {
         None
     }
 
-    /// A sequence fails. The first one is told at once, as shrinking takes its time.
+    /// Reports the first sequence that fails at once, as shrinking takes its time.
     fn fail(&self, error: String) -> TestCaseError {
         if !self.has_failed.swap(true, Ordering::Relaxed) {
             notice(&format!("model on {}: {error}", self.name));
@@ -198,20 +173,20 @@ impl Search {
 
     /// Runs a sequence in two new organizations.
     async fn try_sequence(&self, steps: &[Step]) -> Result<(), String> {
-        let sides = [self.side(None).await, self.side(Some("DE")).await];
-        let tally = Run::new(sides).all(steps).await?;
+        let replicas = [self.replica(None).await, self.replica(Some("DE")).await];
+        let coverage = SequenceRun::new(replicas).run(steps).await?;
         self.steps_made
             .fetch_add(steps.len() as u64, Ordering::Relaxed);
         self.sequences.fetch_add(1, Ordering::Relaxed);
-        lock(&self.tally).merge(tally);
+        lock(&self.coverage).merge(coverage);
         Ok(())
     }
 
-    async fn side(&self, region: Option<&str>) -> Side {
+    async fn replica(&self, region: Option<&str>) -> Replica {
         let organization = Organization::create(self.service.repository(), "Acme", region).await;
         let key = format!("Bearer {}", organization.admin_key);
         let client = Client::connect(self.service.address(), Some(&key));
-        Side::new(client, region.is_some())
+        Replica::new(client, region.is_some())
     }
 
     fn show_progress(&self) {
@@ -236,7 +211,7 @@ impl Search {
     }
 }
 
-/// A sequence as it is kept: a step a line.
+/// A sequence as JSON, a step a line.
 fn as_json(steps: &[Step]) -> String {
     let lines = steps
         .iter()

@@ -1,23 +1,22 @@
-//! After a kill: what was answered is there, what was not is there in full or not at all, and what is repeated acts once.
+//! After a kill: calls that were answered are stored, the others are stored in full or not at all, and repeated ones act once.
 
 use std::collections::VecDeque;
 
 use contact_lists::proto::UpdateContactListContactsResponse as Outcome;
+use test_support::*;
 use tokio::time::{Duration, Instant, timeout};
 use tonic::Status;
 
 use super::{
     callers::Entry,
+    harness::{HISTORY, Harness},
     logs::*,
-    office::{HISTORY, Office},
     workload::{SHARED_LIST, numbers},
 };
 use crate::{
-    model::{Call, Update},
-    random::Random,
-    support::*,
-    wire::request_of,
-    world::{AtOnce, Reply},
+    calls::{Call, Update},
+    execute::{AtOnce, Reply},
+    values::request_of,
 };
 
 /// How many of the updates that were answered are repeated after a kill.
@@ -26,9 +25,9 @@ const REPEAT_COUNT: usize = 4;
 /// How long a call may take after everything has started again.
 const ANSWER_LIMIT: Duration = Duration::from_secs(60);
 
-impl Office {
-    /// Checks what the calls of a round have left, and repeats those that can be.
-    pub async fn settle(
+impl Harness {
+    /// Checks what the calls of a round have left, and repeats those that can be repeated.
+    pub async fn check_recovery(
         &mut self,
         mut logs: Logs,
         killed_program: Option<String>,
@@ -38,7 +37,7 @@ impl Office {
         if killed_program.is_none() {
             until_serving(&self.caller()).await;
         }
-        // A killed server's last commit may still be under way in PostgreSQL. A caller need not wait for that.
+        // PostgreSQL may still be at a killed server's last commit. A caller need not wait for that.
         let at_once = self.is_postgres() && random.percent(50);
         if at_once {
             self.repeat_at_once(&mut logs).await?;
@@ -46,30 +45,30 @@ impl Office {
         if let Some(name) = &killed_program {
             self.check_leaks(name).await?;
         }
-        let cut_off = self.cut_off_updates(&mut logs).await?;
-        let unclear = take_cut_off(&mut logs);
+        let unanswered = self.look_up_unanswered(&mut logs).await?;
+        let unknown = take_unanswered(&mut logs);
         self.apply(logs).await?;
-        self.explain(unclear).await?;
-        self.repeat(cut_off).await?;
+        self.explain(unknown).await?;
+        self.repeat(unanswered).await?;
         self.repeat_answered(&mut random).await
     }
 
     fn count(&mut self, logs: &Logs) {
         for entry in logs.iter().flatten() {
-            self.tally.call_count += 1;
-            self.tally.acknowledged += u64::from(entry.reply.is_some());
+            self.statistics.call_count += 1;
+            self.statistics.acknowledged += u64::from(entry.reply.is_some());
         }
     }
 
-    /// Repeats the updates without an answer as a caller would who knows nothing.
+    /// Repeats the updates without an answer, as a caller does that knows no more than that.
     async fn repeat_at_once(&mut self, logs: &mut Logs) -> Result<(), String> {
         let caller = self.caller();
         for entry in logs.iter_mut().filter_map(|log| log.last_mut()) {
             if let (Call::Update(update), None) = (&entry.call, &entry.reply) {
                 let reply = self.make(&caller, update).await?;
                 match is_replayed(&reply) {
-                    true => self.tally.updates_applied += 1,
-                    false => self.tally.updates_absent += 1,
+                    true => self.statistics.updates_applied += 1,
+                    false => self.statistics.updates_absent += 1,
                 }
                 entry.reply = Some(first_answer(reply));
             }
@@ -77,7 +76,7 @@ impl Office {
         Ok(())
     }
 
-    /// Nothing of a killed program is left: no file, no connection, no transaction, no lock.
+    /// Checks that nothing of a killed server is left: no file, no connection, no transaction, no lock.
     async fn check_leaks(&self, name: &str) -> Result<(), String> {
         let leaks = self.temporary.leaks();
         if !leaks.is_empty() {
@@ -112,14 +111,14 @@ impl Office {
         }
     }
 
-    /// Looks up the updates without an answer. Those that are recorded get their answers; the others are taken out of the
-    /// logs, as if they had not been made. Answers both, with the outcomes of those that are recorded.
-    async fn cut_off_updates(
+    /// Looks up the updates without an answer. Those that are recorded get their answers; the others are removed from the
+    /// logs, as if they had not been made. Returns both, with the outcomes of those that are recorded.
+    async fn look_up_unanswered(
         &mut self,
         logs: &mut Logs,
     ) -> Result<Vec<(Update, Option<Outcome>)>, String> {
         let caller = self.caller();
-        let mut cut_off = Vec::new();
+        let mut unanswered = Vec::new();
         for log in logs {
             let Some(Entry {
                 call: Call::Update(update),
@@ -129,28 +128,28 @@ impl Office {
                 continue;
             };
             let request = update.request.expect("a request_id");
-            let recorded = self.look(&caller, &Call::ReadUpdate(request)).await;
-            let recorded =
-                recorded.map_err(|status| format!("no look at {request}: {status:?}"))?;
+            let recorded = self.read(&caller, &Call::ReadUpdate(request)).await;
+            let recorded = recorded
+                .map_err(|status| format!("request {request} can't be read: {status:?}"))?;
             let last = log.len() - 1;
             match recorded.outcome.clone() {
                 Some(outcome) => {
-                    self.tally.updates_applied += 1;
+                    self.statistics.updates_applied += 1;
                     log[last].reply = Some(recorded);
-                    cut_off.push((update, Some(outcome)));
+                    unanswered.push((update, Some(outcome)));
                 }
                 None => {
-                    self.tally.updates_absent += 1;
+                    self.statistics.updates_absent += 1;
                     log.pop();
-                    cut_off.push((update, None));
+                    unanswered.push((update, None));
                 }
             }
         }
-        Ok(cut_off)
+        Ok(unanswered)
     }
 
-    /// Makes the answered calls in the model, and compares the answers. Each caller's calls come in their order, and the
-    /// updates of the shared list in that of their records.
+    /// Makes the answered calls on the replica, and compares the answers. Each caller's calls come in order, and the updates
+    /// of the shared list in the order of their records.
     async fn apply(&mut self, logs: Logs) -> Result<(), String> {
         let reader = self.reader();
         let shared = reader.requests(SHARED_LIST).await;
@@ -190,7 +189,8 @@ impl Office {
 
     fn apply_one(&mut self, entry: Entry) -> Result<(), String> {
         let reply = entry.reply.expect("an answer");
-        let expected = self.model.call(&without_request(&entry.call));
+        let expected = self.replica.call(&self.ids, &entry.call);
+        self.replica.forget_updates();
         if expected != reply.answer {
             return Err(format!(
                 "{:?}\nwas answered {:?}\nnot {expected:?}",
@@ -207,10 +207,11 @@ impl Office {
         Ok(())
     }
 
-    /// What is stored is what the model has, after some of the calls without an answer that no record tells of.
-    async fn explain(&mut self, unclear: Vec<Call>) -> Result<(), String> {
+    /// Checks that what is stored is what the replica has after some of the calls of which it is unknown whether they were
+    /// applied.
+    async fn explain(&mut self, unknown: Vec<Call>) -> Result<(), String> {
         let reader = self.reader();
-        let stored = reader.state(numbers()).await?;
+        let stored = reader.snapshot(numbers()).await?;
         let record_count = reader.record_count().await;
         if record_count != self.record_count {
             let expected = self.record_count;
@@ -218,33 +219,34 @@ impl Office {
                 "{record_count} updates are recorded, and {expected} were applied"
             ));
         }
-        for applied in 0_u32..1 << unclear.len() {
-            let mut model = self.model.clone();
-            for (n, call) in unclear.iter().enumerate() {
+        for applied in 0_u32..1 << unknown.len() {
+            let mut replica = self.replica.clone();
+            for (n, call) in unknown.iter().enumerate() {
                 if applied & 1 << n != 0 {
-                    model.call(call);
+                    replica.call(&self.ids, call);
                 }
             }
-            if model == stored {
-                self.model = model;
-                self.tally.others_applied += u64::from(applied.count_ones());
-                self.tally.others_absent += unclear.len() as u64 - u64::from(applied.count_ones());
+            if replica.snapshot(&self.ids) == stored {
+                self.replica = replica;
+                self.statistics.others_applied += u64::from(applied.count_ones());
+                self.statistics.others_absent +=
+                    unknown.len() as u64 - u64::from(applied.count_ones());
                 return Ok(());
             }
         }
         Err(format!(
-            "{}; not answered: {unclear:?}",
-            difference(&self.model, &stored)
+            "{}; not answered: {unknown:?}",
+            difference(&self.replica.snapshot(&self.ids), &stored)
         ))
     }
 
     /// Repeats the updates without an answer: those that are recorded are replayed, the others act now.
-    async fn repeat(&mut self, cut_off: Vec<(Update, Option<Outcome>)>) -> Result<(), String> {
+    async fn repeat(&mut self, unanswered: Vec<(Update, Option<Outcome>)>) -> Result<(), String> {
         let caller = self.caller();
-        for (update, recorded) in cut_off {
+        for (update, recorded) in unanswered {
             let reply = self.make(&caller, &update).await?;
             if let Some(recorded) = recorded {
-                assert_replay(&update, &reply, &recorded)?;
+                check_replay(&update, &reply, &recorded)?;
                 continue;
             }
             if is_replayed(&reply) {
@@ -269,16 +271,16 @@ impl Office {
         for _ in 0..REPEAT_COUNT.min(self.history.len()) {
             let (update, outcome) = self.history[random.below(self.history.len())].clone();
             let reply = self.make(&caller, &update).await?;
-            assert_replay(&update, &reply, &outcome)?;
+            check_replay(&update, &reply, &outcome)?;
         }
         Ok(())
     }
 
-    /// Reads, again while the database is out of reach: a machine that stalls keeps a new server from it for a while.
-    async fn look(&self, caller: &Client, call: &Call) -> Result<Reply, Status> {
+    /// Makes a reading call, again while the database is unavailable: a machine that stalls can keep a new server from it.
+    async fn read(&self, caller: &Client, call: &Call) -> Result<Reply, Status> {
         let start = Instant::now();
         loop {
-            match self.world.make(caller, call, AtOnce).await {
+            match self.ids.execute(caller, call, AtOnce).await {
                 Err(status)
                     if status.code() == Code::Unavailable && start.elapsed() < ANSWER_LIMIT => {}
                 answer => return answer,
@@ -288,31 +290,33 @@ impl Office {
 
     async fn make(&mut self, caller: &Client, update: &Update) -> Result<Reply, String> {
         let call = Call::Update(update.clone());
-        let reply = timeout(ANSWER_LIMIT, self.world.make(caller, &call, AtOnce)).await;
+        let reply = timeout(ANSWER_LIMIT, self.ids.execute(caller, &call, AtOnce)).await;
         let reply = reply.map_err(|_| format!("no answer to {call:?}"))?;
         let reply = reply.map_err(|status| format!("{call:?} failed: {status:?}"))?;
-        self.tally.repeated += 1;
-        self.tally.replayed += u64::from(is_replayed(&reply));
+        self.statistics.repeated += 1;
+        self.statistics.replayed += u64::from(is_replayed(&reply));
         Ok(reply)
     }
 
-    /// Reads everything through the calls: the lists with their members, and some people with all that belongs to them.
+    /// Reads through the API: the lists with their members, and some contacts with all that belongs to them.
     pub async fn check_through_calls(&self) {
-        let (caller, mut model) = (self.caller(), self.model.clone());
+        let (caller, mut replica) = (self.caller(), self.replica.clone());
         for list in 0..=SHARED_LIST {
             let read = self
-                .look(&caller, &Call::ReadList(list))
+                .read(&caller, &Call::ReadList(list))
                 .await
                 .expect("a list");
-            assert_eq!(read.answer, model.call(&Call::ReadList(list)));
-            let members = caller.members(&self.world.lists[usize::from(list)]).await;
-            let expected: Vec<String> = model.members(list).map(number).collect();
-            assert_eq!(phones(&members), expected, "list {list}");
+            assert_eq!(read.answer, replica.call(&self.ids, &Call::ReadList(list)));
+            let read = caller.members(self.ids.list(list)).await;
+            let members = replica.members(&self.ids, list);
+            let mut expected: Vec<String> = members.map(number).collect();
+            expected.sort();
+            assert_eq!(phones(&read), expected, "list {list}");
         }
         for n in numbers().step_by(7) {
-            let call = Call::ReadPerson(n);
-            let read = self.look(&caller, &call).await.expect("a contact");
-            assert_eq!(read.answer, model.call(&call));
+            let call = Call::ReadContact(n);
+            let read = self.read(&caller, &call).await.expect("a contact");
+            assert_eq!(read.answer, replica.call(&self.ids, &call));
         }
     }
 }

@@ -1,4 +1,4 @@
-//! One organization of a sequence: the service's side of it and the model's, and from what is drawn to what is sent.
+//! An organization of a sequence, at the service and in the reference model, and the requests that its calls send.
 
 use contact_lists::proto::{
     Address, ChannelReference, Contact, ContactReference, CustomProperty, GetContactRequest,
@@ -7,39 +7,43 @@ use contact_lists::proto::{
     get_contact_request, update_contact_list_contacts_header::RejectionPolicy,
 };
 
-use crate::{
-    calls::{Footer, Framing, Given, Pick, Property, Twist, Update, Who},
-    clock::Clock,
+use test_support::{
+    Client, ContactExt,
     model::{Organization, number},
-    support::{Client, struct_of, value_of},
+    struct_of, value_of,
 };
 
-/// An id that nobody has.
+use crate::{
+    calls::{ContactRef, Footer, Framing, GivenContact, Mutation, Property, ResourceRef, Update},
+    clock::Clock,
+};
+
+/// An id that no resource has.
 pub const UNKNOWN_ID: &str = "01890a5d-ac96-774b-bcce-b302099a8057";
 
-/// An organization, at the service and in the model.
-pub struct Side {
-    /// A caller with every right.
+/// An organization at the service, and the model as its replica.
+pub struct Replica {
+    /// A caller with an admin key.
     pub client: Client,
     /// What the organization should be.
     pub model: Organization,
-    /// When its calls happened.
+    /// The times of its calls.
     pub clock: Clock,
-    /// The ids of all lists ever made.
+    /// The ids of all lists, deleted ones too.
     pub lists: Vec<String>,
-    /// The ids of all channels ever made.
+    /// The ids of all channels, deleted ones too.
     pub channels: Vec<String>,
-    /// The ids of all custom objects ever made.
+    /// The ids of all custom objects, deleted ones too.
     pub objects: Vec<String>,
-    /// The ids of contacts that were erased.
-    pub erased: Vec<String>,
-    /// The updates with a `request_id` that succeeded: what was sent.
+    /// The ids of the contacts that were deleted.
+    pub deleted: Vec<String>,
+    /// The headers and contacts of the applied updates that had a `request_id`.
     pub sent: Vec<(Header, Vec<Contact>)>,
-    /// What every recorded update answered.
+    /// The answers to all recorded updates.
     pub answers: Vec<contact_lists::proto::UpdateContactListContactsResponse>,
 }
 
-/// The ids that a call of one organization can draw from the other.
+/// The ids with which a call of one organization can name resources of the other.
 pub struct Foreign {
     /// The other organization's lists.
     pub lists: Vec<String>,
@@ -49,8 +53,8 @@ pub struct Foreign {
     pub objects: Vec<String>,
 }
 
-impl Side {
-    /// A new organization, known to this client.
+impl Replica {
+    /// A new organization, which this client calls for.
     pub fn new(client: Client, takes_national_numbers: bool) -> Self {
         Self {
             client,
@@ -59,13 +63,13 @@ impl Side {
             lists: Vec::new(),
             channels: Vec::new(),
             objects: Vec::new(),
-            erased: Vec::new(),
+            deleted: Vec::new(),
             sent: Vec::new(),
             answers: Vec::new(),
         }
     }
 
-    /// What the other organization's calls can draw from this one.
+    /// The ids with which the other organization's calls can name resources of this one.
     pub fn foreign(&self) -> Foreign {
         Foreign {
             lists: self.lists.clone(),
@@ -74,7 +78,7 @@ impl Side {
         }
     }
 
-    /// The id of the n-th contact that there is, which is read where it is not known yet. None where there is nobody.
+    /// The id of the n-th contact, which is read if it is not known yet. None if there are no contacts.
     pub async fn nth_id(&mut self, n: usize) -> Result<Option<String>, String> {
         let keys: Vec<_> = self.model.contacts.keys().copied().collect();
         let Some(key) = nth_of(&keys, n).copied() else {
@@ -89,13 +93,14 @@ impl Side {
             reference: Some(get_contact_request::Reference::Phone(phone)),
         };
         let answer = self.client.contacts.clone().get_contact(request).await;
-        let answer = answer.map_err(|status| format!("contact {key} is not there: {status:?}"))?;
+        let answer =
+            answer.map_err(|status| format!("contact {key} does not exist: {status:?}"))?;
         let id = answer.into_inner().contact.unwrap_or_default().id;
         self.learn_id(key, &id)?;
         Ok(Some(id))
     }
 
-    /// Learns a contact's id, or checks that it is the one that is known.
+    /// Keeps a contact's id, or checks it against the known one.
     pub fn learn_id(&mut self, key: usize, id: &str) -> Result<(), String> {
         let holder = self.model.by_id(id);
         let contact = self.model.contacts.get_mut(&key).expect("a contact");
@@ -106,34 +111,34 @@ impl Side {
         Ok(())
     }
 
-    /// The id that a call names a contact by.
+    /// The id by which a call names a contact.
     pub async fn contact_id(
         &mut self,
-        who: &Who,
+        who: &ContactRef,
         foreign_id: Option<String>,
     ) -> Result<String, String> {
         let id = match who {
-            Who::Phone(phone) => {
+            ContactRef::Phone(phone) => {
                 let number = number(phone, self.model.takes_national_numbers).ok();
                 let key = number.and_then(|number| self.model.by_phone(&number));
                 key.and_then(|key| self.model.contacts[&key].id.clone())
             }
-            Who::Nth(n) => self.nth_id(*n).await?,
-            Who::Foreign(_) => foreign_id,
-            Who::Erased(n) => nth(&self.erased, *n),
+            ContactRef::Nth(n) => self.nth_id(*n).await?,
+            ContactRef::Foreign(_) => foreign_id,
+            ContactRef::Deleted(n) => nth(&self.deleted, *n),
         };
         Ok(id.unwrap_or_else(|| UNKNOWN_ID.to_owned()))
     }
 
-    /// How a call names a contact.
+    /// A reference to a contact.
     pub async fn contact_reference(
         &mut self,
-        who: &Who,
+        who: &ContactRef,
         foreign_id: Option<String>,
     ) -> Result<ContactReference, String> {
         use contact_reference::Reference;
         let reference = match who {
-            Who::Phone(phone) => Reference::Phone(phone.clone()),
+            ContactRef::Phone(phone) => Reference::Phone(phone.clone()),
             other => Reference::Id(self.contact_id(other, foreign_id).await?),
         };
         Ok(ContactReference {
@@ -141,11 +146,11 @@ impl Side {
         })
     }
 
-    /// How a call names a channel.
-    pub fn channel_reference(&self, pick: &Pick, foreign: &Foreign) -> ChannelReference {
+    /// A reference to a channel.
+    pub fn channel_reference(&self, pick: &ResourceRef, foreign: &Foreign) -> ChannelReference {
         use channel_reference::Reference;
         let reference = match pick {
-            Pick::Phone(phone) => Reference::Phone(phone.clone()),
+            ResourceRef::Phone(phone) => Reference::Phone(phone.clone()),
             pick => Reference::Id(self.channel_id(pick, foreign)),
         };
         ChannelReference {
@@ -153,8 +158,12 @@ impl Side {
         }
     }
 
-    /// How calls name channels.
-    pub fn channel_references(&self, picks: &[Pick], foreign: &Foreign) -> Vec<ChannelReference> {
+    /// References to channels.
+    pub fn channel_references(
+        &self,
+        picks: &[ResourceRef],
+        foreign: &Foreign,
+    ) -> Vec<ChannelReference> {
         let picks = picks.iter();
         picks
             .map(|pick| self.channel_reference(pick, foreign))
@@ -162,25 +171,25 @@ impl Side {
     }
 
     /// A channel's id.
-    pub fn channel_id(&self, pick: &Pick, foreign: &Foreign) -> String {
+    pub fn channel_id(&self, pick: &ResourceRef, foreign: &Foreign) -> String {
         id(pick, &self.channels, &foreign.channels)
     }
 
     /// A list's id.
-    pub fn list_id(&self, pick: &Pick, foreign: &Foreign) -> String {
+    pub fn list_id(&self, pick: &ResourceRef, foreign: &Foreign) -> String {
         id(pick, &self.lists, &foreign.lists)
     }
 
     /// A custom object's id.
-    pub fn object_id(&self, pick: &Pick, foreign: &Foreign) -> String {
+    pub fn object_id(&self, pick: &ResourceRef, foreign: &Foreign) -> String {
         id(pick, &self.objects, &foreign.objects)
     }
 
-    /// A contact as it travels.
-    pub fn contact(&self, given: &Given, foreign: &Foreign) -> Contact {
+    /// A contact on the wire.
+    pub fn contact(&self, given: &GivenContact, foreign: &Foreign) -> Contact {
         let given = given.clone();
         let default_channel = given.default_channel;
-        Contact {
+        let contact = Contact {
             phone: given.phone,
             external_id: given.external_id,
             email: given.email,
@@ -192,11 +201,13 @@ impl Side {
                 city,
                 ..Address::default()
             }),
-            birth_date: None,
             properties: given.properties.map(|map| struct_of(map.into())),
             ..Contact::default()
+        };
+        match given.birth_date {
+            Some((year, month, day)) => contact.birth_date(year, month, day),
+            None => contact,
         }
-        .with_birth_date(given.birth_date)
     }
 
     /// An update's messages.
@@ -222,38 +233,23 @@ impl Side {
         stream(header, contacts.collect(), update.footer, update.framing)
     }
 
-    /// The messages of an earlier update, sent again; none where there was no such update.
-    pub fn messages_again(&self, nth: usize, twist: Twist) -> Option<Vec<Message>> {
+    /// The messages of an earlier update, to be sent again; None if there was no such update.
+    pub fn messages_again(&self, nth: usize, mutation: Mutation) -> Option<Vec<Message>> {
         let (mut header, mut contacts) = nth_of(&self.sent, nth)?.clone();
         let (mut footer, mut framing) = (Footer::Right, Framing::OneMessage);
-        match twist {
-            Twist::Nothing => {}
-            Twist::OtherMessages => framing = Framing::ManyMessages,
-            Twist::OtherContact => contacts[0].name = Some("Another".to_owned()),
-            Twist::OtherHeader => header.resubscribe = !header.resubscribe,
-            Twist::ValidateOnly => header.validate_only = true,
-            Twist::NoFooter => footer = Footer::Missing,
+        match mutation {
+            Mutation::Nothing => {}
+            Mutation::OtherMessages => framing = Framing::ManyMessages,
+            Mutation::OtherContact => contacts[0].name = Some("Another".to_owned()),
+            Mutation::OtherHeader => header.resubscribe = !header.resubscribe,
+            Mutation::ValidateOnly => header.validate_only = true,
+            Mutation::NoFooter => footer = Footer::Missing,
         }
         Some(stream(header, contacts, footer, framing))
     }
 }
 
-/// Sets a birth date, whose type has no name outside of the contract.
-trait WithBirthDate {
-    fn with_birth_date(self, date: Option<(i32, i32, i32)>) -> Self;
-}
-
-impl WithBirthDate for Contact {
-    fn with_birth_date(mut self, date: Option<(i32, i32, i32)>) -> Self {
-        if let Some((year, month, day)) = date {
-            let date = self.birth_date.get_or_insert_default();
-            (date.year, date.month, date.day) = (year, month, day);
-        }
-        self
-    }
-}
-
-/// A custom property as it travels.
+/// A custom property on the wire.
 pub fn property(property: &Property) -> CustomProperty {
     CustomProperty {
         key: property.key.clone(),
@@ -277,17 +273,17 @@ fn nth(ids: &[String], n: usize) -> Option<String> {
     nth_of(ids, n).cloned()
 }
 
-fn id(pick: &Pick, own: &[String], foreign: &[String]) -> String {
+fn id(pick: &ResourceRef, own: &[String], foreign: &[String]) -> String {
     let id = match pick {
-        Pick::Nth(n) => nth(own, *n),
-        Pick::Foreign(n) => nth(foreign, *n),
-        Pick::Text(text) => Some(text.clone()),
-        Pick::Unknown | Pick::Phone(_) => None,
+        ResourceRef::Nth(n) => nth(own, *n),
+        ResourceRef::Foreign(n) => nth(foreign, *n),
+        ResourceRef::Text(text) => Some(text.clone()),
+        ResourceRef::Unknown | ResourceRef::Phone(_) => None,
     };
     id.unwrap_or_else(|| UNKNOWN_ID.to_owned())
 }
 
-/// The messages that carry a call.
+/// The messages of a call.
 fn stream(
     header: Header,
     mut contacts: Vec<Contact>,

@@ -9,31 +9,31 @@ use contact_lists::proto::{
     ListContactListsRequest, ListContactsRequest, ListCustomObjectsRequest,
     contact_list::State as ListState, get_contact_list_update_request, get_contact_request,
 };
+use test_support::model::{ContactKey, List, OptState, Preferences};
 use tonic::Code;
 
 use crate::{
     compare::same,
-    model::{ContactKey, List, OptState, Preferences},
-    side::{Side, request_id},
+    replica::{Replica, request_id},
 };
 
-/// More than a sequence ever makes of anything.
+/// No sequence creates more resources of one kind.
 const PAGE_SIZE: i32 = 500;
 
 type Checked = Result<(), String>;
 
-impl Side {
+impl Replica {
     /// Reads everything and compares it.
-    pub async fn look(&mut self) -> Checked {
-        self.look_at_channels().await?;
-        self.look_at_objects().await?;
-        self.look_at_contacts().await?;
-        self.look_at_lists().await?;
-        self.look_at_persons().await?;
-        self.look_at_updates().await
+    pub async fn check_all_reads(&mut self) -> Checked {
+        self.check_channels().await?;
+        self.check_objects().await?;
+        self.check_contacts().await?;
+        self.check_lists().await?;
+        self.check_single_contacts().await?;
+        self.check_updates().await
     }
 
-    async fn look_at_channels(&mut self) -> Checked {
+    async fn check_channels(&mut self) -> Checked {
         let request = ListChannelsRequest {
             page_size: PAGE_SIZE,
             ..Default::default()
@@ -51,7 +51,7 @@ impl Side {
         same("ListChannels", &found, &expected.collect())
     }
 
-    async fn look_at_objects(&mut self) -> Checked {
+    async fn check_objects(&mut self) -> Checked {
         let request = ListCustomObjectsRequest {
             page_size: PAGE_SIZE,
             ..Default::default()
@@ -69,8 +69,8 @@ impl Side {
         same("ListCustomObjects", &found, &self.model.objects)
     }
 
-    /// All contacts, without what belongs to them. Learns their ids.
-    async fn look_at_contacts(&mut self) -> Checked {
+    /// `ListContacts`. Learns the contacts' ids.
+    async fn check_contacts(&mut self) -> Checked {
         let request = ListContactsRequest {
             page_size: PAGE_SIZE,
             ..Default::default()
@@ -85,14 +85,14 @@ impl Side {
         for contact in &found {
             let phone = contact.phone.as_deref().unwrap_or_default();
             let key = self.model.by_phone(phone);
-            let key = key.ok_or_else(|| format!("there is a contact too many: {contact:?}"))?;
+            let key = key.ok_or_else(|| format!("an unexpected contact: {contact:?}"))?;
             self.learn_id(key, &contact.id)?;
             self.check_contact("ListContacts", key, contact)?;
         }
         Ok(())
     }
 
-    /// One contact as a read shows it, with the properties of the only custom object.
+    /// Compares a contact as a read shows it, with the properties of the only custom object.
     fn check_contact(&mut self, what: &str, key: ContactKey, found: &WireContact) -> Checked {
         let contact = &self.model.contacts[&key];
         let (created, changed) = (contact.created, contact.changed);
@@ -113,7 +113,7 @@ impl Side {
         self.clock.check(changed, found.update_time.as_ref(), &what)
     }
 
-    async fn look_at_lists(&mut self) -> Checked {
+    async fn check_lists(&mut self) -> Checked {
         let request = ListContactListsRequest {
             page_size: PAGE_SIZE,
             ..Default::default()
@@ -121,25 +121,25 @@ impl Side {
         let answer = self.client.lists.clone().list_contact_lists(request).await;
         let found = answer.map_err(unexpected)?.into_inner().contact_lists;
         let lists = self.model.lists.clone();
-        let expected: Vec<_> = lists.iter().filter(|it| is_there(it)).collect();
+        let expected: Vec<_> = lists.iter().filter(|it| exists(it)).collect();
         same("the number of lists", &found.len(), &expected.len())?;
         for (found, list) in found.into_iter().zip(expected) {
             self.check_list("ListContactLists", found, list)?;
         }
         for list in &lists {
-            if !is_there(list) {
+            if !exists(list) {
                 let id = list.wire.id.clone();
                 let request = GetContactListRequest { id };
                 let answer = self.client.lists.clone().get_contact_list(request).await;
                 let found = answer.map_err(unexpected)?.into_inner().contact_list;
                 self.check_list("GetContactList", found.unwrap_or_default(), list)?;
             }
-            self.look_at_members(list).await?;
+            self.check_members(list).await?;
         }
         Ok(())
     }
 
-    /// A list as a read or an answer shows it.
+    /// Compares a list as a read or an answer shows it.
     pub fn check_list(&mut self, what: &str, mut found: ContactList, list: &List) -> Checked {
         let (created, changed) = (found.create_time.take(), found.update_time.take());
         same(what, &found, &list.wire)?;
@@ -148,7 +148,7 @@ impl Side {
             .check(list.changed, changed.as_ref(), "a changed list")
     }
 
-    async fn look_at_members(&mut self, list: &List) -> Checked {
+    async fn check_members(&mut self, list: &List) -> Checked {
         let request = ListContactListContactsRequest {
             contact_list_id: list.wire.id.clone(),
             page_size: PAGE_SIZE,
@@ -192,7 +192,7 @@ impl Side {
     }
 
     /// Each contact by `GetContact`: by external_id where there is one, else by id.
-    async fn look_at_persons(&mut self) -> Checked {
+    async fn check_single_contacts(&mut self) -> Checked {
         use get_contact_request::Reference;
         let keys: Vec<_> = self.model.contacts.keys().copied().collect();
         for key in keys {
@@ -204,24 +204,24 @@ impl Side {
             };
             let answer = self.client.contacts.clone().get_contact(request).await;
             let found = answer.map_err(unexpected)?.into_inner();
-            self.check_person(key, found)?;
+            self.check_single_contact(key, found)?;
         }
         Ok(())
     }
 
-    fn check_person(&mut self, key: ContactKey, found: GetContactResponse) -> Checked {
+    fn check_single_contact(&mut self, key: ContactKey, found: GetContactResponse) -> Checked {
         self.check_contact("GetContact", key, &found.contact.unwrap_or_default())?;
-        let lists = self.model.lists.iter().filter(|list| is_there(list));
-        let on: Vec<List> = lists
+        let lists = self.model.lists.iter().filter(|list| exists(list));
+        let memberships: Vec<List> = lists
             .filter(|list| list.members.contains_key(&key))
             .cloned()
             .collect();
         same(
             "a contact's number of lists",
             &found.contact_lists.len(),
-            &on.len(),
+            &memberships.len(),
         )?;
-        for (found, list) in found.contact_lists.into_iter().zip(&on) {
+        for (found, list) in found.contact_lists.into_iter().zip(&memberships) {
             self.check_list("a contact's list", found, list)?;
         }
         let records = self.model.contacts[&key].records.iter();
@@ -239,7 +239,7 @@ impl Side {
             .map_err(|error| format!("{error}\n  contact: {:?}", self.model.contacts[&key].wire))
     }
 
-    /// What holds for each channel, and since when, and by which update.
+    /// Compares what holds for each channel, since when, and by which update.
     fn check_preferences(
         &mut self,
         model: &Preferences,
@@ -281,18 +281,18 @@ impl Side {
         Ok(())
     }
 
-    /// The id of the update that a call made, if it made one.
+    /// The id of the update that a call applied, if it applied one.
     fn update_id(&self, when: usize) -> Option<String> {
-        let place = self
+        let position = self
             .model
             .updates
             .iter()
             .position(|it| it.applied == when)?;
-        Some(self.answers[place].update_id.clone())
+        Some(self.answers[position].update_id.clone())
     }
 
-    /// All recorded updates, and what each `request_id` of the pool leads to.
-    async fn look_at_updates(&mut self) -> Checked {
+    /// Compares all recorded updates, and the update that each `request_id` of the pool leads to.
+    async fn check_updates(&mut self) -> Checked {
         let request = ListContactListUpdatesRequest {
             page_size: PAGE_SIZE,
             ..Default::default()
@@ -312,11 +312,15 @@ impl Side {
             &found.len(),
             &self.model.updates.len(),
         )?;
-        for (place, found) in found.iter().enumerate() {
-            let update = &self.model.updates[place];
-            let outcome = Some(self.answers[place].clone());
+        for (position, found) in found.iter().enumerate() {
+            let update = &self.model.updates[position];
+            let outcome = Some(self.answers[position].clone());
             same("a recorded outcome", &found.outcome, &outcome)?;
-            same("a recorded id", &found.id, &self.answers[place].update_id)?;
+            same(
+                "a recorded id",
+                &found.id,
+                &self.answers[position].update_id,
+            )?;
             same(
                 "a recorded list",
                 &found.contact_list_id,
@@ -332,12 +336,12 @@ impl Side {
                 .check(update.applied, found.create_time.as_ref(), "an update")?;
         }
         for n in 0..3 {
-            self.look_for_update(&request_id(n)).await?;
+            self.check_update_by_request_id(&request_id(n)).await?;
         }
         Ok(())
     }
 
-    async fn look_for_update(&mut self, request_id: &str) -> Checked {
+    async fn check_update_by_request_id(&mut self, request_id: &str) -> Checked {
         use get_contact_list_update_request::Reference;
         let request = GetContactListUpdateRequest {
             reference: Some(Reference::RequestId(request_id.to_owned())),
@@ -354,13 +358,13 @@ impl Side {
             Err(status) => return Err(unexpected(status)),
         };
         let mut updates = self.model.updates.iter();
-        let place = updates.position(|it| it.header.request_id.as_deref() == Some(request_id));
-        let expected = place.map(|place| self.answers[place].update_id.clone());
+        let position = updates.position(|it| it.header.request_id.as_deref() == Some(request_id));
+        let expected = position.map(|position| self.answers[position].update_id.clone());
         same("GetContactListUpdate by request_id", &found, &expected)
     }
 }
 
-fn is_there(list: &List) -> bool {
+fn exists(list: &List) -> bool {
     list.wire.state() != ListState::Deleted
 }
 

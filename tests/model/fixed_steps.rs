@@ -1,12 +1,12 @@
-//! What every sequence begins and ends with.
+//! The first and the last steps of every sequence.
 
 use contact_lists::proto::{custom_property::Type, update_contact_list_contacts_header::Action};
 use serde_json::{Value, json};
 
-use crate::calls::{Call, Given, NUMBERS, Pick, Property, Step, Update};
+use crate::calls::{Call, GivenContact, NUMBERS, Property, ResourceRef, Step, Update};
 
-/// What every sequence begins with, so that its calls find something.
-pub fn beginning() -> Vec<Step> {
+/// The first steps, so that the calls of the sequence find something.
+pub fn first_steps() -> Vec<Step> {
     let list = |name: &str| Call::CreateList {
         name: name.to_owned(),
         color: None,
@@ -29,7 +29,7 @@ pub fn beginning() -> Vec<Step> {
         key: "customer".to_owned(),
         properties,
     };
-    let by = |by| move |call| Step { by, call };
+    let by = |organization| move |call| Step { organization, call };
     let first = [
         list("First"),
         list("Second"),
@@ -42,24 +42,24 @@ pub fn beginning() -> Vec<Step> {
     first.into_iter().chain(second).collect()
 }
 
-/// What every sequence ends with: all numbers become somebody's, who takes over what they carry, and everything is read.
-pub fn end() -> Vec<Step> {
+/// The last steps: every number is assigned to a contact, which inherits what the number carries, and everything is read.
+pub fn last_steps() -> Vec<Step> {
     let list = Call::CreateList {
         name: "Last".to_owned(),
         color: None,
     };
-    let contacts = NUMBERS.map(|phone| Given {
+    let contacts = NUMBERS.map(|phone| GivenContact {
         phone: Some(phone.to_owned()),
-        ..Given::default()
+        ..GivenContact::default()
     });
     let update = Update {
-        list: Pick::Nth(usize::MAX),
+        list: ResourceRef::Nth(usize::MAX),
         action: Action::Add.into(),
         opt_in_to_all_channels: Some(false),
         contacts: contacts.to_vec(),
         ..Update::default()
     };
-    let calls = [list, Call::Update(Box::new(update)), Call::Look];
-    let both = [0, 1].map(|by| calls.clone().map(|call| Step { by, call }));
+    let calls = [list, Call::Update(Box::new(update)), Call::ReadAll];
+    let both = [0, 1].map(|organization| calls.clone().map(|call| Step { organization, call }));
     both.into_iter().flatten().collect()
 }

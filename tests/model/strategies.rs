@@ -1,4 +1,4 @@
-//! Draws random calls: how often each comes, and with what.
+//! Random calls: how often each is drawn, and with what.
 
 use contact_lists::proto::update_contact_list_contacts_header::Action;
 use proptest::{
@@ -8,30 +8,30 @@ use proptest::{
     sample::{select, subsequence},
 };
 
-use crate::{calls::*, draw_contacts::*};
+use crate::{calls::*, contact_strategies::*};
 
 /// A sequence of calls.
 pub fn sequence() -> impl Strategy<Value = Vec<Step>> {
-    // From none on: proptest shrinks no vector below the least length.
+    // From none on, as proptest shrinks no vector below the least length.
     vec(step(), 0..=90)
 }
 
 fn step() -> impl Strategy<Value = Step> {
-    let by = prop_oneof![9 => Just(0usize), 4 => Just(1)];
-    (by, call()).prop_map(|(by, call)| Step { by, call })
+    let organization = prop_oneof![9 => Just(0usize), 4 => Just(1)];
+    (organization, call()).prop_map(|(organization, call)| Step { organization, call })
 }
 
 fn call() -> impl Strategy<Value = Call> {
     prop_oneof![
         46 => update().prop_map(|update| Call::Update(Box::new(update))),
-        5 => (0..4usize, twist()).prop_map(|(nth, twist)| Call::Resend { nth, twist }),
-        13 => prefer(),
-        9 => change_contact(),
-        4 => someone().prop_map(|who| Call::Erase { who }),
+        5 => (0..4usize, mutation()).prop_map(|(nth, mutation)| Call::Resend { nth, mutation }),
+        13 => change_preferences(),
+        9 => update_contact(),
+        4 => contact_by_id().prop_map(|who| Call::DeleteContact { who }),
         6 => change_lists(),
         7 => change_channels(),
         5 => change_objects(),
-        1 => Just(Call::Look),
+        1 => Just(Call::ReadAll),
     ]
 }
 
@@ -51,7 +51,7 @@ fn update() -> impl Strategy<Value = Update> {
         weighted(0.25, 0..3u8),
         weighted_bool(8),
     );
-    // Properties come together, so that those of one group meet.
+    // Several contacts of a call have properties, so that those of one group are merged.
     let contacts = prop_oneof![
         6 => vec(given(0.99, 0.03), 1..3),
         6 => vec(given(0.99, 0.03), 2..7),
@@ -103,29 +103,29 @@ fn framing() -> impl Strategy<Value = Framing> {
     ]
 }
 
-fn twist() -> impl Strategy<Value = Twist> {
+fn mutation() -> impl Strategy<Value = Mutation> {
     prop_oneof![
-        4 => Just(Twist::Nothing),
-        1 => Just(Twist::OtherMessages),
-        1 => Just(Twist::OtherContact),
-        1 => Just(Twist::OtherHeader),
-        1 => Just(Twist::ValidateOnly),
-        1 => Just(Twist::NoFooter),
+        4 => Just(Mutation::Nothing),
+        1 => Just(Mutation::OtherMessages),
+        1 => Just(Mutation::OtherContact),
+        1 => Just(Mutation::OtherHeader),
+        1 => Just(Mutation::ValidateOnly),
+        1 => Just(Mutation::NoFooter),
     ]
 }
 
-fn prefer() -> impl Strategy<Value = Call> {
+fn change_preferences() -> impl Strategy<Value = Call> {
     let channels = prop_oneof![Just(None), vec(channel(), 1..3).prop_map(Some)];
-    (weighted_bool(40), vec(who(), 1..4), channels).prop_map(|(opt_in, whom, channels)| {
-        Call::Prefer {
+    (weighted_bool(40), vec(contact(), 1..4), channels).prop_map(|(opt_in, contacts, channels)| {
+        Call::ChangePreferences {
             opt_in,
-            whom,
+            contacts,
             channels,
         }
     })
 }
 
-fn change_contact() -> impl Strategy<Value = Call> {
+fn update_contact() -> impl Strategy<Value = Call> {
     let fields = vec![
         "phone",
         "external_id",
@@ -143,14 +143,18 @@ fn change_contact() -> impl Strategy<Value = Call> {
         2 => subsequence(fields, 0..4).prop_map(Some),
         1 => Just(Some(vec!["*".to_owned()])),
     ];
-    (someone(), given(0.5, 0.2), mask, weighted(0.2, pick(2))).prop_map(
-        |(who, contact, mask, object)| Call::ChangeContact {
+    (
+        contact_by_id(),
+        given(0.5, 0.2),
+        mask,
+        weighted(0.2, pick(2)),
+    )
+        .prop_map(|(who, contact, mask, object)| Call::UpdateContact {
             who,
             contact: Box::new(contact),
             mask,
             object,
-        },
-    )
+        })
 }
 
 fn change_lists() -> impl Strategy<Value = Call> {
@@ -159,7 +163,7 @@ fn change_lists() -> impl Strategy<Value = Call> {
     prop_oneof![
         3 => (name(), color()).prop_map(|(name, color)| Call::CreateList { name, color }),
         5 => (pick(3), weighted(0.3, name()), color(), weighted(0.7, weighted_bool(35)))
-            .prop_map(|(list, name, color, archived)| Call::ChangeList { list, name, color, archived }),
+            .prop_map(|(list, name, color, archived)| Call::UpdateList { list, name, color, archived }),
         1 => pick(3).prop_map(|list| Call::DeleteList { list }),
     ]
 }
@@ -168,7 +172,7 @@ fn change_channels() -> impl Strategy<Value = Call> {
     prop_oneof![
         4 => weighted(0.7, pool_number()).prop_map(|phone| Call::CreateChannel { phone }),
         2 => (pick(4), prop_oneof![5 => pool_number(), 1 => Just(String::new())])
-            .prop_map(|(channel, phone)| Call::ChangeChannel { channel, phone }),
+            .prop_map(|(channel, phone)| Call::UpdateChannel { channel, phone }),
         2 => pick(4).prop_map(|channel| Call::DeleteChannel { channel }),
     ]
 }
@@ -183,34 +187,34 @@ fn change_objects() -> impl Strategy<Value = Call> {
     ]
 }
 
-/// For calls that know contacts by their ids alone.
-pub fn someone() -> impl Strategy<Value = Who> {
+/// A contact for calls that name contacts by id only.
+pub fn contact_by_id() -> impl Strategy<Value = ContactRef> {
     prop_oneof![
-        30 => (0..NUMBERS.len()).prop_map(Who::Nth),
-        1 => (0..NUMBERS.len()).prop_map(Who::Foreign),
-        1 => (0..3usize).prop_map(Who::Erased),
+        30 => (0..NUMBERS.len()).prop_map(ContactRef::Nth),
+        1 => (0..NUMBERS.len()).prop_map(ContactRef::Foreign),
+        1 => (0..3usize).prop_map(ContactRef::Deleted),
     ]
 }
 
-pub fn who() -> impl Strategy<Value = Who> {
+pub fn contact() -> impl Strategy<Value = ContactRef> {
     prop_oneof![
-        10 => phone_text().prop_map(Who::Phone),
-        14 => (0..NUMBERS.len()).prop_map(Who::Nth),
-        1 => (0..NUMBERS.len()).prop_map(Who::Foreign),
-        1 => (0..3usize).prop_map(Who::Erased),
+        10 => phone_text().prop_map(ContactRef::Phone),
+        14 => (0..NUMBERS.len()).prop_map(ContactRef::Nth),
+        1 => (0..NUMBERS.len()).prop_map(ContactRef::Foreign),
+        1 => (0..3usize).prop_map(ContactRef::Deleted),
     ]
 }
 
 /// One of the first `count`, and rarely one that is not the organization's.
-pub fn pick(count: usize) -> impl Strategy<Value = Pick> {
+pub fn pick(count: usize) -> impl Strategy<Value = ResourceRef> {
     prop_oneof![
-        30 => (0..count).prop_map(Pick::Nth),
-        1 => select(vec![Pick::Unknown, Pick::Foreign(0)]),
+        30 => (0..count).prop_map(ResourceRef::Nth),
+        1 => select(vec![ResourceRef::Unknown, ResourceRef::Foreign(0)]),
     ]
 }
 
-pub fn channel() -> impl Strategy<Value = Pick> {
-    prop_oneof![5 => pick(3), 1 => (0..3usize).prop_map(|n| Pick::Phone(NUMBERS[n].to_owned()))]
+pub fn channel() -> impl Strategy<Value = ResourceRef> {
+    prop_oneof![5 => pick(3), 1 => (0..3usize).prop_map(|n| ResourceRef::Phone(NUMBERS[n].to_owned()))]
 }
 
 pub fn text(pool: &[&str]) -> impl Strategy<Value = String> + use<> {

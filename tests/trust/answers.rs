@@ -1,0 +1,99 @@
+//! What calls return, of the service and of the reference model, in a form in which the two are equal.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use contact_lists::proto::{UpdateContactListContactsResponse as Outcome, contact_list};
+use test_support::{
+    model::{Pairs, Refusal, without_choices},
+    reason, reason_name, violations,
+};
+use tonic::Status;
+
+use crate::{calls::Number, snapshot::Contact};
+
+/// The answer to a call.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Answer {
+    Updated(Updated),
+    Refused(Refused),
+    Done,
+    /// Pairs of contact and channel.
+    Preferences(Pairs),
+    Members(BTreeSet<Number>),
+    List {
+        state: contact_list::State,
+        contact_count: i32,
+    },
+    Contact(Number, Contact),
+}
+
+/// The answer to an update.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Updated {
+    /// The outcome without what the service chooses.
+    pub outcome: Outcome,
+    /// Whether the update is recorded, which `validate_only` calls are not.
+    pub recorded: bool,
+}
+
+/// Why a call is refused.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Refused {
+    pub reason: String,
+    /// The reasons of the rejected contacts of an update, by the contacts' positions.
+    pub rejected: BTreeMap<usize, BTreeSet<String>>,
+}
+
+impl Updated {
+    /// The answer to an update with this outcome.
+    pub fn new(outcome: Outcome, recorded: bool) -> Self {
+        Self {
+            outcome: without_choices(outcome),
+            recorded,
+        }
+    }
+}
+
+impl Refused {
+    fn new(reason: String, violations: impl IntoIterator<Item = (String, String)>) -> Self {
+        let mut rejected: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
+        if reason == "CONTACTS_REJECTED" {
+            for (field, reason) in violations {
+                let position = field.strip_prefix("contacts[");
+                let position = position.and_then(|rest| rest.split(']').next()?.parse().ok());
+                let position = position.expect("a contact's position");
+                rejected.entry(position).or_default().insert(reason);
+            }
+        }
+        Self { reason, rejected }
+    }
+}
+
+impl From<&Status> for Refused {
+    fn from(status: &Status) -> Self {
+        Self::new(reason(status), violations(status))
+    }
+}
+
+impl From<Refusal> for Refused {
+    fn from(refusal: Refusal) -> Self {
+        let violations = refusal.violations.into_iter();
+        let violations = violations.map(|(field, reason)| (field, reason_name(reason).to_owned()));
+        Self::new(reason_name(refusal.reason).to_owned(), violations)
+    }
+}
+
+impl Answer {
+    /// Returns the answer without the reasons of rejected contacts. Which contacts are rejected stays.
+    pub fn without_reasons(mut self) -> Self {
+        match &mut self {
+            Self::Updated(updated) => {
+                let rejected = updated.outcome.rejected_contacts.iter_mut();
+                rejected.for_each(|contact| contact.violations.clear());
+            }
+            Self::Refused(refused) => refused.rejected.values_mut().for_each(BTreeSet::clear),
+            _ => {}
+        }
+        self
+    }
+}
