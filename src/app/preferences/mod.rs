@@ -11,7 +11,7 @@ use crate::{
     auth::Caller,
     domain::{
         channel::ChannelReference,
-        contact::{ContactFieldSet, ContactReference},
+        contact::ContactReference,
         now,
         phone_number::PhoneNumber,
         preference::{ChangeOrigin, NumberHash},
@@ -60,10 +60,15 @@ pub async fn change(repository: &Repository, change: PreferenceChange) -> Result
         .await
 }
 
-/// Whom a change is about, once looked up.
+/// The contacts that have the numbers of a change, before they are locked.
+struct NumberHolders {
+    contact_ids: Vec<Uuid>,
+    organization_is_locked: bool,
+}
+
+/// The locked contacts and the unassigned numbers that a change is about.
 struct Subjects {
     contact_ids: Vec<Uuid>,
-    /// The numbers that are nobody's.
     numbers: Vec<NumberHash>,
 }
 
@@ -73,8 +78,9 @@ impl PreferenceChange {
         transaction: &Transaction,
     ) -> Result<TransactionOutcome<ChangedPairs>> {
         let organization = self.caller.organization.id;
-        let subjects = self.lock_subjects(transaction).await?;
+        let holders = self.number_holders(transaction).await?;
         let all = channels::share(transaction, organization).await?;
+        let subjects = self.lock_subjects(transaction, holders).await?;
         let channel_ids = match &self.channels {
             Channels::All => all.iter().map(|channel| channel.id).collect(),
             Channels::RejectedKeys(references) => app::channels::resolve(&all, references)?,
@@ -98,52 +104,58 @@ impl PreferenceChange {
         }))
     }
 
-    /// Finds and locks the contacts. Whoever is named by a number that is nobody's becomes that number, and is kept from
-    /// getting it until the commit.
-    async fn lock_subjects(&self, transaction: &Transaction) -> Result<Subjects> {
-        let organization = &self.caller.organization;
-        let ids: HashSet<Uuid> = self.ids().collect();
+    /// Looks up which contacts have the numbers. Where a number is unassigned, locks the organization's row, so that no
+    /// contact gets the number until the commit.
+    async fn number_holders(&self, transaction: &Transaction) -> Result<NumberHolders> {
+        let organization = self.caller.organization.id;
         let phones: HashSet<PhoneNumber> = self.phones().collect();
-        // The organization's row comes before the contacts', in an update as well: so the two never wait for each other.
-        let unknown = bulk::ids_named_by(
-            transaction,
-            organization.id,
-            phones.iter().copied(),
-            [].into_iter(),
-        )
-        .await?
-        .len()
-            < phones.len();
-        if unknown {
-            organizations::lock(transaction, organization.id).await?;
+        let look_up = || {
+            let phones = phones.iter().copied();
+            bulk::ids_named_by(transaction, organization, phones, [].into_iter())
+        };
+        let contact_ids = look_up().await?;
+        if contact_ids.len() == phones.len() {
+            return Ok(NumberHolders {
+                contact_ids,
+                organization_is_locked: false,
+            });
         }
-        let by_phone = bulk::contacts_by_phone(
-            transaction,
-            organization.id,
-            ContactFieldSet::default(),
-            phones.iter().copied(),
-        )
-        .await?;
-        if by_phone.len() < phones.len() && !unknown {
-            // Somebody gave up a number between the look and the lock.
-            return Err(Error::ConcurrentChange);
-        }
-        let by_id = bulk::contacts_by_id(transaction, organization.id, ids.iter().copied()).await?;
-        let found: HashSet<Uuid> = by_id.iter().map(|contact| contact.id).collect();
-        if let Some(missing) = self.ids().find(|id| !found.contains(id)) {
+        organizations::lock(transaction, organization).await?;
+        Ok(NumberHolders {
+            // A contact may have got one of the numbers before the lock.
+            contact_ids: look_up().await?,
+            organization_is_locked: true,
+        })
+    }
+
+    /// Locks the contacts that are named by id and those that have the numbers. The numbers that are left are unassigned.
+    async fn lock_subjects(
+        &self,
+        transaction: &Transaction,
+        holders: NumberHolders,
+    ) -> Result<Subjects> {
+        let organization = &self.caller.organization;
+        let phones: HashSet<PhoneNumber> = self.phones().collect();
+        let named: HashSet<Uuid> = self.ids().collect();
+        let ids: HashSet<Uuid> = self.ids().chain(holders.contact_ids).collect();
+        let mut contacts =
+            bulk::contacts_by_id(transaction, organization.id, ids.into_iter()).await?;
+        // A contact can give a number up between the look and the lock.
+        contacts.retain(|contact| named.contains(&contact.id) || phones.contains(&contact.phone));
+        let mut contact_ids: Vec<Uuid> = contacts.iter().map(|contact| contact.id).collect();
+        contact_ids.sort_unstable();
+        if let Some(missing) = self.ids().find(|id| contact_ids.binary_search(id).is_err()) {
             return Err(Error::not_found("contact", missing));
         }
-        let mut contact_ids: Vec<Uuid> = found
-            .into_iter()
-            .chain(by_phone.iter().map(|contact| contact.id))
-            .collect();
-        contact_ids.sort_unstable();
-        contact_ids.dedup();
-        let known: HashSet<PhoneNumber> = by_phone.iter().map(|contact| contact.phone).collect();
-        let mut numbers: Vec<_> = phones
-            .difference(&known)
+        let assigned: HashSet<PhoneNumber> = contacts.iter().map(|it| it.phone).collect();
+        let mut numbers: Vec<NumberHash> = phones
+            .difference(&assigned)
             .map(|phone| organization.hash(*phone))
             .collect();
+        if !numbers.is_empty() && !holders.organization_is_locked {
+            // It is not kept from another contact that may get it at the same time.
+            return Err(Error::ConcurrentChange);
+        }
         numbers.sort_unstable();
         Ok(Subjects {
             contact_ids,
