@@ -18,6 +18,16 @@ pub fn number(n: u32) -> String {
     format!("+49151{}", 10_000_000 + n)
 }
 
+/// The n-th [`number`]s.
+pub fn numbers(numbers: impl IntoIterator<Item = u32>) -> Vec<String> {
+    numbers.into_iter().map(number).collect()
+}
+
+/// Contacts with the n-th [`number`]s.
+pub fn contacts(numbers: impl IntoIterator<Item = u32>) -> Vec<Contact> {
+    numbers.into_iter().map(|n| contact(&number(n))).collect()
+}
+
 /// Sets a contact's fields: `contact(&number(1)).name("Ada").language("en")`. An empty value is sent, and clears.
 ///
 /// Some setters share their names with getters of the generated code, which take the contact by reference. So on a contact

@@ -19,12 +19,13 @@ mod service;
 mod small_disk;
 mod state;
 mod steps;
+mod stored_text;
 mod tenants;
 mod update;
 
 pub use callers::Organization;
 pub use client::Client;
-pub use contacts::{ContactExt, contact, number};
+pub use contacts::{ContactExt, contact, contacts, number, numbers};
 pub use database::Database;
 pub use errors::{
     assert_invalid, assert_refused, metadata, reason, reason_name, rejections, violations,
@@ -42,6 +43,7 @@ pub use service::Service;
 pub use small_disk::SmallDisk;
 pub use state::{Stored, until};
 pub use steps::phones;
+pub use stored_text::{lists_with_a_wrong_count, orphans, rows_containing, tables_containing};
 pub use update::{HeaderExt, header, messages};
 
 pub use contact_lists::auth::Scope;

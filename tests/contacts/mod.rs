@@ -1,0 +1,6 @@
+//! `ContactService`: a file for each call.
+
+mod delete;
+mod get;
+mod list;
+mod update;
