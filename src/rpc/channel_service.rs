@@ -3,14 +3,15 @@
 use tonic::{Request, Response, Status};
 
 use super::{
-    Api, convert,
+    Api,
     fields::{Fields, changed, required_id},
     page::Page,
+    wire,
 };
 use crate::{
     app::{self, channels::ChannelChange},
     auth::{Caller, Scope},
-    domain::{channel::ChannelType, name::Name, phone_number::PhoneNumber, violation::Reason},
+    domain::{channel::ChannelType, name::Name, phone_number::PhoneNumber},
     error::Result,
     proto::{
         CreateChannelRequest, CreateChannelResponse, DeleteChannelRequest, DeleteChannelResponse,
@@ -43,7 +44,7 @@ impl ChannelService for Api {
         let channel =
             app::channels::create(repository, organization, name, channel_type, phone).await?;
         Ok(Response::new(CreateChannelResponse {
-            channel: Some(convert::wire_channel(channel)),
+            channel: Some(channel.into()),
         }))
     }
 
@@ -64,7 +65,7 @@ impl ChannelService for Api {
         .await?;
         let next_page_token = page.cut(&mut channels, |channel| channel.id);
         Ok(Response::new(ListChannelsResponse {
-            channels: channels.into_iter().map(convert::wire_channel).collect(),
+            channels: channels.into_iter().map(Into::into).collect(),
             next_page_token,
         }))
     }
@@ -77,7 +78,7 @@ impl ChannelService for Api {
         let id = required_id("id", &request.into_inner().id)?;
         let channel = channels::get(self.repository.db(), caller.organization.id, id).await?;
         Ok(Response::new(GetChannelResponse {
-            channel: Some(convert::wire_channel(channel)),
+            channel: Some(channel.into()),
         }))
     }
 
@@ -89,7 +90,7 @@ impl ChannelService for Api {
         let change = channel_change(&caller, request.into_inner())?;
         let channel = change.apply(&self.repository).await?;
         Ok(Response::new(UpdateChannelResponse {
-            channel: Some(convert::wire_channel(channel)),
+            channel: Some(channel.into()),
         }))
     }
 
@@ -137,16 +138,12 @@ fn channel_change(caller: &Caller, request: UpdateChannelRequest) -> Result<Chan
     fields.finish(Some(change))
 }
 
-fn channel_type(fields: &mut Fields, path: &str, wire: i32) -> Option<ChannelType> {
-    match Type::try_from(wire) {
-        Ok(Type::Phone) => Some(ChannelType::Phone),
-        Ok(Type::Email) => Some(ChannelType::Email),
-        Ok(Type::Fax) => Some(ChannelType::Fax),
-        Ok(Type::Unspecified) => fields.required(path, None),
-        Err(_) => {
-            fields.refuse(path, Reason::FieldInvalid, "is not a known value");
-            None
-        }
+fn channel_type(fields: &mut Fields, path: &str, number: i32) -> Option<ChannelType> {
+    match fields.known(path, number)? {
+        Type::Phone => Some(ChannelType::Phone),
+        Type::Email => Some(ChannelType::Email),
+        Type::Fax => Some(ChannelType::Fax),
+        Type::Unspecified => fields.required(path, None),
     }
 }
 
@@ -157,5 +154,5 @@ fn phone(
     caller: &Caller,
 ) -> Option<PhoneNumber> {
     let text = text.filter(|text| !text.is_empty())?;
-    convert::phone(fields, path, text, caller.organization.default_region)
+    wire::reference::phone(fields, path, Some(text), caller.organization.default_region)
 }

@@ -2,7 +2,7 @@
 
 use tonic::{Request, Response, Status};
 
-use super::{Api, convert, fields::Fields, page::Page};
+use super::{Api, fields::Fields, page::Page, wire};
 use crate::{
     app::preferences::{self, ChangedPairs, Channels, PreferenceChange},
     auth::{Caller, Scope},
@@ -33,8 +33,8 @@ impl CommunicationPreferenceService for Api {
             .change_preferences(caller, contacts, channels, request.all_channels, true)
             .await?;
         Ok(Response::new(OptInResponse {
-            opted_in_count: convert::count(pairs.changed),
-            unchanged_count: convert::count(pairs.unchanged),
+            opted_in_count: wire::count(pairs.changed),
+            unchanged_count: wire::count(pairs.unchanged),
         }))
     }
 
@@ -49,8 +49,8 @@ impl CommunicationPreferenceService for Api {
             .change_preferences(caller, contacts, channels, request.all_channels, false)
             .await?;
         Ok(Response::new(OptOutResponse {
-            opted_out_count: convert::count(pairs.changed),
-            unchanged_count: convert::count(pairs.unchanged),
+            opted_out_count: wire::count(pairs.changed),
+            unchanged_count: wire::count(pairs.unchanged),
         }))
     }
 
@@ -65,7 +65,7 @@ impl CommunicationPreferenceService for Api {
         let region = caller.organization.default_region;
         let reference = fields
             .required("contact", request.contact)
-            .and_then(|wire| convert::contact_reference(&mut fields, "contact", wire, region));
+            .and_then(|wire| wire::reference::contact(&mut fields, "contact", wire, region));
         let reference = fields.finish(reference)?;
         let stored = contacts::find(db, organization, &reference)
             .await?
@@ -77,10 +77,7 @@ impl CommunicationPreferenceService for Api {
             repository::preferences::page(db, organization, id, page.after(), page.limit()).await?;
         let next_page_token = page.cut(&mut preferences, |preference| preference.channel_id);
         Ok(Response::new(ListCommunicationPreferencesResponse {
-            communication_preferences: preferences
-                .into_iter()
-                .map(convert::wire_preference)
-                .collect(),
+            communication_preferences: preferences.into_iter().map(Into::into).collect(),
             next_page_token,
         }))
     }
@@ -98,7 +95,7 @@ impl Api {
         let mut fields = Fields::default();
         let region = caller.organization.default_region;
         let contacts = items(&mut fields, "contacts", contacts, |fields, path, wire| {
-            convert::contact_reference(fields, path, wire, region)
+            wire::reference::contact(fields, path, wire, region)
         });
         let channels = if all_channels && channels.is_empty() {
             Some(Channels::All)
@@ -108,9 +105,9 @@ impl Api {
             None
         } else {
             items(&mut fields, "channels", channels, |fields, path, wire| {
-                convert::channel_reference(fields, path, wire, region)
+                wire::reference::channel(fields, path, wire, region)
             })
-            .map(Channels::RejectedKeys)
+            .map(Channels::Listed)
         };
         let (contacts, channels) = fields.finish(contacts.zip(channels))?;
         let change = PreferenceChange {
@@ -123,7 +120,7 @@ impl Api {
     }
 }
 
-/// Parses 1 to 1000 items.
+/// Parses the items of the field `path`: at least 1, at most [`MAX_ITEMS`].
 fn items<W, T>(
     fields: &mut Fields,
     path: &str,
@@ -133,17 +130,7 @@ fn items<W, T>(
     if wire.is_empty() {
         return fields.required(path, None);
     }
-    if wire.len() > MAX_ITEMS {
-        let message = format!("must have at most {MAX_ITEMS} items");
-        fields.refuse(path, Reason::FieldTooLong, message);
-        return None;
-    }
-    Some(
-        wire.into_iter()
-            .enumerate()
-            .filter_map(|(index, item)| parse(fields, &format!("{path}[{index}]"), item))
-            .collect(),
-    )
+    fields.items(path, wire, MAX_ITEMS, parse)
 }
 
 fn name(reference: &ContactReference) -> String {

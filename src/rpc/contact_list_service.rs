@@ -5,12 +5,12 @@ use tonic::{Request, Response, Status, Streaming};
 use super::{
     Api,
     contact_list_change::list_change,
-    convert, export,
+    export,
     fields::{Fields, optional_id, required_id},
     members::{MemberRequest, wire_member},
     page::Page,
     update_message::UpdateMessage,
-    update_stream,
+    update_stream, wire,
 };
 use crate::{
     app,
@@ -20,7 +20,6 @@ use crate::{
         name::Name,
         text,
         update_header::Action,
-        violation::Reason,
     },
     error::{Error, Result},
     proto::{
@@ -55,7 +54,7 @@ impl ContactListService for Api {
         span.record("received", outcome.counts.received)
             .record("rejected", outcome.counts.rejected);
         tracing::info!(counts = ?outcome.counts, replayed = outcome.replayed, "update.answered");
-        Ok(Response::new(update_stream::response(outcome)))
+        Ok(Response::new(outcome.into()))
     }
 
     async fn create_contact_list(
@@ -71,7 +70,7 @@ impl ContactListService for Api {
         let (repository, organization) = (&self.repository, caller.organization.id);
         let list = app::contact_lists::create(repository, organization, name, color).await?;
         Ok(Response::new(CreateContactListResponse {
-            contact_list: Some(convert::wire_contact_list(list)),
+            contact_list: Some(list.into()),
         }))
     }
 
@@ -83,7 +82,7 @@ impl ContactListService for Api {
         let id = required_id("id", &request.into_inner().id)?;
         let list = contact_lists::get(self.repository.db(), caller.organization.id, id).await?;
         Ok(Response::new(GetContactListResponse {
-            contact_list: Some(convert::wire_contact_list(list)),
+            contact_list: Some(list.into()),
         }))
     }
 
@@ -94,13 +93,7 @@ impl ContactListService for Api {
         let caller = Caller::with_scope(&request, Scope::Read)?;
         let request = request.into_inner();
         let mut fields = Fields::default();
-        let state = match request.state() {
-            State::Unspecified if request.state != 0 => {
-                fields.refuse("state", Reason::FieldInvalid, "is not a known value");
-                None
-            }
-            state => list_state(state),
-        };
+        let state = fields.known("state", request.state).and_then(list_state);
         let name_prefix = request.name_prefix().to_owned();
         let checked = fields.read("name_prefix", text::check(&name_prefix));
         fields.finish(checked)?;
@@ -121,7 +114,7 @@ impl ContactListService for Api {
         .await?;
         let next_page_token = page.cut(&mut lists, |list| list.id);
         Ok(Response::new(ListContactListsResponse {
-            contact_lists: lists.into_iter().map(convert::wire_contact_list).collect(),
+            contact_lists: lists.into_iter().map(Into::into).collect(),
             next_page_token,
         }))
     }
@@ -134,7 +127,7 @@ impl ContactListService for Api {
         let change = list_change(caller.organization.id, request.into_inner())?;
         let list = change.apply(&self.repository).await?;
         Ok(Response::new(UpdateContactListResponse {
-            contact_list: Some(convert::wire_contact_list(list)),
+            contact_list: Some(list.into()),
         }))
     }
 
@@ -147,7 +140,7 @@ impl ContactListService for Api {
         let (repository, organization) = (&self.repository, caller.organization.id);
         let list = app::contact_lists::delete(repository, organization, id).await?;
         Ok(Response::new(DeleteContactListResponse {
-            contact_list: Some(convert::wire_contact_list(list)),
+            contact_list: Some(list.into()),
         }))
     }
 
@@ -273,7 +266,7 @@ fn wire_update(update: RecordedUpdate) -> proto::ContactListUpdate {
         Action::Remove => WireAction::Remove,
         Action::Overwrite => WireAction::Overwrite,
     };
-    let outcome = update_stream::response(update.outcome);
+    let outcome = UpdateContactListContactsResponse::from(update.outcome);
     proto::ContactListUpdate {
         id: outcome.update_id.clone(),
         contact_list_id: outcome
@@ -283,7 +276,7 @@ fn wire_update(update: RecordedUpdate) -> proto::ContactListUpdate {
         action: action.into(),
         request_id: update.request_id.map(|id| id.to_string()),
         api_key_id: update.api_key_id.to_string(),
-        create_time: Some(convert::timestamp(update.create_time)),
+        create_time: Some(wire::timestamp(update.create_time)),
         outcome: Some(outcome),
     }
 }

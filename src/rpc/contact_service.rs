@@ -8,9 +8,10 @@ use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
 use super::{
-    Api, convert,
+    Api,
     fields::{Fields, changed, id, optional_id, required_id},
     page::Page,
+    wire,
 };
 use crate::{
     app::{contacts::ContactUpdate, update::checks::Checks},
@@ -65,21 +66,18 @@ impl ContactService for Api {
             Some(record.clone())
         });
         Ok(Response::new(GetContactResponse {
-            contact: Some(convert::wire_contact(contact, only)),
+            contact: Some(wire::contact::to_wire(contact, only)),
             contact_lists: lists
                 .into_iter()
                 .filter(|list| list.state != ListState::Deleted)
-                .map(convert::wire_contact_list)
+                .map(Into::into)
                 .collect(),
-            communication_preferences: preferences
-                .into_iter()
-                .map(convert::wire_preference)
-                .collect(),
+            communication_preferences: preferences.into_iter().map(Into::into).collect(),
             custom_object_records: records
                 .into_iter()
                 .map(|(id, record)| proto::CustomObjectRecord {
                     custom_object_id: id.to_string(),
-                    properties: Some(convert::struct_of(record)),
+                    properties: Some(wire::property::record(record)),
                 })
                 .collect(),
         }))
@@ -132,7 +130,7 @@ impl ContactService for Api {
                 .into_iter()
                 .map(|stored| {
                     let record = records.remove(&stored.contact.id);
-                    convert::wire_contact(stored, record)
+                    wire::contact::to_wire(stored, record)
                 })
                 .collect(),
             next_page_token,
@@ -147,7 +145,7 @@ impl ContactService for Api {
         let update = self.parse_update(caller, request.into_inner()).await?;
         let (contact, record) = update.apply(&self.repository).await?;
         Ok(Response::new(UpdateContactResponse {
-            contact: Some(convert::wire_contact(contact, record)),
+            contact: Some(wire::contact::to_wire(contact, record)),
         }))
     }
 
@@ -193,10 +191,11 @@ impl Api {
         let changes_phone = wire.phone.is_some();
         wire.phone
             .get_or_insert(stored.contact.phone.as_str().to_owned());
-        let changes = convert::contact(wire, encoded_bytes, &checks, now()).map_err(|invalid| {
-            let violations = invalid.violations.into_iter();
-            Error::RequestInvalid(violations.map(|it| it.below("contact")).collect())
-        })?;
+        let changes =
+            wire::contact::parse(wire, encoded_bytes, &checks, now()).map_err(|invalid| {
+                let violations = invalid.violations.into_iter();
+                Error::RequestInvalid(violations.map(|it| it.below("contact")).collect())
+            })?;
         Ok(ContactUpdate {
             caller,
             id,
@@ -296,7 +295,7 @@ fn parse_filter(
     let mut fields = Fields::default();
     let mut filter = ContactFilter::default();
     if let Some(phone) = request.phone.clone() {
-        filter.phone = convert::phone(&mut fields, "phone", phone, region);
+        filter.phone = wire::reference::phone(&mut fields, "phone", Some(phone), region);
     }
     let mut text = |path: &str, text: &Option<String>| {
         let text = text.clone()?;
@@ -325,7 +324,7 @@ fn parse_reference(
             Some((ContactReference::Id(id), text))
         }
         Reference::Phone(text) => {
-            let phone = convert::phone(&mut fields, "phone", text, region)?;
+            let phone = wire::reference::phone(&mut fields, "phone", Some(text), region)?;
             Some((ContactReference::Phone(phone), phone.as_str().to_owned()))
         }
         Reference::ExternalId(text) => {

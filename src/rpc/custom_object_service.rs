@@ -5,9 +5,10 @@ use std::collections::HashSet;
 use tonic::{Request, Response, Status};
 
 use super::{
-    Api, convert,
+    Api,
     fields::{Fields, required_id},
     page::Page,
+    wire,
 };
 use crate::{
     app,
@@ -118,23 +119,17 @@ impl CustomObjectService for Api {
 }
 
 fn properties(fields: &mut Fields, wire: Vec<proto::CustomProperty>) -> Vec<CustomProperty> {
-    if wire.len() > MAX_PROPERTIES {
-        let message = format!("must have at most {MAX_PROPERTIES} items");
-        fields.refuse("properties", Reason::FieldTooLong, message);
-        return Vec::new();
-    }
     let mut keys = HashSet::new();
-    let mut properties = Vec::with_capacity(wire.len());
-    for (index, wire) in wire.into_iter().enumerate() {
-        let path = format!("properties[{index}]");
+    let properties = fields.items("properties", wire, MAX_PROPERTIES, |fields, path, wire| {
         let key = wire.key.clone();
-        properties.extend(property(fields, &path, wire));
+        let property = property(fields, path, wire);
         if !keys.insert(key) {
             let message = "is the key of an earlier property too";
             fields.refuse(format!("{path}.key"), Reason::FieldInvalid, message);
         }
-    }
-    properties
+        property
+    });
+    properties.unwrap_or_default()
 }
 
 fn property(
@@ -144,11 +139,11 @@ fn property(
 ) -> Option<CustomProperty> {
     let key = fields.read(format!("{path}.key"), Key::parse(&wire.key));
     let label = fields.read(format!("{path}.label"), Name::parse(&wire.label));
-    let property_type = property_type(fields, &format!("{path}.type"), &wire);
+    let property_type = property_type(fields, &format!("{path}.type"), wire.r#type);
     let default_path = format!("{path}.default_value");
     let default_value = wire.default_value.and_then(|value| {
         fields
-            .read(&default_path, convert::property_value(value))
+            .read(&default_path, wire::property::parse(value))
             .flatten()
     });
     if let Some(property_type) = property_type
@@ -167,12 +162,8 @@ fn property(
     })
 }
 
-fn property_type(
-    fields: &mut Fields,
-    path: &str,
-    wire: &proto::CustomProperty,
-) -> Option<PropertyType> {
-    match wire.r#type() {
+fn property_type(fields: &mut Fields, path: &str, number: i32) -> Option<PropertyType> {
+    match fields.known(path, number)? {
         Type::Text => Some(PropertyType::Text),
         Type::Number => Some(PropertyType::Number),
         Type::Float => Some(PropertyType::Float),
@@ -180,11 +171,7 @@ fn property_type(
         Type::Date => Some(PropertyType::Date),
         Type::List => Some(PropertyType::List),
         Type::Map => Some(PropertyType::Map),
-        Type::Unspecified if wire.r#type == 0 => fields.required(path, None),
-        Type::Unspecified => {
-            fields.refuse(path, Reason::FieldInvalid, "is not a known value");
-            None
-        }
+        Type::Unspecified => fields.required(path, None),
     }
 }
 
@@ -194,7 +181,7 @@ fn wire_custom_object(object: CustomObject) -> proto::CustomObject {
         key: object.key,
         label: object.label,
         properties: object.properties.into_iter().map(wire_property).collect(),
-        create_time: Some(convert::timestamp(object.create_time)),
+        create_time: Some(wire::timestamp(object.create_time)),
     }
 }
 
@@ -213,6 +200,6 @@ fn wire_property(property: CustomProperty) -> proto::CustomProperty {
         label: property.label.into(),
         r#type: property_type.into(),
         required: property.required,
-        default_value: property.default_value.map(convert::value_of),
+        default_value: property.default_value.map(Into::into),
     }
 }

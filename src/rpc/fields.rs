@@ -42,6 +42,34 @@ impl Fields {
         self.violations.push(Violation::new(reason, path, message));
     }
 
+    /// The value of the enum field `path`, if the contract knows its number.
+    pub fn known<E: TryFrom<i32>>(&mut self, path: &str, number: i32) -> Option<E> {
+        let value = E::try_from(number).ok();
+        if value.is_none() {
+            self.refuse(path, Reason::FieldInvalid, "is not a known value");
+        }
+        value
+    }
+
+    /// The parsed items of the repeated field `path`, without those that `parse` refuses. Refuses more than `max` items.
+    pub fn items<W, T>(
+        &mut self,
+        path: &str,
+        items: Vec<W>,
+        max: usize,
+        mut parse: impl FnMut(&mut Self, &str, W) -> Option<T>,
+    ) -> Option<Vec<T>> {
+        if items.len() > max {
+            let message = format!("must have at most {max} items");
+            self.refuse(path, Reason::FieldTooLong, message);
+            return None;
+        }
+        let items = items.into_iter().enumerate();
+        let parsed =
+            items.filter_map(|(index, item)| parse(self, &format!("{path}[{index}]"), item));
+        Some(parsed.collect())
+    }
+
     /// Whether the field `path` was refused already.
     pub fn has_refused(&self, path: &str) -> bool {
         self.violations

@@ -1,8 +1,8 @@
-//! The members of a list, as calls ask for them and as they travel.
+//! The members of a list: how calls ask for them, and how they look on the wire.
 
 use super::{
-    convert,
     fields::{optional_id, required_id},
+    wire,
 };
 use crate::{
     domain::OrganizationId,
@@ -15,18 +15,18 @@ use crate::{
     },
 };
 
-/// Which members a request asks for, as it says so.
+/// Which members a request asks for, not parsed yet.
 pub struct MemberRequest<'a> {
     /// The list's id.
     pub contact_list_id: &'a str,
-    /// The id of the custom object whose records to read along.
+    /// The id of the custom object whose records are read with the members.
     pub custom_object_id: Option<&'a str>,
-    /// The id of the channel that they are opted in to.
+    /// The id of the channel that the members must be opted in to.
     pub opted_in_to_channel_id: Option<&'a str>,
 }
 
 impl MemberRequest<'_> {
-    /// Parses the ids, and makes sure that there are such things.
+    /// Parses the ids. Fails if the list, the object or the channel does not exist.
     pub async fn resolve(
         &self,
         repository: &Repository,
@@ -51,10 +51,10 @@ impl MemberRequest<'_> {
     }
 }
 
-/// A member of a list as it travels.
+/// A member of a list on the wire.
 pub fn wire_member(member: Member) -> proto::ContactListContact {
     proto::ContactListContact {
-        contact: Some(convert::wire_contact(member.contact, member.record)),
-        join_time: Some(convert::timestamp(member.join_time)),
+        contact: Some(wire::contact::to_wire(member.contact, member.record)),
+        join_time: Some(wire::timestamp(member.join_time)),
     }
 }

@@ -6,7 +6,6 @@ mod communication_preference_service;
 mod contact_list_change;
 mod contact_list_service;
 mod contact_service;
-mod convert;
 mod custom_object_service;
 mod export;
 mod fields;
@@ -14,6 +13,7 @@ mod members;
 mod page;
 pub mod update_message;
 mod update_stream;
+mod wire;
 
 use std::{num::NonZero, sync::Arc, thread, time::Duration};
 

@@ -1,4 +1,4 @@
-//! `UpdateContactListContacts`: the framing of its stream, its header and its answer.
+//! `UpdateContactListContacts`: the framing of its stream.
 
 use std::{sync::Arc, time::Duration};
 
@@ -9,12 +9,11 @@ use time::OffsetDateTime;
 use tokio::{sync::Semaphore, task::JoinError, time::Instant};
 use tokio_util::task::AbortOnDropHandle;
 use tonic::{Code, Status, Streaming};
-use uuid::Uuid;
 
 use super::{
-    Api, convert,
-    fields::{Fields, id},
+    Api,
     update_message::{self, DecodedContact, EncodedContacts, UpdateMessage},
+    wire,
 };
 use crate::{
     app::update::{
@@ -22,19 +21,8 @@ use crate::{
         receive::{Finished, Intake},
     },
     auth::Caller,
-    domain::{
-        contact::ContactChanges,
-        now,
-        phone_number::DefaultRegion,
-        update_header::{Action, OptIns, RejectionPolicy, UpdateHeader},
-        update_outcome::UpdateOutcome,
-        violation::Reason,
-    },
+    domain::{contact::ContactChanges, now, update_outcome::UpdateOutcome},
     error::{Error, Result},
-    proto::{
-        self, UpdateContactListContactsHeader, UpdateContactListContactsResponse,
-        update_contact_list_contacts_header as header,
-    },
 };
 
 /// How many contacts of a message are checked as one part.
@@ -42,9 +30,6 @@ const PART_CONTACTS: usize = 500;
 
 /// How many parts of a call are checked at once.
 const MAX_PARTS: usize = 2;
-
-/// The most channels that `opt_in_to` may name.
-const MAX_OPT_IN_TO: usize = 1000;
 
 /// Takes the stream in and applies it.
 pub async fn update(
@@ -65,7 +50,7 @@ pub async fn update(
     if let Some(sent) = &mut sent {
         sent.update(wire_header.encode_length_delimited_to_vec());
     }
-    let header = parse_header(wire_header, caller.organization.default_region)?;
+    let header = wire::update_header::parse(wire_header, caller.organization.default_region)?;
     tracing::Span::current()
         .record("contact_list_id", header.contact_list_id.to_string())
         .record("action", header.action.name());
@@ -225,7 +210,7 @@ impl CheckedPart {
         let properties = contact.properties.as_ref();
         self.has_properties |= properties.is_some_and(|it| !it.fields.is_empty());
         if let Some(checks) = checks {
-            let checked = convert::contact(contact, encoded.len(), checks, now);
+            let checked = wire::contact::parse(contact, encoded.len(), checks, now);
             self.contacts.push((checked, encoded.len()));
         }
         Ok(())
@@ -265,125 +250,5 @@ impl Messages {
             Code::Internal => Error::MessageMalformed,
             _ => Error::StreamBroken(status.message().to_owned()),
         }
-    }
-}
-
-fn parse_header(
-    wire: UpdateContactListContactsHeader,
-    region: Option<DefaultRegion>,
-) -> Result<UpdateHeader> {
-    let mut fields = Fields::default();
-    let contact_list_id = fields.read("header.contact_list_id", id(&wire.contact_list_id));
-    let action = match wire.action() {
-        header::Action::Add => Some(Action::Add),
-        header::Action::Remove => Some(Action::Remove),
-        header::Action::Overwrite => Some(Action::Overwrite),
-        header::Action::Unspecified if wire.action == 0 => fields.required("header.action", None),
-        header::Action::Unspecified => unknown(&mut fields, "header.action"),
-    };
-    let rejection_policy = match wire.rejection_policy() {
-        header::RejectionPolicy::Skip => Some(RejectionPolicy::Skip),
-        header::RejectionPolicy::Unspecified if wire.rejection_policy != 0 => {
-            unknown(&mut fields, "header.rejection_policy")
-        }
-        _ => Some(RejectionPolicy::RejectAll),
-    };
-    let custom_object_id = optional_id(
-        &mut fields,
-        "header.custom_object_id",
-        wire.custom_object_id,
-    );
-    let request_id = optional_id(&mut fields, "header.request_id", wire.request_id);
-    let all_channels = wire.opt_in_to_all_channels.unwrap_or(true);
-    let opt_ins = opt_ins(&mut fields, all_channels, wire.opt_in_to, region);
-    let header = contact_list_id.zip(action).zip(rejection_policy).map(
-        |((contact_list_id, action), rejection_policy)| UpdateHeader {
-            contact_list_id,
-            action,
-            opt_ins,
-            resubscribe: wire.resubscribe,
-            custom_object_id,
-            rejection_policy,
-            request_id,
-            validate_only: wire.validate_only,
-        },
-    );
-    fields.finish(header)
-}
-
-fn unknown<T>(fields: &mut Fields, path: &str) -> Option<T> {
-    fields.refuse(path, Reason::FieldInvalid, "is not a known value");
-    None
-}
-
-fn optional_id(fields: &mut Fields, path: &str, text: Option<String>) -> Option<Uuid> {
-    let text = text?;
-    if text.is_empty() {
-        fields.refuse(path, Reason::FieldInvalid, "must be a UUID");
-        return None;
-    }
-    fields.read(path, id(&text))
-}
-
-fn opt_ins(
-    fields: &mut Fields,
-    all_channels: bool,
-    references: Vec<proto::ChannelReference>,
-    region: Option<DefaultRegion>,
-) -> OptIns {
-    if references.len() > MAX_OPT_IN_TO {
-        let message = format!("must have at most {MAX_OPT_IN_TO} items");
-        fields.refuse("header.opt_in_to", Reason::FieldTooLong, message);
-        return OptIns::None;
-    }
-    if references.is_empty() {
-        return if all_channels {
-            OptIns::AllChannels
-        } else {
-            OptIns::None
-        };
-    }
-    let references = references.into_iter().enumerate();
-    OptIns::Channels(
-        references
-            .filter_map(|(index, reference)| {
-                let path = format!("header.opt_in_to[{index}]");
-                convert::channel_reference(fields, &path, reference, region)
-            })
-            .collect(),
-    )
-}
-
-/// The answer as it travels.
-pub fn response(outcome: UpdateOutcome) -> UpdateContactListContactsResponse {
-    let counts = outcome.counts;
-    UpdateContactListContactsResponse {
-        update_id: outcome
-            .update_id
-            .map_or_else(String::new, |id| id.to_string()),
-        contact_list: Some(convert::wire_contact_list(outcome.contact_list)),
-        received_count: convert::count(counts.received),
-        created_count: convert::count(counts.created),
-        updated_count: convert::count(counts.updated),
-        unchanged_count: convert::count(counts.unchanged),
-        duplicate_count: convert::count(counts.duplicate),
-        rejected_count: convert::count(counts.rejected),
-        added_count: convert::count(counts.added),
-        removed_count: convert::count(counts.removed),
-        opted_in_count: convert::count(counts.opted_in),
-        kept_opt_out_count: convert::count(counts.kept_opt_out),
-        rejected_contacts: outcome
-            .rejected_contacts
-            .into_iter()
-            .map(|contact| proto::RejectedContact {
-                index: convert::count(contact.index.into()),
-                violations: contact
-                    .violations
-                    .into_iter()
-                    .map(convert::wire_violation)
-                    .collect(),
-            })
-            .collect(),
-        replayed: outcome.replayed,
     }
 }

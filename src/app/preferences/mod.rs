@@ -40,7 +40,7 @@ pub enum Channels {
     /// All, on an opt-out later ones too.
     All,
     /// These.
-    RejectedKeys(Vec<ChannelReference>),
+    Listed(Vec<ChannelReference>),
 }
 
 /// How many pairs of contact (or number) and channel a change was about.
@@ -83,7 +83,7 @@ impl PreferenceChange {
         let subjects = self.lock_subjects(transaction, holders).await?;
         let channel_ids = match &self.channels {
             Channels::All => all.iter().map(|channel| channel.id).collect(),
-            Channels::RejectedKeys(references) => app::channels::resolve(&all, references)?,
+            Channels::Listed(references) => app::channels::resolve(&all, references)?,
         };
         let origin = ChangeOrigin {
             change_time: now(),

@@ -1,0 +1,28 @@
+//! The messages of `proto/` that several calls share: what a request holds is parsed into values of `domain`, and those are
+//! written into answers.
+
+pub mod channel;
+pub mod contact;
+pub mod contact_list;
+pub mod preference;
+pub mod property;
+pub mod reference;
+pub mod update_header;
+pub mod update_outcome;
+pub mod violation;
+
+use prost_types::Timestamp;
+use time::OffsetDateTime;
+
+/// A time on the wire.
+pub fn timestamp(time: OffsetDateTime) -> Timestamp {
+    Timestamp {
+        seconds: time.unix_timestamp(),
+        nanos: i32::try_from(time.nanosecond()).unwrap_or_default(),
+    }
+}
+
+/// A count on the wire. A count that does not fit is sent as the largest that does.
+pub fn count(count: u64) -> i32 {
+    i32::try_from(count).unwrap_or(i32::MAX)
+}

@@ -1,0 +1,26 @@
+//! Communication preferences.
+
+use super::timestamp;
+use crate::{
+    domain::preference::{ALL_CHANNELS, Preference},
+    proto,
+};
+
+impl From<Preference> for proto::CommunicationPreference {
+    fn from(preference: Preference) -> Self {
+        let all_channels = preference.channel_id == ALL_CHANNELS;
+        Self {
+            contact_id: preference.contact_id.to_string(),
+            channel_id: if all_channels {
+                String::new()
+            } else {
+                preference.channel_id.to_string()
+            },
+            all_channels,
+            opted_in: preference.opted_in,
+            change_time: Some(timestamp(preference.change_time)),
+            api_key_id: preference.api_key_id.to_string(),
+            update_id: preference.update_id.map(|id| id.to_string()),
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! The header of `UpdateContactListContacts`.
+
+use uuid::Uuid;
+
+use super::reference;
+use crate::{
+    domain::{
+        phone_number::DefaultRegion,
+        update_header::{Action, OptIns, RejectionPolicy, UpdateHeader},
+        violation::Reason,
+    },
+    error::Result,
+    proto::{self, UpdateContactListContactsHeader, update_contact_list_contacts_header as header},
+    rpc::fields::{Fields, id},
+};
+
+/// The most channels that `opt_in_to` may name.
+const MAX_OPT_IN_TO: usize = 1000;
+
+/// Parses a header. National phone numbers in it are those of `region`.
+pub fn parse(
+    wire: UpdateContactListContactsHeader,
+    region: Option<DefaultRegion>,
+) -> Result<UpdateHeader> {
+    let mut fields = Fields::default();
+    let contact_list_id = fields.read("header.contact_list_id", id(&wire.contact_list_id));
+    let action = action(&mut fields, wire.action);
+    let rejection_policy = rejection_policy(&mut fields, wire.rejection_policy);
+    let custom_object_id = optional_id(
+        &mut fields,
+        "header.custom_object_id",
+        wire.custom_object_id,
+    );
+    let request_id = optional_id(&mut fields, "header.request_id", wire.request_id);
+    let all_channels = wire.opt_in_to_all_channels.unwrap_or(true);
+    let opt_ins = opt_ins(&mut fields, all_channels, wire.opt_in_to, region);
+    let header = contact_list_id.zip(action).zip(rejection_policy).map(
+        |((contact_list_id, action), rejection_policy)| UpdateHeader {
+            contact_list_id,
+            action,
+            opt_ins,
+            resubscribe: wire.resubscribe,
+            custom_object_id,
+            rejection_policy,
+            request_id,
+            validate_only: wire.validate_only,
+        },
+    );
+    fields.finish(header)
+}
+
+fn action(fields: &mut Fields, number: i32) -> Option<Action> {
+    match fields.known("header.action", number)? {
+        header::Action::Add => Some(Action::Add),
+        header::Action::Remove => Some(Action::Remove),
+        header::Action::Overwrite => Some(Action::Overwrite),
+        header::Action::Unspecified => fields.required("header.action", None),
+    }
+}
+
+fn rejection_policy(fields: &mut Fields, number: i32) -> Option<RejectionPolicy> {
+    use header::RejectionPolicy as Policy;
+    match fields.known("header.rejection_policy", number)? {
+        Policy::Unspecified | Policy::RejectAll => Some(RejectionPolicy::RejectAll),
+        Policy::Skip => Some(RejectionPolicy::Skip),
+    }
+}
+
+fn optional_id(fields: &mut Fields, path: &str, text: Option<String>) -> Option<Uuid> {
+    let text = text?;
+    if text.is_empty() {
+        fields.refuse(path, Reason::FieldInvalid, "must be a UUID");
+        return None;
+    }
+    fields.read(path, id(&text))
+}
+
+fn opt_ins(
+    fields: &mut Fields,
+    all_channels: bool,
+    references: Vec<proto::ChannelReference>,
+    region: Option<DefaultRegion>,
+) -> OptIns {
+    match (references.is_empty(), all_channels) {
+        (true, true) => OptIns::AllChannels,
+        (true, false) => OptIns::None,
+        (false, _) => fields
+            .items(
+                "header.opt_in_to",
+                references,
+                MAX_OPT_IN_TO,
+                |fields, path, wire| reference::channel(fields, path, wire, region),
+            )
+            .map_or(OptIns::None, OptIns::Channels),
+    }
+}
