@@ -34,15 +34,15 @@ pub struct ChangeOrigin {
     pub update_id: Option<Uuid>,
 }
 
-/// HMAC-SHA-256 of a number under the organization's key: all that is kept of a number that is nobody's.
+/// HMAC-SHA-256 of a number under the organization's key: all that is kept of an unassigned number.
 pub type NumberHash = [u8; 32];
 
-/// A preference that a number carries.
+/// What an unassigned number is opted out of, or is no longer.
 #[derive(Debug, Clone, Copy)]
 pub struct NumberPreference {
     /// The channel, or [`ALL_CHANNELS`].
     pub channel_id: Uuid,
-    /// False: opted out. True: an exception to an opt-out of all channels.
+    /// False: opted out. True: the opt-out of all channels was lifted for this one; nobody is opted in.
     pub opted_in: bool,
     /// Who said so, when.
     pub origin: ChangeOrigin,

@@ -1,4 +1,4 @@
-//! The opt-outs of numbers that are nobody's, under keyed hashes.
+//! The opt-outs of unassigned numbers, under keyed hashes.
 
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryResult};
 use uuid::Uuid;
@@ -20,7 +20,7 @@ use crate::{
 /// How many rows one statement writes: SQLite binds at most 32,766 values.
 const ROWS_CHUNK: usize = 4000;
 
-/// Whether the organization has any.
+/// Whether the organization has opted-out numbers.
 pub async fn any(transaction: &Transaction, organization: OrganizationId) -> Result<bool> {
     Ok(opted_out_number::Entity::find()
         .filter(opted_out_number::Column::OrganizationId.eq(organization.0))
@@ -29,7 +29,7 @@ pub async fn any(transaction: &Transaction, organization: OrganizationId) -> Res
         .is_some())
 }
 
-/// What numbers carry.
+/// Returns the opt-outs of numbers, and the channels for which one of all channels was lifted.
 pub async fn find(
     transaction: &Transaction,
     organization: OrganizationId,
@@ -53,8 +53,7 @@ pub async fn find(
         .collect()
 }
 
-/// What contacts leave behind with their numbers: their opt-outs, and with an opt-out of all channels what it does not
-/// cover.
+/// Returns what contacts leave behind with their numbers: their opt-outs, not what they opted in to.
 pub async fn of_contacts(
     transaction: &Transaction,
     organization: OrganizationId,
@@ -62,8 +61,7 @@ pub async fn of_contacts(
 ) -> Result<Vec<(Uuid, NumberPreference)>> {
     let sql = "SELECT p.contact_id, p.channel_id, p.opted_in, p.change_time, p.api_key_id, p.update_id \
         FROM {contacts} {join} communication_preferences p ON p.organization_id = $1 AND p.contact_id = contacts.id \
-        WHERE NOT p.opted_in OR EXISTS (SELECT 1 FROM communication_preferences a WHERE a.organization_id = $1 \
-        AND a.contact_id = contacts.id AND a.channel_id = {nil})";
+        WHERE NOT p.opted_in";
     let statement = statement(
         transaction.backend(),
         sql,
@@ -88,7 +86,7 @@ fn preference(row: &QueryResult) -> Result<NumberPreference> {
     })
 }
 
-/// Keeps what numbers carry from now on.
+/// Stores the opt-outs of numbers.
 pub async fn insert(
     transaction: &Transaction,
     organization: OrganizationId,
@@ -108,39 +106,23 @@ pub async fn insert(
     Ok(())
 }
 
-/// Gives what numbers carry to contacts. An opt-out wins over what a contact has; an exception to an opt-out of all
-/// channels does not, nor over the contact's own opt-out of all.
+/// Makes the opt-outs of numbers the contacts' own. They win over what the contacts are opted in to.
 pub async fn hand_over(
     transaction: &Transaction,
     organization: OrganizationId,
-    preferences: &[(Uuid, NumberPreference)],
+    opt_outs: &[(Uuid, NumberPreference)],
 ) -> Result<()> {
-    let exceptions = "INSERT INTO communication_preferences \
-        (organization_id, contact_id, channel_id, opted_in, change_time, api_key_id, update_id) \
-        SELECT o.id, new.contact_id, new.channel_id, new.opted_in, new.change_time, new.api_key_id, \
-        NULLIF(new.update_id, {nil}) FROM organizations o CROSS JOIN {new} WHERE o.id = $1 \
-        AND NOT EXISTS (SELECT 1 FROM communication_preferences a WHERE a.organization_id = $1 \
-        AND a.contact_id = new.contact_id AND a.channel_id = {nil}) \
-        ON CONFLICT (organization_id, contact_id, channel_id) DO NOTHING";
-    let opt_outs = "INSERT INTO communication_preferences AS p \
+    let sql = "INSERT INTO communication_preferences AS p \
         (organization_id, contact_id, channel_id, opted_in, change_time, api_key_id, update_id) \
         SELECT o.id, new.contact_id, new.channel_id, new.opted_in, new.change_time, new.api_key_id, \
         NULLIF(new.update_id, {nil}) FROM organizations o CROSS JOIN {new} WHERE o.id = $1 \
         ON CONFLICT (organization_id, contact_id, channel_id) DO UPDATE SET opted_in = FALSE, \
         change_time = excluded.change_time, api_key_id = excluded.api_key_id, update_id = excluded.update_id \
         WHERE p.opted_in";
-    // The exceptions first: whether a contact opted out of all channels itself shows only until the number's is its own.
-    for (sql, opted_in) in [(exceptions, true), (opt_outs, false)] {
-        let preferences: Vec<_> = preferences
-            .iter()
-            .filter(|(_, preference)| preference.opted_in == opted_in)
-            .collect();
-        for chunk in preferences.chunks(ROWS_CHUNK) {
-            let new =
-                Rows::new("new").uuids("contact_id", chunk.iter().map(|(contact, _)| *contact));
-            let new = preference_rows(new, chunk.iter().map(|(_, preference)| preference));
-            execute(transaction, sql, [organization.0.into()], [new]).await?;
-        }
+    for chunk in opt_outs.chunks(ROWS_CHUNK) {
+        let new = Rows::new("new").uuids("contact_id", chunk.iter().map(|(contact, _)| *contact));
+        let new = preference_rows(new, chunk.iter().map(|(_, preference)| preference));
+        execute(transaction, sql, [organization.0.into()], [new]).await?;
     }
     Ok(())
 }
@@ -160,7 +142,7 @@ fn preference_rows<'a>(
         )
 }
 
-/// Forgets numbers: somebody has them now, with what they carried.
+/// Deletes the opt-outs of numbers, which contacts have now.
 pub async fn forget(
     transaction: &Transaction,
     organization: OrganizationId,
@@ -172,8 +154,8 @@ pub async fn forget(
     Ok(())
 }
 
-/// Opts numbers out of channels, but for those that an opt-out of all channels covers. Answers how many pairs were opted
-/// out.
+/// Opts numbers out of channels, but for those that an opt-out of all channels covers. Returns how many pairs of number
+/// and channel were opted out.
 pub async fn opt_out(
     transaction: &Transaction,
     organization: OrganizationId,
@@ -224,8 +206,8 @@ pub async fn opt_out_of_all_channels(
     Ok(())
 }
 
-/// Lifts the opt-outs that numbers have of channels, also where it is one of all channels that covers them. Answers how
-/// many pairs were opted out.
+/// Lifts the opt-outs of numbers from channels, also where an opt-out of all channels covers them. Returns how many pairs
+/// of number and channel had been opted out.
 pub async fn lift(
     transaction: &Transaction,
     organization: OrganizationId,
@@ -252,8 +234,8 @@ pub async fn lift(
     Ok(lifted)
 }
 
-/// Forgets what of the numbers no longer says anything: everything where `all` channels were opted in to, else the
-/// exceptions that have no opt-out of all channels to be one of.
+/// Deletes what has no meaning once opt-outs were lifted: everything where they were lifted from `all` channels, else the
+/// lifted ones that no opt-out of all channels would cover.
 pub async fn forget_lifted(
     transaction: &Transaction,
     organization: OrganizationId,

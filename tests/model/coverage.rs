@@ -7,7 +7,7 @@ use contact_lists::proto::UpdateContactListContactsResponse as Outcome;
 use test_support::reason_name;
 
 /// What a run of 20,000 steps must have covered.
-const EXPECTED: [&str; 70] = [
+const EXPECTED: [&str; 69] = [
     "call add",
     "call remove",
     "call overwrite",
@@ -73,7 +73,6 @@ const EXPECTED: [&str; 70] = [
     "note a request_id came again",
     "note an overwrite removed members",
     "note every contact rejected under SKIP",
-    "note exceptions to a number's opt-out of all channels inherited",
     "note opt-outs left behind with a number",
     "note opt-outs of a number inherited",
     "note OptIn of a number that is unassigned",

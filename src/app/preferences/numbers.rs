@@ -1,5 +1,5 @@
 //! The opt-outs of numbers. An opt-out belongs to the number too: it stays behind when a contact gives the number up, and
-//! whoever gets the number next starts with it.
+//! the contact that gets the number next starts with it. An opt-in is never inherited.
 
 use std::collections::{HashMap, HashSet};
 
@@ -37,17 +37,17 @@ pub async fn detach_opt_outs(
     opted_out_numbers::insert(transaction, organization.id, &left).await
 }
 
-/// Who took the opt-outs of numbers over.
+/// What became of the opt-outs of numbers.
 #[derive(Default)]
 pub struct InheritedOptOuts {
-    /// The contacts that got some.
+    /// The contacts that inherited some.
     pub contacts: HashSet<Uuid>,
     /// How many pairs of contact and channel were opted in on the way.
     pub opted_in: u64,
 }
 
-/// Hands the opt-outs of numbers over to the contacts who have them now, and forgets the hashes. `channels` are all that
-/// the organization has; `targets` are those that the contacts are being opted in to.
+/// Hands the opt-outs of numbers to the contacts that have them now, and forgets the hashes. `channels` are all that the
+/// organization has; `targets` are those that the contacts are being opted in to.
 pub async fn inherit_opt_outs(
     transaction: &Transaction,
     organization: &Organization,
@@ -68,41 +68,41 @@ pub async fn inherit_opt_outs(
     {
         by_number.entry(hash).or_default().push(preference);
     }
-    let mut taken = Vec::new();
-    // By channel: who is opted in to it, as the number's opt-out of all channels has an exception for it.
-    let mut excepted: HashMap<Uuid, Vec<Uuid>> = HashMap::new();
+    let mut inherited = Vec::new();
+    // By channel: the contacts for which the number's opt-out of all channels was lifted there.
+    let mut lifted: HashMap<Uuid, Vec<Uuid>> = HashMap::new();
     for (hash, preferences) in &by_number {
         let Some(contact) = contacts.get(hash) else {
             continue;
         };
         for preference in spelled_out(preferences, channels) {
-            if preference.opted_in && targets.contains(&preference.channel_id) {
-                excepted
+            if !preference.opted_in {
+                inherited.push((*contact, preference));
+            } else if targets.contains(&preference.channel_id) {
+                lifted
                     .entry(preference.channel_id)
                     .or_default()
                     .push(*contact);
-            } else {
-                taken.push((*contact, preference));
             }
         }
     }
     let mut opted_in = 0;
-    for (channel, contacts) in excepted {
-        // Before the opt-out of all channels is theirs: it would keep them out.
+    for (channel, contacts) in lifted {
+        // Before the opt-out of all channels is the contacts' own: it would keep them out.
         opted_in +=
             bulk::opt_in(transaction, organization.id, &contacts, &[channel], origin).await?;
     }
-    opted_out_numbers::hand_over(transaction, organization.id, &taken).await?;
+    opted_out_numbers::hand_over(transaction, organization.id, &inherited).await?;
     let hashes: Vec<_> = by_number.into_keys().collect();
     opted_out_numbers::forget(transaction, organization.id, &hashes).await?;
     Ok(InheritedOptOuts {
-        contacts: taken.into_iter().map(|(contact, _)| contact).collect(),
+        contacts: inherited.into_iter().map(|(contact, _)| contact).collect(),
         opted_in,
     })
 }
 
-/// A number's preferences with one for every channel that its opt-out of all channels covers: whoever takes it over may
-/// have opted in to one of them under another number.
+/// A number's preferences with one for every channel that its opt-out of all channels covers: the contact that inherits
+/// them may have opted in to one of them under another number.
 fn spelled_out(preferences: &[NumberPreference], channels: &[Uuid]) -> Vec<NumberPreference> {
     let mut all = preferences.to_vec();
     if let Some(general) = preferences.iter().find(|it| it.channel_id == ALL_CHANNELS) {

@@ -74,7 +74,7 @@ CREATE TABLE opted_out_numbers (
     number_hash {bytes} NOT NULL,
     -- The nil UUID: an opt-out of all channels, present and later.
     channel_id {uuid} NOT NULL,
-    -- True: not an opt-out, but an exception to the opt-out of all channels.
+    -- True: the opt-out of all channels was lifted for this one.
     opted_in BOOLEAN NOT NULL,
     change_time {time} NOT NULL,
     api_key_id {uuid} NOT NULL,

@@ -107,12 +107,10 @@ impl Preferences {
         lifted
     }
 
-    /// What stays behind with a number that its contact gives up: opt-outs, and the exceptions to an opt-out of all.
+    /// What stays behind with a number that its contact gives up: opt-outs only.
     fn left_behind(&self) -> Self {
         let mut left = self.clone();
-        if left.all.is_none() {
-            left.own.retain(|_, (opted_in, _)| !*opted_in);
-        }
+        left.own.retain(|_, (opted_in, _)| !*opted_in);
         left
     }
 
@@ -245,8 +243,8 @@ impl Organization {
         }
     }
 
-    /// Moves the preferences that a number carries to the contact that has it now. Returns how many of `opt_in_to` were
-    /// opted in, being exceptions to the number's opt-out of all channels.
+    /// Moves the opt-outs that a number carries to the contact that has it now. Returns how many of `opt_in_to` were opted
+    /// in, as the number's opt-out of all channels had been lifted for them.
     pub fn inherit_opt_outs(
         &mut self,
         key: ContactKey,
@@ -261,29 +259,21 @@ impl Organization {
         let channels = self.channel_ids();
         let preferences = &mut self.contact_mut(key).preferences;
         let mut opted_in = 0;
-        let mut exceptions = 0;
         for channel in &channels {
             let since = carried.since(channel).unwrap_or(when);
             let is_out = matches!(preferences.own.get(channel), Some((false, _)));
             match (carried.state(channel), preferences.state(channel)) {
                 // The number's opt-outs become the contact's own, channel by channel, and win over its opt-ins.
                 (OptState::Out, _) if !is_out => preferences.set(channel, false, since),
-                // Its exceptions win over nothing.
+                // A lifted opt-out makes room for the update's own opt-in, and opts nobody in by itself.
                 (OptState::In, OptState::Neither) if opt_in_to.contains(channel) => {
                     preferences.set(channel, true, when);
                     opted_in += 1;
-                }
-                (OptState::In, OptState::Neither) => {
-                    preferences.set(channel, true, since);
-                    exceptions += 1;
                 }
                 _ => {}
             }
         }
         preferences.all = preferences.all.or(carried.all);
-        for _ in 0..exceptions {
-            self.note("exceptions to a number's opt-out of all channels inherited");
-        }
         opted_in
     }
 

@@ -1,7 +1,9 @@
 //! Opt-outs belong to the number too: of numbers that are nobody's, and of those that a contact gives up.
 
+mod opt_ins;
+
 use contact_lists::proto::{
-    ChannelReference, Contact, ContactReference, OptInRequest,
+    ChannelReference, Contact, ContactReference, DeleteContactRequest, OptInRequest,
     UpdateContactListContactsHeader as Header, channel_reference, contact_reference,
 };
 use sha2::{Digest, Sha256};
@@ -49,6 +51,18 @@ impl Setup {
             let found = preferences.iter().find(|it| it.channel_id == *id);
             found.map(|it| it.opted_in)
         })
+    }
+
+    /// Erases the holder of the n-th number.
+    async fn erase(&self, n: u32) {
+        let id = self.admin.contact(&number(n)).await.contact.unwrap().id;
+        let request = DeleteContactRequest { id };
+        self.admin
+            .contacts
+            .clone()
+            .delete_contact(request)
+            .await
+            .unwrap();
     }
 
     /// Opts the n-th number in, to all channels or to one.
@@ -299,36 +313,6 @@ on_both! {
         assert_eq!(it.counts(it.add(), contact(&number(1))).await, (0, 3));
         it.admin.create_channel(&number(1_000_004)).await;
         assert_eq!(it.counts(it.add(), contact(&number(1))).await, (0, 4));
-    }
-
-    async fn an_opt_in_to_named_channels_lifts_the_numbers_opt_outs_of_these(service: Service) {
-        let it = set_up(&service).await;
-        it.admin.opt_out(&number(1), &[&it.a, &it.b]).await;
-        assert_eq!(it.opt_in(1, Some(&it.a)).await, 1);
-        assert_eq!(it.counts(it.add(), contact(&number(1))).await, (1, 1));
-        assert_eq!(it.said(1).await, [Some(true), Some(false)]);
-    }
-
-    async fn an_opt_in_to_named_channels_keeps_the_numbers_opt_out_of_all_for_the_others(
-        service: Service,
-    ) {
-        let it = set_up(&service).await;
-        it.admin.opt_out_of_all_channels(&number(1)).await;
-        assert_eq!(it.opt_in(1, Some(&it.a)).await, 1);
-        it.create_later_channel().await;
-        assert_eq!(it.counts(it.add(), contact(&number(1))).await, (1, 2));
-        assert_eq!(it.said(1).await, [Some(true), Some(false)]);
-    }
-
-    async fn an_opt_in_to_all_channels_lifts_the_numbers_opt_outs_for_later_channels_too(
-        service: Service,
-    ) {
-        let it = set_up(&service).await;
-        it.admin.opt_out_of_all_channels(&number(1)).await;
-        assert_eq!(it.opt_in(1, None).await, 2);
-        assert_eq!(numbers(&service).await, 0);
-        it.create_later_channel().await;
-        assert_eq!(it.counts(it.add(), contact(&number(1))).await, (3, 0));
     }
 
     async fn only_a_hash_of_the_number_is_stored(service: Service) {
