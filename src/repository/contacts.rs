@@ -115,7 +115,7 @@ pub async fn members(
         filter.opted_in_to.unwrap_or_default().into(),
         i64::try_from(limit).unwrap_or(i64::MAX).into(),
     ];
-    let statement = statement(db.get_database_backend(), &sql, scalars, []);
+    let statement = statement(db.get_database_backend(), &sql, scalars, [])?;
     db.query_all_raw(statement)
         .await?
         .iter()

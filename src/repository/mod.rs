@@ -40,7 +40,7 @@ mod postgres_plans;
 pub mod preferences;
 mod prefix;
 mod retry;
-pub mod sql;
+mod sql;
 mod sqlite_checkpoints;
 mod timeout;
 mod transaction;

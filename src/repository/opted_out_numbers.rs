@@ -42,7 +42,7 @@ pub async fn find(
         sql,
         [organization.0.into()],
         [hashes(numbers)],
-    );
+    )?;
     let rows = transaction.db().query_all_raw(statement).await?;
     rows.iter()
         .map(|row| {
@@ -67,7 +67,7 @@ pub async fn of_contacts(
         sql,
         [organization.0.into()],
         [Rows::ids("contacts", contact_ids)],
-    );
+    )?;
     let rows = transaction.db().query_all_raw(statement).await?;
     rows.iter()
         .map(|row| Ok((row.try_get_by_index(0)?, preference(row)?)))

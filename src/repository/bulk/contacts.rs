@@ -140,7 +140,7 @@ async fn contacts(
         contact_columns(fields)
     );
     let scalars = [organization.0.into()];
-    let statement = statement(transaction.backend(), &sql, scalars, [given]);
+    let statement = statement(transaction.backend(), &sql, scalars, [given])?;
     let read = |row: &QueryResult| contact(row, 0, fields);
     transaction.db().read_all(statement, read).await
 }
@@ -273,7 +273,7 @@ pub async fn ids_named_by(
             Rows::new("phones").texts("phone", phones.iter().map(PhoneNumber::as_str)),
             Rows::new("given").texts("external_id", external_ids),
         ],
-    );
+    )?;
     let rows = transaction.db().query_all_raw(statement).await?;
     rows.iter()
         .map(|row| Ok(row.try_get_by_index(0)?))

@@ -46,14 +46,14 @@ pub fn chunk_size(backend: DbBackend) -> usize {
     }
 }
 
-/// Executes a statement, and answers how many rows it changed.
-pub async fn execute<const N: usize>(
+/// Executes a statement, and returns how many rows it changed.
+pub(super) async fn execute<const N: usize>(
     transaction: &Transaction,
     sql: &str,
     scalars: [Value; N],
     sources: impl IntoIterator<Item = Rows>,
 ) -> Result<u64> {
-    let statement = statement(transaction.backend(), sql, scalars, sources);
+    let statement = statement(transaction.backend(), sql, scalars, sources)?;
     Ok(transaction
         .db()
         .execute_raw(statement)

@@ -56,7 +56,7 @@ pub async fn incomplete_opt_ins(
             Rows::ids("contacts", contact_ids),
             Rows::ids("targets", channel_ids.iter().copied()),
         ],
-    );
+    )?;
     let rows = transaction.db().query_all_raw(statement).await?;
     rows.iter()
         .map(|row| {

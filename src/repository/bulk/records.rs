@@ -30,7 +30,7 @@ pub async fn records(
         sql,
         [organization.0.into(), custom_object.into()],
         [Rows::ids("contacts", contact_ids)],
-    );
+    )?;
     let rows = transaction.db().query_all_raw(statement).await?;
     rows.iter()
         .map(|row| {
