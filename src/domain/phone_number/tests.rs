@@ -1,3 +1,5 @@
+use proptest::prelude::*;
+
 use super::*;
 
 fn parse(number: &str, region: Option<&str>) -> Result<String, Reason> {
@@ -262,4 +264,57 @@ fn a_number_that_is_grouped_as_its_country_does_is_not_ambiguous() {
     // Arkansas, or Belize, whose code is as long as an area code.
     assert_all_are(Ok("+15012234567"), Some("US"), &["(501) 223-4567"]);
     assert_all_are(AMBIGUOUS, Some("US"), &["501-223-4567", "501 223 4567"]);
+}
+
+/// `tests/golden/phones.py` says how the lines were made.
+#[test]
+fn numbers_of_all_regions_are_read_as_googles_parser_does() {
+    let lines = include_str!("../../../tests/golden/phones.tsv").lines();
+    let mut wrong = Vec::new();
+    for line in lines.filter(|line| !line.starts_with('#')) {
+        let mut fields = line
+            .split('\t')
+            .map(|field| Some(field).filter(|it| !it.is_empty()));
+        let mut field = || fields.next().flatten();
+        let (region, text, google, difference) = (field(), field(), field(), field());
+        let read = parse(text.expect("a text"), region);
+        let is_expected = match (&read, difference) {
+            (Err(reason), Some(expected)) => reason.as_str_name().ends_with(expected),
+            (Ok(number), _) => Some(number.as_str()) == difference.or(google),
+            (Err(_), None) => google.is_none(),
+        };
+        if !is_expected {
+            wrong.push(format!("{line}: {read:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+proptest! {
+    #[test]
+    fn any_text_is_a_number_that_stays_the_same_or_is_refused(
+        text in prop_oneof![
+            any::<String>(),
+            "(tel:|SMS:|whatsapp:)?[+\u{ff0b}]{0,2}[0-9 ()/.~\u{200e}\u{2009}x#*-]{0,24}(;(phone-context|ext|isub)=[+0-9a-z.%]{0,6}){0,2}",
+        ],
+        region in prop_oneof![Just(None), Just(Some("DE")), Just(Some("US")), Just(Some("SG"))],
+    ) {
+        if let Ok(number) = parse(&text, region) {
+            prop_assert_eq!(parse(&number, region), Ok(number.clone()));
+            prop_assert_eq!(parse(&number, None), Ok(number));
+        }
+    }
+
+    #[test]
+    fn marks_anywhere_change_nothing(
+        text in "[+]49151[0-9]{8}|0049 151 [0-9]{8}|0151[0-9]{7,8}|49151[0-9]{8}|[0-9]{8,13}",
+        at in 0..10_usize,
+        mark in prop_oneof![Just('\u{200e}'), Just('\u{2069}'), Just('\u{feff}'), Just('\u{ad}')],
+    ) {
+        let mut marked = text.clone();
+        marked.insert(at.min(text.len()), mark);
+        for region in [None, Some("DE")] {
+            prop_assert_eq!(parse(&marked, region), parse(&text, region));
+        }
+    }
 }
