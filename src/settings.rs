@@ -7,7 +7,7 @@ use secrecy::SecretString;
 
 use crate::repository::DatabaseOptions;
 
-/// Which database.
+/// The database to use.
 #[derive(Debug, Clone, Args)]
 pub struct DatabaseSettings {
     /// The database: sqlite://FILE (made if it does not exist) or postgres://USER:PASSWORD@HOST/NAME
@@ -23,7 +23,7 @@ pub struct DatabaseSettings {
     #[arg(long, env = "CONTACT_LISTS_MAX_CONNECTIONS", default_value_t = 16, value_parser = clap::value_parser!(u32).range(4..))]
     pub max_connections: u32,
     /// How many seconds the database has to answer a statement before the call fails; PostgreSQL also ends sessions that
-    /// fall silent for so long amid a transaction
+    /// fall silent for so long inside a transaction
     #[arg(long, env = "CONTACT_LISTS_DATABASE_TIMEOUT_SECONDS", default_value_t = 300, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub database_timeout_seconds: u64,
 }
@@ -44,7 +44,7 @@ pub struct ServeSettings {
     /// The address to listen on; port 0 takes a free one
     #[arg(long, env = "CONTACT_LISTS_LISTEN", default_value = "127.0.0.1:50051")]
     pub listen: SocketAddr,
-    /// Which database.
+    /// The database to use.
     #[command(flatten)]
     pub database: DatabaseSettings,
     /// Whether to bring the schema up to date at the start
@@ -90,7 +90,7 @@ pub struct ServeSettings {
     /// How many hours a recorded update keeps its request_id and its rejected contacts; its counts stay for good
     #[arg(long, env = "CONTACT_LISTS_RETENTION_HOURS", default_value_t = 168, value_parser = clap::value_parser!(u64).range(24..=876_000))]
     pub retention_hours: u64,
-    /// How many seconds lie between two looks for updates that are older
+    /// How many seconds lie between two searches for updates that are older
     #[arg(long, env = "CONTACT_LISTS_PURGE_INTERVAL_SECONDS", default_value_t = 600, value_parser = clap::value_parser!(u64).range(1..))]
     pub purge_interval_seconds: u64,
     /// How to write the log to standard error
@@ -115,12 +115,12 @@ pub struct ServeSettings {
 pub enum LogFormat {
     /// For people.
     Human,
-    /// For machines, an object a line.
+    /// For machines: a JSON object per line.
     Json,
 }
 
 impl ServeSettings {
-    /// The settings that the flags `args` make, as `contact-lists serve` would take them.
+    /// Parses the flags `args` as `contact-lists serve` does. Fails as the command line would.
     pub fn from_args<I, S>(args: I) -> Result<Self, clap::Error>
     where
         I: IntoIterator<Item = S>,
@@ -135,17 +135,17 @@ impl ServeSettings {
         Ok(Serve::try_parse_from(args)?.settings)
     }
 
-    /// How long a stream may be without a message.
+    /// Returns how long a stream may be without a message.
     pub fn stream_idle(&self) -> Duration {
         Duration::from_secs(self.stream_idle_seconds)
     }
 
-    /// How long a recorded update keeps its `request_id`.
+    /// Returns how long a recorded update keeps its `request_id`.
     pub fn retention(&self) -> Duration {
         Duration::from_secs(self.retention_hours * 3600)
     }
 
-    /// How long running calls have to end.
+    /// Returns how long running calls have to end.
     pub fn grace(&self) -> Duration {
         Duration::from_secs(self.grace_seconds)
     }

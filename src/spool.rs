@@ -23,15 +23,15 @@ use crate::error::{Error, Result};
 /// How many bytes of items a spool keeps in memory before it writes them to its file.
 const MEMORY_BYTES: u64 = 8 * 1024 * 1024;
 
-/// What keeping a boxed item in memory takes beside it: its pointer, and what the allocator adds.
+/// The overhead of a boxed item in memory: its pointer, and what the allocator adds.
 const BOX_BYTES: usize = 24;
 
-/// What a spool keeps. Large items are kept in boxes, as sorting moves them about.
+/// An item of a spool. Large items are boxed, as sorting moves them.
 pub trait Item: Serialize + DeserializeOwned + Clone {
-    /// The order in which a spool gives its items back; equal items come as they were pushed.
+    /// The order in which a spool returns its items; equal items come in the order in which they were pushed.
     fn order(&self, other: &Self) -> Ordering;
 
-    /// About how many bytes the item takes.
+    /// Returns about how many bytes the item takes.
     fn size_bytes(&self) -> usize;
 }
 
@@ -45,7 +45,7 @@ impl<T: Item> Item for Box<T> {
     }
 }
 
-/// What all spools of a server may take together.
+/// The number of bytes that all spools of a server may take together.
 #[derive(Debug, Clone)]
 pub struct SpoolQuota {
     used_bytes: Arc<AtomicU64>,
@@ -53,7 +53,7 @@ pub struct SpoolQuota {
 }
 
 impl SpoolQuota {
-    /// A quota of `limit_bytes`.
+    /// Creates a quota of `limit_bytes`.
     pub fn new(limit_bytes: u64) -> Self {
         Self {
             used_bytes: Arc::default(),
@@ -71,7 +71,7 @@ impl SpoolQuota {
 /// Items that are pushed in any order and read back sorted, as often as needed.
 pub struct Spool<T> {
     quota: SpoolQuota,
-    /// What this spool has taken of the quota.
+    /// This spool's share of the quota.
     taken_bytes: u64,
     memory: Vec<T>,
     memory_bytes: u64,
@@ -82,7 +82,7 @@ pub struct Spool<T> {
 }
 
 impl<T: Item> Spool<T> {
-    /// An empty spool under `quota`.
+    /// Creates an empty spool under `quota`.
     pub fn new(quota: &SpoolQuota) -> Self {
         Self {
             quota: quota.clone(),
@@ -95,7 +95,7 @@ impl<T: Item> Spool<T> {
         }
     }
 
-    /// Whether there are no items.
+    /// Returns whether there are no items.
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }
@@ -115,29 +115,27 @@ impl<T: Item> Spool<T> {
         self.memory_bytes += size_bytes;
         self.len += 1;
         if self.memory_bytes > MEMORY_BYTES {
-            tokio::task::block_in_place(|| self.spill()).map_err(|failure| {
-                match failure.kind() {
-                    io::ErrorKind::StorageFull
-                    | io::ErrorKind::QuotaExceeded
-                    | io::ErrorKind::FileTooLarge => self.quota.full(),
-                    _ => Error::internal(failure),
-                }
+            tokio::task::block_in_place(|| self.spill()).map_err(|error| match error.kind() {
+                io::ErrorKind::StorageFull
+                | io::ErrorKind::QuotaExceeded
+                | io::ErrorKind::FileTooLarge => self.quota.full(),
+                _ => Error::internal(error),
             })?;
         }
         Ok(())
     }
 
-    /// Ends the pushing: from here on the items can be read.
+    /// Sorts the items: after the last push, and before the first read.
     pub fn sort(&mut self) {
         self.memory.sort_by(|one, other| one.order(other));
     }
 
-    /// The items in their order.
+    /// Returns the items in order.
     pub fn iter(&self) -> Items<'_, T> {
         Items::new(self.file_runs(), Run::Borrowed(self.memory.iter()))
     }
 
-    /// The items in their order, for good.
+    /// Returns the items in order, and gives those in memory away: they can't be read again.
     pub fn drain(&mut self) -> Items<'_, T> {
         let memory = std::mem::take(&mut self.memory);
         Items::new(self.file_runs(), Run::Owned(memory.into_iter()))
@@ -192,12 +190,12 @@ impl<T> Drop for Spool<T> {
     }
 }
 
-/// A spool's items in their order: a merge of its sorted runs.
+/// A spool's items in order: a merge of its sorted runs.
 pub struct Items<'a, T: Item> {
     runs: Vec<Run<'a, T>>,
     /// The next item of each run that has one, the first in order at the top.
     heads: BinaryHeap<Head<'a, T>>,
-    failure: Option<Error>,
+    error: Option<Error>,
 }
 
 enum Run<'a, T> {
@@ -217,7 +215,7 @@ impl<'a, T: Item> Items<'a, T> {
         let mut items = Self {
             heads: BinaryHeap::with_capacity(runs.len()),
             runs,
-            failure: None,
+            error: None,
         };
         // A single run is in order by itself.
         if items.runs.len() > 1 {
@@ -232,7 +230,7 @@ impl<'a, T: Item> Items<'a, T> {
         match self.runs[run].next() {
             Ok(Some(item)) => self.heads.push(Head { item, run }),
             Ok(None) => {}
-            Err(failure) => self.failure = Some(Error::internal(failure)),
+            Err(error) => self.error = Some(Error::internal(error)),
         }
     }
 }
@@ -244,9 +242,9 @@ impl<'a, T: Item> Iterator for Items<'a, T> {
         if let [only] = self.runs.as_mut_slice() {
             return only.next().map_err(Error::internal).transpose();
         }
-        if let Some(failure) = self.failure.take() {
+        if let Some(error) = self.error.take() {
             self.heads.clear();
-            return Some(Err(failure));
+            return Some(Err(error));
         }
         let Head { item, run } = self.heads.pop()?;
         self.advance(run);
@@ -275,7 +273,7 @@ impl<'a, T: Item> Run<'a, T> {
 }
 
 impl<T: Item> Ord for Head<'_, T> {
-    /// Reversed, as the heap's top is its greatest. Of equal items the one of the earlier run comes first.
+    /// Reversed, as the top of the heap is its greatest item. Of equal items, the one of the earlier run comes first.
     fn cmp(&self, other: &Self) -> Ordering {
         other
             .item
@@ -298,7 +296,7 @@ impl<T: Item> PartialEq for Head<'_, T> {
 
 impl<T: Item> Eq for Head<'_, T> {}
 
-/// Reads a range of a file that others read too.
+/// Reads a range of a file, whose position stays as it is.
 struct FileRange<'a> {
     file: &'a File,
     range: Range<u64>,

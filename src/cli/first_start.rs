@@ -1,4 +1,4 @@
-//! The first start on an empty database: something to try the service with, and the lines that do.
+//! The first start on an empty database: an example organization, and the commands to try it with.
 
 use std::net::SocketAddr;
 
@@ -29,7 +29,7 @@ const PROPERTIES: [(&str, &str, PropertyType); 7] = [
     ("settings", "Settings", PropertyType::Map),
 ];
 
-/// What the example consists of, parsed.
+/// The parts of the example, parsed.
 struct Example {
     channel_name: Name,
     channel_phone: PhoneNumber,
@@ -63,8 +63,8 @@ impl Example {
     }
 }
 
-/// Makes an organization with a channel, a list, a custom object and an admin key, and prints the lines to try them. To
-/// standard output and never through the log, as the key is in them.
+/// Creates an organization with a channel, a list, a custom object and an admin key, and prints commands to try them with:
+/// to standard output and never to the log, as they hold the key.
 pub async fn make_example(
     repository: &Repository,
     address: SocketAddr,
@@ -118,10 +118,11 @@ See who is on the list:
     Ok(())
 }
 
-/// Names the commands that make an organization and a key, where an example would be open to others.
+/// Prints the commands that create an organization and a key. The example would be open to others on an address that is not
+/// loopback.
 pub fn name_commands(database_url: &SecretString) {
     let database_url = database_url.expose_secret();
-    // Only the URL of a file holds no password.
+    // Other URLs may hold a password.
     let database = if database_url.starts_with("sqlite:") {
         format!(" --database-url {database_url}")
     } else {

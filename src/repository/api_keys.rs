@@ -47,7 +47,7 @@ pub async fn create(
         .ok_or_else(|| Error::not_found("organization", organization))?;
     let mut secret = [0; 32];
     getrandom::fill(&mut secret)
-        .map_err(|failure| Error::internal(anyhow::anyhow!("no random bits: {failure}")))?;
+        .map_err(|error| Error::internal(anyhow::anyhow!("no random bits: {error}")))?;
     let key = format!(
         "{PREFIX}{}_{}",
         organization.0.simple(),
@@ -108,7 +108,7 @@ pub async fn set_disabled(
     model.try_into()
 }
 
-/// Who a key opens the door for. Fails the same way for every key that opens none.
+/// Finds an enabled key and its organization. Fails the same way for every key that is not valid.
 pub async fn authenticate(repository: &Repository, key: &str) -> Result<Caller> {
     let organization = organization_of(key).ok_or(Error::ApiKeyInvalid)?;
     let hash = hash(key);

@@ -19,11 +19,11 @@ use crate::{
     error::{Error, Result},
 };
 
-/// Which lists to list.
+/// Which lists to return.
 pub struct ListFilter {
-    /// Those in this state; without one, all but the deleted ones.
+    /// Those in this state; without a state, all that are not deleted.
     pub state: Option<ListState>,
-    /// Those whose name begins with this, byte by byte.
+    /// Those whose name begins with this prefix, byte by byte.
     pub name_prefix: String,
 }
 

@@ -1,4 +1,4 @@
-//! Contacts, as they are read.
+//! Contacts: read, locked and deleted one by one. What updates do in bulk is in [`bulk`].
 
 use std::collections::HashMap;
 
@@ -35,7 +35,7 @@ use crate::{
     error::{Error, Result},
 };
 
-/// Finds a contact.
+/// Finds a contact by its id, phone or external_id.
 pub async fn find(
     db: &impl ConnectionTrait,
     organization: OrganizationId,
@@ -56,14 +56,14 @@ pub async fn find(
         .transpose()
 }
 
-/// Which members of a list to read.
+/// Which members of a list to return.
 #[derive(Debug, Clone, Copy)]
 pub struct MemberFilter {
     /// The list.
     pub contact_list: Uuid,
-    /// The custom object whose records to read along.
+    /// The custom object whose records to return with them.
     pub custom_object: Option<Uuid>,
-    /// Only those who are opted in to this channel.
+    /// Only contacts that are opted in to this channel.
     pub opted_in_to: Option<Uuid>,
 }
 
@@ -72,22 +72,22 @@ pub struct MemberFilter {
 pub struct Member {
     /// The contact.
     pub contact: StoredContact,
-    /// When it joined.
+    /// When the contact joined the list.
     #[serde(with = "time::serde::timestamp::microseconds")]
     pub join_time: OffsetDateTime,
-    /// Its record of the custom object that was asked for.
+    /// The contact's record of the requested custom object.
     #[serde(with = "as_json")]
     pub record: Option<Properties>,
 }
 
 impl Member {
-    /// The contact's id.
+    /// Returns the contact's id.
     pub fn id(&self) -> Uuid {
         self.contact.contact.id
     }
 }
 
-/// At most `limit` members of a list with an id above `after`, ordered by id.
+/// Returns at most `limit` members of a list with an id above `after`, ordered by id.
 pub async fn members(
     db: &impl ConnectionTrait,
     organization: OrganizationId,
@@ -137,20 +137,20 @@ pub async fn members(
         .collect()
 }
 
-/// Which contacts to list: those for whom everything that is given holds.
+/// Which contacts to return: those that match all of the given filters.
 #[derive(Debug, Clone, Default)]
 pub struct ContactFilter {
-    /// With this number.
+    /// With this phone.
     pub phone: Option<PhoneNumber>,
-    /// With this email, without regard to the case of A to Z.
+    /// With this email; the case of A to Z does not matter.
     pub email: Option<String>,
     /// With this external_id.
     pub external_id: Option<String>,
-    /// With a name that begins with this, byte by byte.
+    /// With a name that begins with this prefix, byte by byte.
     pub name_prefix: Option<String>,
 }
 
-/// At most `limit` contacts with an id above `after`, ordered by id.
+/// Returns at most `limit` contacts with an id above `after`, ordered by id.
 pub async fn page(
     db: &impl ConnectionTrait,
     organization: OrganizationId,
@@ -182,7 +182,7 @@ pub async fn page(
     models.into_iter().map(StoredContact::try_from).collect()
 }
 
-/// The records that contacts have of a custom object.
+/// Returns the records that contacts have of a custom object, by contact id.
 pub async fn records(
     db: &impl ConnectionTrait,
     organization: OrganizationId,
@@ -200,13 +200,13 @@ pub async fn records(
         .collect()
 }
 
-/// The lists that a contact is on, also the deleted ones, ordered by id.
+/// Returns the lists that a contact is on, deleted ones too, ordered by id.
 pub async fn lists_of(
     db: &impl ConnectionTrait,
     organization: OrganizationId,
     contact: Uuid,
 ) -> Result<Vec<ContactList>> {
-    // Memberships are found by their lists: an index by contact would cost every update more than this read saves.
+    // Memberships are found list by list: an index by contact would cost every update more than this read saves.
     let membership = contact_list_contact::Entity::find()
         .select_only()
         .column(contact_list_contact::Column::ContactId)
@@ -229,7 +229,7 @@ pub async fn lists_of(
     lists.into_iter().map(ContactList::try_from).collect()
 }
 
-/// The records of a contact, ordered by custom object id.
+/// Returns the records of a contact with their custom object ids, ordered by these.
 pub async fn records_of(
     db: &impl ConnectionTrait,
     organization: OrganizationId,
@@ -254,7 +254,7 @@ pub async fn records_of(
         .collect()
 }
 
-/// Finds a contact by its id and locks it: nobody else changes it until the commit.
+/// Finds a contact by its id and locks it, so that no other call changes it until the commit.
 pub async fn lock(
     transaction: &Transaction,
     organization: OrganizationId,
@@ -263,7 +263,7 @@ pub async fn lock(
     lock_as(transaction, organization, id, LockType::NoKeyUpdate).await
 }
 
-/// The same for a contact that is about to be deleted.
+/// Finds a contact by its id and locks it, so that it can be deleted.
 pub async fn lock_to_delete(
     transaction: &Transaction,
     organization: OrganizationId,
@@ -286,7 +286,7 @@ async fn lock_as(
         .transpose()
 }
 
-/// Deletes a contact, and all that is kept about it but for its memberships.
+/// Deletes a contact with its preferences and records. Its memberships must be removed already.
 pub async fn delete(
     transaction: &Transaction,
     organization: OrganizationId,

@@ -142,7 +142,7 @@ pub async fn page(
         .limit(limit)
         .all(db)
         .await?;
-    // An organization has at most a hundred.
+    // A query for each is fine: an organization has at most a hundred objects.
     let mut objects = Vec::with_capacity(models.len());
     for model in models {
         objects.push(with_properties(db, organization, model).await?);

@@ -1,54 +1,55 @@
-//! Database errors → our kinds. No caller ever sees a database's own words.
+//! Maps the database's errors to ours. No caller ever sees the database's own message.
 
 use sea_orm::{DbErr, RuntimeErr};
 use sqlx::{error::DatabaseError, sqlite::SqliteError};
 
 use crate::error::Error;
 
-/// SQLSTATEs of PostgreSQL that tell of a lost race: serialization failure, deadlock, a unique key that another
-/// transaction took since we looked, and a lock that somebody held for too long.
+/// PostgreSQL's SQLSTATEs of a lost race: serialization failure, deadlock, a unique key that another transaction took after
+/// our look-up, and a lock that was held for too long.
 const POSTGRES_LOST_RACE: [&str; 4] = ["40001", "40P01", "23505", "55P03"];
 
-/// Classes of SQLSTATE that tell of a server that cannot serve: connection, invalid transaction state (a server that has
+/// PostgreSQL's classes of SQLSTATE for a server that is unavailable: connection, invalid transaction state (a server that has
 /// become read-only), resources, operator, system, and internal error (a distributed PostgreSQL that lost a worker).
 const POSTGRES_UNAVAILABLE: [&str; 6] = ["08", "25", "53", "57", "58", "XX"];
 
-/// SQLite's codes of a lost race: a unique and a primary key that another writer took since we looked.
+/// SQLite's codes of a lost race: a unique or a primary key that another writer took after our look-up.
 const SQLITE_LOST_RACE: [u32; 2] = [2067, 1555];
 
-/// SQLite's primary codes of a lost race: a file that another process writes.
+/// SQLite's primary codes of a lost race: another process is writing the file.
 const SQLITE_BUSY: [u32; 2] = [5, 6];
 
-/// SQLite's primary codes of a disk that is full or fails, and a file that cannot be opened or is read-only.
+/// SQLite's primary codes of a database that is unavailable: the disk is full or fails, the file can't be opened or is
+/// read-only.
 const SQLITE_UNAVAILABLE: [u32; 4] = [13, 10, 14, 8];
 
 impl From<DbErr> for Error {
-    fn from(failure: DbErr) -> Self {
-        let cause = match &failure {
-            DbErr::ConnectionAcquire(_) => return Self::DatabaseUnavailable(failure.into()),
+    fn from(error: DbErr) -> Self {
+        let cause = match &error {
+            DbErr::ConnectionAcquire(_) => return Self::DatabaseUnavailable(error.into()),
             DbErr::Conn(RuntimeErr::SqlxError(cause))
             | DbErr::Exec(RuntimeErr::SqlxError(cause))
             | DbErr::Query(RuntimeErr::SqlxError(cause)) => cause,
-            _ => return Self::internal(failure),
+            _ => return Self::internal(error),
         };
         match cause.as_ref() {
-            sqlx::Error::Database(error) => match of_database(error.as_ref()) {
+            sqlx::Error::Database(cause) => match of_database(cause.as_ref()) {
                 Kind::LostRace => Self::ConcurrentChange,
-                Kind::Unavailable => Self::DatabaseUnavailable(failure.into()),
-                Kind::Defect => Self::internal(failure),
+                Kind::Unavailable => Self::DatabaseUnavailable(error.into()),
+                Kind::Defect => Self::internal(error),
             },
             sqlx::Error::Io(_)
             | sqlx::Error::Tls(_)
             | sqlx::Error::Protocol(_)
             | sqlx::Error::PoolTimedOut
             | sqlx::Error::PoolClosed
-            | sqlx::Error::WorkerCrashed => Self::DatabaseUnavailable(failure.into()),
-            _ => Self::internal(failure),
+            | sqlx::Error::WorkerCrashed => Self::DatabaseUnavailable(error.into()),
+            _ => Self::internal(error),
         }
     }
 }
 
-/// What a database's own error means.
+/// What a database's error means.
 enum Kind {
     LostRace,
     Unavailable,

@@ -20,7 +20,7 @@ use crate::{
 /// How many rows one statement writes: SQLite binds at most 32,766 values.
 const ROWS_CHUNK: usize = 4000;
 
-/// Whether the organization has opted-out numbers.
+/// Returns whether the organization has opted-out numbers.
 pub async fn any(transaction: &Transaction, organization: OrganizationId) -> Result<bool> {
     Ok(opted_out_number::Entity::find()
         .filter(opted_out_number::Column::OrganizationId.eq(organization.0))
@@ -154,7 +154,7 @@ pub async fn forget(
     Ok(())
 }
 
-/// Opts numbers out of channels, but for those that an opt-out of all channels covers. Returns how many pairs of number
+/// Opts numbers out of channels, except those that an opt-out of all channels covers. Returns how many pairs of number
 /// and channel were opted out.
 pub async fn opt_out(
     transaction: &Transaction,

@@ -24,7 +24,7 @@ pub async fn create(
 ) -> Result<Organization> {
     let mut opt_out_key = vec![0; 32];
     getrandom::fill(&mut opt_out_key)
-        .map_err(|failure| Error::internal(anyhow::anyhow!("no random bits: {failure}")))?;
+        .map_err(|error| Error::internal(anyhow::anyhow!("no random bits: {error}")))?;
     let model = organization::ActiveModel {
         id: Set(Uuid::now_v7()),
         name: Set(name.to_owned()),
@@ -43,7 +43,7 @@ pub async fn create(
     Ok(model.into())
 }
 
-/// Changes an organization's default region.
+/// Changes an organization's default region. Fails if there is no such organization.
 pub async fn set_default_region(
     repository: &Repository,
     organization: OrganizationId,

@@ -1,18 +1,18 @@
-//! How the tables grow under PostgreSQL's plans.
+//! Plans that PostgreSQL made for tables that have grown since.
 //!
-//! A connection plans a statement once. A plan that was made for an almost empty table goes through the whole organization for
-//! each row once the table is full, until autovacuum renews the table's statistics a minute or two later. So whenever what this
-//! server has added doubles, the connections from before are replaced.
+//! A connection plans a statement once. A plan that was made for an almost empty table scans the whole organization for each
+//! row once the table is full, until autovacuum renews the table's statistics a minute or two later. So whenever the number of
+//! rows that this server has added doubles, older connections are replaced.
 
 use std::{
     sync::{Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
-/// Fewer rows than this make no plan slow.
+/// The number of rows up to which no plan is slow.
 const MIN_ROWS: u64 = 512;
 
-/// How many rows this server has added, and since when the plans are good.
+/// Counts the rows that this server has added, and knows which connections are older than the last doubling.
 #[derive(Default)]
 pub struct PostgresPlans(Mutex<Grown>);
 
@@ -33,7 +33,7 @@ impl PostgresPlans {
         }
     }
 
-    /// Whether a connection of this age is from before the last time that the rows doubled.
+    /// Returns whether a connection of this age is older than the last doubling.
     pub fn is_stale(&self, age: Duration) -> bool {
         let grown = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         grown.doubled_at.is_some_and(|at| at.elapsed() < age)

@@ -1,4 +1,4 @@
-//! Communication preferences, as they are read.
+//! Communication preferences: read one by one. What updates do in bulk is in [`super::bulk`].
 
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use uuid::Uuid;
@@ -9,7 +9,7 @@ use crate::{
     error::Result,
 };
 
-/// At most `limit` preferences of a contact with a channel id above `after`, ordered by channel id.
+/// Returns at most `limit` preferences of a contact with a channel id above `after`, ordered by channel id.
 pub async fn page(
     db: &impl ConnectionTrait,
     organization: OrganizationId,

@@ -1,8 +1,8 @@
-//! Texts that begin with others, byte by byte: `LIKE` means something else on each database.
+//! Prefixes of texts, compared byte by byte: `LIKE` differs between the databases.
 
 use sea_orm::{ColumnTrait, Condition};
 
-/// Whether a column's text begins with `prefix`.
+/// Returns the condition that a column's text begins with `prefix`.
 pub fn begins_with(column: impl ColumnTrait, prefix: &str) -> Condition {
     let from = Condition::all().add(column.gte(prefix));
     match prefix_end(prefix) {
@@ -11,7 +11,7 @@ pub fn begins_with(column: impl ColumnTrait, prefix: &str) -> Condition {
     }
 }
 
-/// The first text after all that begin with `prefix`, in the order of bytes; none if there is no such text.
+/// Returns the first text after all those that begin with `prefix`, in byte order; none if there is no such text.
 fn prefix_end(prefix: &str) -> Option<String> {
     let mut end = prefix.to_owned();
     while let Some(last) = end.pop() {

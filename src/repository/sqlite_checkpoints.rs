@@ -1,5 +1,5 @@
-//! SQLite's checkpoints: what commits have appended to the write-ahead log is copied to the database file between the calls,
-//! and not inside the commit of the one that made the log too long.
+//! SQLite's checkpoints: a task copies the write-ahead log to the database file between calls, so that no call's commit has
+//! to do it.
 
 use std::time::Duration;
 
@@ -8,14 +8,14 @@ use tokio::{sync::mpsc, time::sleep};
 
 use super::write_queue::WriteQueue;
 
-/// How long commits are gathered for one checkpoint.
+/// The time between a commit and the checkpoint that copies it and all later ones.
 const INTERVAL: Duration = Duration::from_millis(500);
 
-/// How many pages (of 4 KiB) the log may have before a checkpoint keeps writers waiting. Beside writers a checkpoint never
-/// gets to the end of the log, and only from the end does SQLite begin it anew.
+/// How many pages (of 4 KiB) the log may have before a checkpoint makes writers wait. While others write, a checkpoint never
+/// reaches the end of the log, and only then does SQLite start it again from the beginning.
 const MAX_LOG_PAGES: i64 = 32 * 1024;
 
-/// Tells the checkpoints' task of commits. The task ends with the last clone.
+/// Tells the task of commits. The task ends when the last clone is dropped.
 #[derive(Clone)]
 pub struct Checkpoints {
     committed: mpsc::Sender<()>,
@@ -28,9 +28,9 @@ impl Checkpoints {
         tokio::spawn(async move {
             while commits.recv().await.is_some() {
                 sleep(INTERVAL).await;
-                if let Err(failure) = checkpoint(&db, &queues).await {
-                    // The log stays as it is, and the next commit leads here again.
-                    tracing::warn!(%failure, "checkpoint.failed");
+                if let Err(error) = checkpoint(&db, &queues).await {
+                    // The log stays as it is, and the next commit tries again.
+                    tracing::warn!(%error, "checkpoint.failed");
                 }
             }
         });
@@ -39,7 +39,7 @@ impl Checkpoints {
 
     /// Notes a commit.
     pub fn note_commit(&self) {
-        // A note that waits already stands for this one too.
+        // If the channel is full, a checkpoint is due anyway.
         let _ = self.committed.try_send(());
     }
 }
@@ -52,7 +52,7 @@ async fn checkpoint(db: &DatabaseConnection, queues: &WriteQueue) -> Result<(), 
     Ok(())
 }
 
-/// Copies what it can without waiting for anybody. Answers how many pages the log has.
+/// Copies as much as it can without waiting for readers or writers. Returns how many pages the log has.
 async fn copy_log(db: &DatabaseConnection) -> Result<i64, DbErr> {
     let sql = "PRAGMA wal_checkpoint(PASSIVE)";
     let statement = Statement::from_string(DbBackend::Sqlite, sql);

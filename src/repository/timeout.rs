@@ -1,4 +1,4 @@
-//! Statements that end in time: a database that says nothing any more is out of reach too.
+//! Time limits for statements: a database that has fallen silent is unavailable too.
 
 use std::{future::Future, io, sync::Arc, time::Duration};
 
@@ -11,22 +11,22 @@ use sea_orm::{
 
 use crate::error;
 
-/// How much longer than the database itself the service waits for an answer.
+/// How much longer the service waits for an answer than the database's own limit for a statement.
 const ANSWER_MARGIN: Duration = Duration::from_secs(2);
 
-/// How long undoing may take, which takes a database that answers no time; then the connection is closed.
+/// How long a rollback may take before the connection is closed. It takes no time in a database that answers.
 const ROLLBACK_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A connection or a transaction that fails when an answer is overdue.
 #[derive(Clone)]
 pub struct WithTimeout<C> {
     inner: C,
-    /// None: the database cannot fall silent.
+    /// None if the database can't fall silent.
     limit: Option<Duration>,
 }
 
 impl WithTimeout<DatabaseConnection> {
-    /// A pool whose database ends its own statements after `timeout`. SQLite is part of this process and needs no bound.
+    /// Wraps a pool whose database ends its own statements after `timeout`. SQLite is part of this process and needs no limit.
     pub fn new(pool: DatabaseConnection, timeout: Duration) -> Self {
         let has_line = pool.get_database_backend() != DbBackend::Sqlite;
         Self {
@@ -35,7 +35,7 @@ impl WithTimeout<DatabaseConnection> {
         }
     }
 
-    /// The pool without bounds.
+    /// Returns the pool without limits.
     pub fn without_timeout(&self) -> &DatabaseConnection {
         &self.inner
     }
@@ -54,12 +54,12 @@ impl WithTimeout<DatabaseConnection> {
 }
 
 impl WithTimeout<DatabaseTransaction> {
-    /// Commits. An error leaves open whether it did.
+    /// Commits. After an error it is unknown whether the commit took place.
     pub async fn commit(self) -> Result<(), DbErr> {
         within(self.limit, self.inner.commit()).await
     }
 
-    /// What `read` makes of each row that a query finds: while the database still looks for the next ones.
+    /// Reads every row of a query with `read`, while the database is still producing the next ones.
     pub async fn read_all<T>(
         &self,
         statement: Statement,
@@ -76,7 +76,7 @@ impl WithTimeout<DatabaseTransaction> {
         within(self.limit, all).await?.into_iter().collect()
     }
 
-    /// Undoes everything.
+    /// Rolls back.
     pub async fn rollback(self) -> Result<(), DbErr> {
         let limit = self.limit.and(Some(ROLLBACK_TIMEOUT));
         within(limit, self.inner.rollback()).await

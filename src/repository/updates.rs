@@ -22,18 +22,18 @@ use crate::{
     error::{Error, Result},
 };
 
-/// An applied update, as it is recorded.
+/// An applied update as recorded.
 #[derive(Debug, Clone)]
 pub struct RecordedUpdate {
-    /// What happened to the list.
+    /// Its action.
     pub action: Action,
-    /// Who called.
+    /// The caller's API key.
     pub api_key_id: Uuid,
     /// When it was applied.
     pub create_time: OffsetDateTime,
     /// The call's `request_id`.
     pub request_id: Option<Uuid>,
-    /// SHA-256 over what was sent, where there is a `request_id`.
+    /// SHA-256 over the header and contacts as sent, if there is a `request_id`.
     pub fingerprint: Option<Vec<u8>>,
     /// The answer.
     pub outcome: UpdateOutcome,
@@ -47,7 +47,7 @@ struct StoredOutcome {
 }
 
 impl RecordedUpdate {
-    /// The answer to a repetition. Fails if what was sent differs.
+    /// Returns the answer to a repeated call. Fails if its content differs.
     pub fn replay(self, fingerprint: Option<&Fingerprint>) -> Result<UpdateOutcome> {
         let sent = fingerprint.map(Fingerprint::as_slice);
         if self.fingerprint.as_deref() != sent {
@@ -121,7 +121,7 @@ pub async fn find_by_request_id(
         .transpose()
 }
 
-/// At most `limit` updates with an id above `after`, ordered by id: those of one list, or of all.
+/// Returns at most `limit` updates of one list or of all, with an id above `after`, ordered by id.
 pub async fn page(
     db: &impl ConnectionTrait,
     organization: OrganizationId,
@@ -143,8 +143,8 @@ pub async fn page(
     models.into_iter().map(RecordedUpdate::try_from).collect()
 }
 
-/// Takes what outlives its use out of updates from before `time`: the `request_id`, its fingerprint and the rejected
-/// contacts. Answers of how many.
+/// Clears the `request_id`, its fingerprint and the rejected contacts of updates from before `time`. Returns how many it
+/// cleared.
 pub async fn purge(
     transaction: &Transaction,
     organization: OrganizationId,

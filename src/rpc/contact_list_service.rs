@@ -189,7 +189,7 @@ impl ContactListService for Api {
         };
         let organization = caller.organization.id;
         let filter = filter.resolve(&self.repository, organization).await?;
-        // Exports read for long: a few at once, so that there are connections for the others.
+        // An export reads for a long time. Only a few run at once, so that other calls find a connection.
         let turn = self.exports.acquire().await.map_err(Error::internal)?;
         let members = export::members(&self.repository, organization, filter, &self.quota).await?;
         drop(turn);

@@ -1,4 +1,4 @@
-//! Contacts: found and locked, inserted, updated.
+//! Finds and locks, inserts and updates contacts.
 
 use std::{borrow::Cow, fmt::Write};
 
@@ -24,7 +24,7 @@ use crate::{
     },
 };
 
-/// The columns of a contact `c` that [`contact`] reads. Of its fields they have only those that somebody asks for.
+/// Returns the columns of a contact `c` that [`contact`] reads: its id, its phone and the `fields`.
 pub(in crate::repository) fn contact_columns(fields: ContactFieldSet) -> String {
     let mut columns = "c.id, c.phone".to_owned();
     for field in fields.iter() {
@@ -49,7 +49,7 @@ fn column(field: ContactField) -> &'static str {
     }
 }
 
-/// Reads the [`contact_columns`] of a row, which begin with the column `first`.
+/// Reads the [`contact_columns`] of a row, which begin at the column `first`.
 pub(in crate::repository) fn contact(
     row: &QueryResult,
     first: usize,
@@ -88,7 +88,7 @@ pub(in crate::repository) fn malformed_number() -> Error {
     Error::internal(anyhow::anyhow!("a stored number is malformed"))
 }
 
-/// Finds and locks the contacts with these numbers, in the order of the numbers. Reads `fields` of them.
+/// Finds and locks the contacts with these phones, in order of phones. Reads their `fields`.
 pub async fn contacts_by_phone(
     transaction: &Transaction,
     organization: OrganizationId,
@@ -100,7 +100,7 @@ pub async fn contacts_by_phone(
     contacts(transaction, organization, fields, ("phone", phones)).await
 }
 
-/// Finds and locks the contacts with these external_ids, in the order of their numbers. Reads `fields` of them.
+/// Finds and locks the contacts with these external_ids, in order of phones. Reads their `fields`.
 pub async fn contacts_by_external_id(
     transaction: &Transaction,
     organization: OrganizationId,
@@ -117,7 +117,7 @@ pub async fn contacts_by_external_id(
     .await
 }
 
-/// Finds and locks the contacts with these ids, in the order of their numbers. Reads no fields of them.
+/// Finds and locks the contacts with these ids, in order of phones. Reads none of their fields.
 pub async fn contacts_by_id(
     transaction: &Transaction,
     organization: OrganizationId,
@@ -145,8 +145,8 @@ async fn contacts(
     transaction.db().read_all(statement, read).await
 }
 
-/// Inserts contacts that nobody else can see yet: without a look at what is stored. None of them has a field that is not
-/// in `fields`. A number or external_id that another call took in the meantime is a lost race.
+/// Inserts new contacts, without looking for stored ones. They have no fields but `fields`. Fails with a lost race if another
+/// call took a phone or external_id in the meantime.
 pub async fn insert_contacts(
     transaction: &Transaction,
     organization: OrganizationId,
@@ -169,7 +169,7 @@ pub async fn insert_contacts(
     Ok(())
 }
 
-/// Writes `fields` of contacts that are stored already, and their numbers, as they are now.
+/// Writes the phones and `fields` of stored contacts.
 pub async fn update_contacts(
     transaction: &Transaction,
     organization: OrganizationId,
@@ -184,7 +184,7 @@ pub async fn update_contacts(
     let mut sources = vec![new_rows(fields, contacts)?];
     let mut by_key = "";
     if transaction.backend() == DbBackend::Sqlite {
-        // From the join alone SQLite would rather read the whole organization.
+        // With the join alone SQLite would read the whole organization.
         by_key = "AND c.id IN (SELECT ids.id FROM {ids})";
         sources.push(Rows::ids("ids", contacts.iter().map(|contact| contact.id)));
     }
@@ -196,7 +196,7 @@ pub async fn update_contacts(
     Ok(())
 }
 
-/// What a row of [`new_rows`] says of a field.
+/// Returns the SQL for a field's value in a row of [`new_rows`].
 fn new_value(field: ContactField) -> String {
     let column = column(field);
     match field {
@@ -226,7 +226,7 @@ fn new_rows(fields: ContactFieldSet, contacts: &[&Contact]) -> Result<Rows> {
     Ok(rows)
 }
 
-/// A field as its column has it; an empty text for none.
+/// Returns a field as its column stores it; an empty text for none.
 fn text(fields: &ContactFields, field: ContactField) -> Result<Cow<'_, str>> {
     let text = match field {
         ContactField::ExternalId => fields.external_id.as_ref().map(Text::as_str),
@@ -246,7 +246,7 @@ fn text(fields: &ContactFields, field: ContactField) -> Result<Cow<'_, str>> {
     Ok(text.unwrap_or_default().into())
 }
 
-/// An address as its column has it: the parts that it has.
+/// Returns an address as its column stores it: only the parts that are given.
 fn address_json(address: &Address) -> serde_json::Result<String> {
     let mut parts = serde_json::to_value(address)?;
     if let Some(parts) = parts.as_object_mut() {
@@ -255,7 +255,7 @@ fn address_json(address: &Address) -> serde_json::Result<String> {
     serde_json::to_string(&parts)
 }
 
-/// The ids of the contacts that have one of these numbers or external_ids.
+/// Returns the ids of the contacts that have one of these phones or external_ids.
 pub async fn ids_named_by(
     transaction: &Transaction,
     organization: OrganizationId,

@@ -10,7 +10,7 @@ use crate::{
     repository::{Transaction, sql::Rows},
 };
 
-/// Makes contacts that nobody else can see yet members of a list. Answers how many.
+/// Makes new contacts members of a list. Returns how many.
 pub async fn add_new_members(
     transaction: &Transaction,
     organization: OrganizationId,
@@ -30,7 +30,7 @@ pub async fn add_new_members(
     .await
 }
 
-/// Makes contacts members of a list, where they are not. Answers how many became so.
+/// Makes contacts members of a list. Returns how many were not members before.
 pub async fn add_members(
     transaction: &Transaction,
     organization: OrganizationId,
@@ -51,7 +51,7 @@ pub async fn add_members(
     .await
 }
 
-/// Takes contacts out of a list. Answers how many were members.
+/// Removes contacts from a list. Returns how many were members.
 pub async fn remove_members(
     transaction: &Transaction,
     organization: OrganizationId,
@@ -69,7 +69,7 @@ pub async fn remove_members(
     .await
 }
 
-/// Takes everybody out of a list whose id is above `after` and at most `up_to`, but for `kept`. Answers how many.
+/// Removes the members of a list whose ids are above `after` and at most `up_to`, except `kept`. Returns how many.
 pub async fn remove_other_members(
     transaction: &Transaction,
     organization: OrganizationId,

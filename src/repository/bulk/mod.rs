@@ -1,7 +1,7 @@
 //! The set-based statements of the hot path: a constant number per chunk, whatever its size.
 //!
-//! Every table in them is held to the organization, and every insert takes its `organization_id` from a row of the
-//! organization: so the same statements run on one shard where the tables are distributed by it.
+//! Every table in them is restricted to the organization, and every insert takes its `organization_id` from a row of the
+//! organization. So where the tables are distributed by that column, each statement runs on one shard.
 
 mod contacts;
 mod members;
@@ -32,13 +32,13 @@ use crate::{
     error::Result,
 };
 
-/// How many contacts are applied with one round of statements: what is fastest on PostgreSQL.
+/// How many contacts one round of statements applies on PostgreSQL: the fastest size there.
 pub const POSTGRES_CHUNK_SIZE: usize = 2000;
 
-/// How many contacts are applied with one round of statements: what is fastest on SQLite.
+/// How many contacts one round of statements applies on SQLite: the fastest size there.
 pub const SQLITE_CHUNK_SIZE: usize = 500;
 
-/// How many contacts are applied with one round of statements.
+/// Returns how many contacts one round of statements applies.
 pub fn chunk_size(backend: DbBackend) -> usize {
     match backend {
         DbBackend::Postgres => POSTGRES_CHUNK_SIZE,

@@ -13,7 +13,7 @@ use crate::{
     },
 };
 
-/// Opts contacts that nobody else can see yet in to channels. Answers how many pairs were opted in.
+/// Opts new contacts in to channels. Returns how many pairs of contact and channel were opted in.
 pub async fn opt_in_new_contacts(
     transaction: &Transaction,
     organization: OrganizationId,
@@ -37,7 +37,7 @@ pub async fn opt_in_new_contacts(
     .await
 }
 
-/// How many of `channel_ids` each of the contacts is opted in to, where it is not all of them.
+/// Returns the contacts that are not opted in to all of `channel_ids`, with the number of those that each is opted in to.
 pub async fn incomplete_opt_ins(
     transaction: &Transaction,
     organization: OrganizationId,
@@ -66,7 +66,7 @@ pub async fn incomplete_opt_ins(
         .collect()
 }
 
-/// Opts contacts in to channels, but for those that they are opted out of. Answers how many pairs were opted in.
+/// Opts contacts in to channels, except those that they are opted out of. Returns how many pairs were newly opted in.
 pub async fn opt_in(
     transaction: &Transaction,
     organization: OrganizationId,
@@ -92,7 +92,7 @@ pub async fn opt_in(
     .await
 }
 
-/// Opts contacts in to channels, also to those that they are opted out of. Answers how many pairs were opted in.
+/// Opts contacts in to channels, even those that they are opted out of. Returns how many pairs were newly opted in.
 pub async fn resubscribe(
     transaction: &Transaction,
     organization: OrganizationId,
@@ -118,8 +118,8 @@ pub async fn resubscribe(
     .await
 }
 
-/// Opts contacts out of channels, but for those that an opt-out of all channels covers. Answers how many pairs were opted
-/// out.
+/// Opts contacts out of channels, except those that an opt-out of all channels covers. Returns how many pairs were newly
+/// opted out.
 pub async fn opt_out(
     transaction: &Transaction,
     organization: OrganizationId,
@@ -181,7 +181,7 @@ pub async fn opt_out_of_all_channels(
     Ok(())
 }
 
-/// Lifts the contacts' opt-outs of all channels; those of single channels stay.
+/// Lifts the contacts' opt-outs of all channels. Those of single channels stay.
 pub async fn lift_opt_outs_of_all_channels(
     transaction: &Transaction,
     organization: OrganizationId,

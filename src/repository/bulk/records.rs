@@ -15,7 +15,7 @@ use crate::{
     },
 };
 
-/// Reads the records that these contacts have of a custom object.
+/// Returns the records that contacts have of a custom object, by contact id.
 pub async fn records(
     transaction: &Transaction,
     organization: OrganizationId,

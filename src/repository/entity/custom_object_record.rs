@@ -1,4 +1,4 @@
-//! What is stored about contacts under the record types.
+//! The contacts' records of these types.
 
 use sea_orm::entity::prelude::*;
 

@@ -1,4 +1,4 @@
-//! The opt-outs of numbers that are nobody's, under keyed hashes.
+//! The opt-outs of unassigned numbers, under keyed hashes.
 
 use sea_orm::entity::prelude::*;
 

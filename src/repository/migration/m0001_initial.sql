@@ -70,7 +70,7 @@ CREATE TABLE communication_preferences (
 
 CREATE TABLE opted_out_numbers (
     organization_id {uuid} NOT NULL,
-    -- HMAC-SHA-256 of a number that is nobody's, under the organization's opt_out_key.
+    -- HMAC-SHA-256 of an unassigned number, under the organization's opt_out_key.
     number_hash {bytes} NOT NULL,
     -- The nil UUID: an opt-out of all channels, present and later.
     channel_id {uuid} NOT NULL,

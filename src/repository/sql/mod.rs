@@ -35,9 +35,9 @@ const WORDS: [(&str, &str, &str); 6] = [
 ///
 /// The words are: `{jsonb}` casts a text to what JSON columns hold, `{as_text}` casts such a column back, `{nil}` is the nil
 /// id, and `{lock}` locks the rows named `c` until the commit. `{join}` looks its table up for each row of what stands before
-/// it: SQLite would else read the organization's whole table and look in the rows. `{keep_order}` keeps the order of the
-/// source `contacts`: PostgreSQL would else go through the contacts once for each row of the source beside it, and so split
-/// the pages of the index that it writes; SQLite goes in that order by itself.
+/// it: otherwise SQLite would read the organization's whole table and look in the rows. `{keep_order}` keeps the order of the
+/// source `contacts`: otherwise PostgreSQL would go through the contacts once for each row of the source beside it, and so
+/// split the pages of the index that it writes; SQLite goes in that order by itself.
 pub fn statement<const N: usize>(
     backend: DbBackend,
     sql: &str,
@@ -220,7 +220,7 @@ fn for_sqlite(sql: &str, scalars: &[Value], sources: Vec<Rows>) -> Result<(Strin
 }
 
 impl Rows {
-    /// The values of the only column.
+    /// Returns a place for each value of the only column.
     fn list(&self, values: &mut Vec<Value>) -> String {
         let Some((_, column)) = self.columns.first() else {
             return String::new();
@@ -229,6 +229,7 @@ impl Rows {
         vec!["?"; column.len()].join(", ")
     }
 
+    /// Returns the rows as a table of values.
     fn values_table(&self, values: &mut Vec<Value>) -> String {
         let columns: Vec<String> = (1..)
             .zip(&self.columns)
