@@ -1,4 +1,4 @@
-//! Row 6: several callers at once, on different lists, whose contacts overlap.
+//! Row 6: several concurrent callers, on different lists, whose contacts overlap.
 
 use std::time::{Duration, Instant};
 
@@ -9,20 +9,20 @@ use crate::{
     Flags, data::Person, database::Database, floor::Action, measure::median, service::Caller,
 };
 
-/// How many callers there are at once.
+/// How many callers there are.
 const CALLERS: [usize; 3] = [1, 4, 16];
 
-/// How many calls they make together: as many as divide among all of [`CALLERS`].
+/// How many calls all callers make together: a multiple of each of [`CALLERS`].
 const CALLS: usize = 32;
 
-/// How many contacts each call has. Half of them are in the call before as well, and half in the one after.
+/// How many contacts each call has. It shares half of them with the call before, and the other half with the one after.
 const CALL_CONTACTS: usize = 1000;
 
-/// What so many callers did.
+/// The calls of a number of callers.
 pub struct Callers {
-    /// How many they were.
+    /// How many callers there are.
     pub count: usize,
-    /// Seconds that all calls took together, a value a round.
+    /// Seconds that all calls of a round took, a value for each round.
     pub seconds: Vec<f64>,
     /// Seconds of each call.
     pub calls: Vec<f64>,
@@ -31,13 +31,13 @@ pub struct Callers {
 }
 
 impl Callers {
-    /// Contacts a second, in sum.
+    /// Contacts per second of all callers together.
     pub fn rate(&self) -> Option<f64> {
         Some((CALLS * CALL_CONTACTS) as f64 / median(&self.seconds)?)
     }
 }
 
-/// Measures rounds of the same calls by one, by 4 and by 16 callers.
+/// Measures rounds of the same calls by 1, 4 and 16 callers.
 pub async fn measure(database: &mut Database, flags: &Flags) -> anyhow::Result<Vec<Callers>> {
     let mut measured = CALLERS.map(|count| Callers {
         count,
@@ -71,8 +71,8 @@ pub async fn measure(database: &mut Database, flags: &Flags) -> anyhow::Result<V
     Ok(measured.into())
 }
 
-/// Runs the calls: each caller takes every so-manieth one, so that neighbors, who overlap, are running at the same time. Answers how
-/// long all took, and each; None is a call that failed.
+/// Runs the calls. Calls that overlap go to different callers, so that they run concurrently. Returns how long all took, and
+/// each; None for a call that failed.
 async fn run(
     caller: &Caller,
     lists: &[Uuid],

@@ -1,4 +1,4 @@
-//! Whether a run left the rows that it must leave: all are counted, and some people looked at in full.
+//! Checks of the rows that a run leaves: all are counted, and some contacts are compared in full.
 
 use contact_lists::repository::entity::{communication_preference, contact, contact_list_contact};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter};
@@ -9,8 +9,8 @@ use crate::{
     database::{CHANNEL_COUNT, Database},
 };
 
-/// How many people of a run are looked at in full.
-const LOOKED_AT: usize = 20;
+/// How many people of a run are compared in full.
+const COMPARED: usize = 20;
 
 /// How many rows there are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,12 +23,12 @@ pub struct Totals {
     pub updates: i64,
     /// Members of the list.
     pub members: i64,
-    /// What the list says of them.
+    /// The list's `contact_count`.
     pub member_count: i64,
 }
 
 impl Totals {
-    /// Counts.
+    /// Counts the rows.
     pub async fn of(database: &Database, list: Uuid) -> anyhow::Result<Self> {
         let sql = "SELECT (SELECT COUNT(*) FROM contacts WHERE organization_id = $1), \
             (SELECT COUNT(*) FROM communication_preferences WHERE organization_id = $1), \
@@ -50,7 +50,7 @@ impl Totals {
         })
     }
 
-    /// What it is to be after an update that makes this many new contacts and leaves this many members.
+    /// The totals after an update that creates this many contacts and leaves this many members.
     pub fn after(self, created: u64, members: i64) -> Self {
         Self {
             contacts: self.contacts + created as i64,
@@ -62,7 +62,7 @@ impl Totals {
     }
 }
 
-/// Compares some of `people` with what is stored of them.
+/// Compares some people with their stored contacts.
 pub async fn check_people(
     database: &Database,
     list: Uuid,
@@ -70,7 +70,7 @@ pub async fn check_people(
     are_members: bool,
 ) -> anyhow::Result<()> {
     let organization = database.tenant.organization;
-    for person in people.iter().step_by(people.len().div_ceil(LOOKED_AT)) {
+    for person in people.iter().step_by(people.len().div_ceil(COMPARED)) {
         let stored = contact::Entity::find()
             .filter(contact::Column::OrganizationId.eq(organization))
             .filter(contact::Column::Phone.eq(&person.phone))

@@ -1,4 +1,4 @@
-//! The people that the calls carry: as many as wanted, the same ones in every run.
+//! The people whose contacts the calls carry: any number of them, the same ones in every run.
 
 use std::ops::Range;
 
@@ -7,23 +7,23 @@ use contact_lists::proto;
 /// How many phones there are: eight digits after the prefix.
 const PHONE_COUNT: u64 = 100_000_000;
 
-/// Has no factor in common with [`PHONE_COUNT`], so that every index gets a phone of its own, in no order that shows.
+/// Coprime to [`PHONE_COUNT`], so that every index has a phone of its own, in a scattered order.
 const PHONE_STEP: u64 = 61_803_399;
 
 /// A contact as a caller gives it.
 #[derive(Debug, Clone)]
 pub struct Person {
-    /// E.164.
+    /// A phone in E.164.
     pub phone: String,
     /// Half of the people have one.
     pub external_id: Option<String>,
-    /// Their address.
+    /// An email address.
     pub email: String,
-    /// Their name.
+    /// A name.
     pub name: String,
 }
 
-/// The people with these indexes, in random order of their phones.
+/// The people with these indexes. Their phones are in no order.
 pub fn people(indexes: Range<u64>) -> Vec<Person> {
     indexes.map(person).collect()
 }
@@ -51,7 +51,7 @@ pub fn renamed(people: &[Person]) -> Vec<Person> {
     people.iter().map(rename).collect()
 }
 
-/// The people in the order of their phones: what the floor works on.
+/// The people in phone order, as the floor needs them.
 pub fn sorted(people: &[Person]) -> Vec<Person> {
     let mut people = people.to_vec();
     people.sort_by(|one, other| one.phone.cmp(&other.phone));

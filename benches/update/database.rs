@@ -40,33 +40,33 @@ pub const CHANNEL_COUNT: u64 = 3;
 
 /// A database, and the connections that work on it.
 pub struct Database {
-    /// The database's name, as the table has it.
+    /// The database's name in the table.
     pub name: &'static str,
-    /// What to connect to.
+    /// Its URL.
     pub url: String,
-    /// Whose rows they are.
+    /// The owner of the rows.
     pub tenant: Tenant,
-    /// The key of a caller.
+    /// The API key of a caller.
     pub key: String,
     /// A caller of the service.
     pub caller: Caller,
     /// The floor.
     pub floor: Floor,
-    /// The connection of rusqlite's prepared statements, on SQLite.
+    /// The second floor's connection, on SQLite.
     pub rusqlite: Option<rusqlite::Connection>,
-    /// A connection past both, for looking and for row by row.
+    /// A connection for checks and for the row-by-row contestant.
     pub db: DatabaseConnection,
-    /// What PostgreSQL tells of its statements, if asked.
+    /// The profile of PostgreSQL's statements, if it was asked for.
     pub profile: Option<Profile>,
-    /// How many contacts the base has: those with the first indexes.
+    /// How many contacts the base has. They have the first indexes.
     pub base: u64,
-    /// The index of the next person that nobody has seen yet.
+    /// The index of the next unused person.
     next: u64,
-    /// Last: gone after all who are connected.
+    /// Last, so that it is dropped after all connections.
     _storage: Storage,
 }
 
-/// What the database needs to live.
+/// What the database is deleted with.
 #[allow(dead_code)]
 enum Storage {
     Folder(TempDir),
@@ -74,7 +74,7 @@ enum Storage {
 }
 
 impl Database {
-    /// A fresh SQLite file. `folder` is on a disk: not all systems' temporary files are.
+    /// A fresh SQLite file. `folder` must be on a disk, unlike the temporary files of some systems.
     pub async fn sqlite(folder: &Path, flags: &Flags, base: u64) -> anyhow::Result<Self> {
         let folder = tempfile::tempdir_in(folder)?;
         let file = folder.path().join("bench.db").display().to_string();
@@ -157,7 +157,7 @@ impl Database {
         self.db.get_database_backend()
     }
 
-    /// Makes an empty list.
+    /// Creates an empty list.
     pub async fn make_list(&self, name: &str) -> anyhow::Result<Uuid> {
         let list = contact_list::ActiveModel {
             organization_id: Set(self.tenant.organization),
@@ -181,7 +181,7 @@ impl Database {
         self.vacuum(true).await
     }
 
-    /// Makes the members of `from` members of `list` too.
+    /// Adds the members of `from` to `list`.
     pub async fn copy_members(&self, from: Uuid, list: Uuid) -> anyhow::Result<()> {
         let insert = "INSERT INTO contact_list_contacts (organization_id, contact_list_id, contact_id, join_time) \
             SELECT organization_id, $3, contact_id, join_time FROM contact_list_contacts \
@@ -197,7 +197,7 @@ impl Database {
         Ok(())
     }
 
-    /// Makes the next run start like the others: no dead rows, no long write-ahead log. Never part of what is measured.
+    /// Makes the next run start like the others, without dead rows and without a long write-ahead log. Never measured.
     pub async fn vacuum(&self, all: bool) -> anyhow::Result<()> {
         let sql = match (self.backend(), all) {
             (DbBackend::Postgres, true) => "VACUUM (ANALYZE)",
@@ -208,7 +208,7 @@ impl Database {
         Ok(())
     }
 
-    /// Empties SQLite's write-ahead log, so that no contestant's checkpoint falls into the time of another.
+    /// Empties SQLite's write-ahead log, so that no contestant pays for another's checkpoint.
     pub async fn empty_write_ahead_log(&self) -> anyhow::Result<()> {
         if self.backend() == DbBackend::Sqlite {
             self.vacuum(false).await?;
@@ -216,14 +216,14 @@ impl Database {
         Ok(())
     }
 
-    /// People that nobody has seen yet.
+    /// People whose contacts are not stored yet.
     pub fn new_people(&mut self, count: u64) -> Vec<data::Person> {
         let first = self.next;
         self.next += count;
         data::people(first..self.next)
     }
 
-    /// A statement of either database.
+    /// A statement for either database.
     pub fn statement<const N: usize>(&self, sql: &str, values: [Value; N]) -> Statement {
         let sql = match self.backend() {
             DbBackend::Postgres => sql.to_owned(),

@@ -1,5 +1,5 @@
 //! The floor: the best plain SQL that leaves the same rows as the service, by the same identity rules. It runs without the
-//! service, on people who are prepared: phones in E.164, sorted by phone. What both databases share is here.
+//! service, on prepared contacts: phones in E.164, sorted by phone. Both databases share what is here.
 
 use std::collections::HashMap;
 
@@ -11,19 +11,19 @@ use uuid::Uuid;
 
 use crate::{data::Person, floor_postgres, floor_sqlite};
 
-/// What happens to the list.
+/// What an update does to the list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
-    /// The people become members.
+    /// Adds the contacts.
     Add,
-    /// The people stop being members.
+    /// Removes the contacts.
     Remove,
-    /// The people become the only members.
+    /// Makes the contacts the only members.
     Overwrite,
 }
 
 impl Action {
-    /// The name that the record of the update has.
+    /// The name in the update's record.
     pub fn name(self) -> &'static str {
         match self {
             Self::Add => "add",
@@ -33,27 +33,27 @@ impl Action {
     }
 }
 
-/// Whose rows are written, and by whom.
+/// The owner of the rows.
 #[derive(Debug, Clone, Copy)]
 pub struct Tenant {
     /// The organization.
     pub organization: Uuid,
-    /// The key that the preferences and the record name.
+    /// The API key that the preferences and the update's record name.
     pub api_key: Uuid,
 }
 
 /// An update of a list by the floor.
 #[derive(Debug, Clone, Copy)]
 pub struct Update {
-    /// Whose it is.
+    /// The owner of the rows.
     pub tenant: Tenant,
     /// The list.
     pub list: Uuid,
-    /// What happens to it.
+    /// What the update does to it.
     pub action: Action,
-    /// Under which id it is recorded.
+    /// The id of its record.
     pub id: Uuid,
-    /// When.
+    /// Its time.
     pub now: OffsetDateTime,
 }
 
@@ -70,7 +70,7 @@ impl Update {
     }
 }
 
-/// The connection that the floor has for itself.
+/// The floor's own connection.
 pub enum Floor {
     /// To PostgreSQL.
     Postgres(PgConnection),
@@ -95,7 +95,7 @@ impl Floor {
     }
 }
 
-/// What is stored of a person.
+/// A stored contact.
 #[derive(Debug)]
 pub struct Stored {
     pub id: Uuid,
@@ -120,18 +120,18 @@ impl From<StoredRow> for Stored {
     }
 }
 
-/// A chunk of people by what is to be written of them.
+/// A chunk of contacts, by what must be written.
 #[derive(Default)]
 pub struct Chunk<'a> {
-    /// Who is new, with the ids that they get: in the order of the phones.
+    /// New contacts with their ids, in phone order.
     pub created: Vec<(Uuid, &'a Person)>,
-    /// Who is stored otherwise.
+    /// Stored contacts that change.
     pub updated: Vec<(Uuid, &'a Person)>,
-    /// All who are stored.
+    /// All stored contacts.
     pub stored: Vec<Uuid>,
 }
 
-/// Which external_ids of a chunk are still to be looked up, when its phones have been.
+/// The external_ids of a chunk that must be looked up after its phones.
 pub fn elsewhere<'a>(people: &'a [Person], by_phone: &[Stored]) -> Vec<&'a str> {
     let here: HashMap<&str, &Stored> = by_phone.iter().map(|it| (it.phone.as_str(), it)).collect();
     let found = |person: &Person| {
@@ -145,7 +145,7 @@ pub fn elsewhere<'a>(people: &'a [Person], by_phone: &[Stored]) -> Vec<&'a str> 
         .collect()
 }
 
-/// Decides who is who: by external_id, else by phone, else new.
+/// Resolves contacts: by external_id, else by phone, else they are new.
 pub fn resolve<'a>(
     people: &'a [Person],
     by_phone: &[Stored],
@@ -188,7 +188,7 @@ pub fn resolve<'a>(
     Ok(chunk)
 }
 
-/// What the floor counts: what the answer of the service says.
+/// The counts that the service's answer has too.
 #[derive(Debug, Default)]
 pub struct Counts {
     pub created: u64,
@@ -200,14 +200,14 @@ pub struct Counts {
 }
 
 impl Counts {
-    /// Counts a chunk's people.
+    /// Counts a chunk.
     pub fn add_chunk(&mut self, chunk: &Chunk<'_>) {
         self.created += chunk.created.len() as u64;
         self.updated += chunk.updated.len() as u64;
         self.unchanged += (chunk.stored.len() - chunk.updated.len()) as u64;
     }
 
-    /// By how much the list grows.
+    /// The change of the list's `contact_count`.
     pub fn change(&self) -> i64 {
         self.added as i64 - self.removed as i64
     }

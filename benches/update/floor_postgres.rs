@@ -1,5 +1,4 @@
-//! The floor on PostgreSQL: UNNEST of arrays in chunks of 2000, what is stored is read first, and only differences are
-//! written.
+//! The floor on PostgreSQL: UNNEST of arrays in chunks of 2000. It reads what is stored first, and writes only differences.
 
 use sqlx::{Connection, PgConnection, Postgres, Transaction};
 use uuid::Uuid;
@@ -74,7 +73,7 @@ async fn hold(
     transaction: &mut Transaction<'_, Postgres>,
     update: Update,
 ) -> anyhow::Result<Vec<Uuid>> {
-    // Nobody's number has an opt-out here; who has one would have to take it over.
+    // No unassigned number has an opt-out here. A new contact would have to inherit it.
     let opt_outs: bool = sqlx::query_scalar(
         "SELECT EXISTS (SELECT FROM opted_out_numbers n WHERE n.organization_id = $1) \
         FROM organizations o WHERE o.id = $1 FOR SHARE OF o",
@@ -167,7 +166,7 @@ async fn write_contacts(
     Ok(())
 }
 
-/// Opts the new contacts in plainly; of those stored, one count each tells who needs a closer look.
+/// Opts new contacts in without a check; of the stored ones, a count for each tells which opt-ins are missing.
 async fn opt_in(
     transaction: &mut Transaction<'_, Postgres>,
     update: Update,
@@ -224,7 +223,7 @@ async fn change_members(
     counts: &mut Counts,
 ) -> anyhow::Result<()> {
     if update.action == Action::Remove {
-        // Who is new is no member.
+        // A new contact is not a member yet.
         counts.removed += sqlx::query(
             "DELETE FROM contact_list_contacts m USING UNNEST($3::uuid[]) AS contact (id) \
             WHERE m.organization_id = $1 AND m.contact_list_id = $2 AND m.contact_id = contact.id",

@@ -1,5 +1,5 @@
-//! The floor on SQLite: lists of values for 500 people a statement through sqlx, in one `BEGIN IMMEDIATE` transaction. What
-//! is stored is read first, and only differences are written.
+//! The floor on SQLite: multi-row statements of 500 contacts through sqlx, in one `BEGIN IMMEDIATE` transaction. It reads what
+//! is stored first, and writes only differences.
 
 use sqlx::{
     AssertSqlSafe, Connection, Sqlite, SqliteConnection, Transaction,
@@ -15,7 +15,7 @@ use crate::{
 
 const CHUNK_SIZE: usize = 500;
 
-/// How many ids a statement can bind beside its other values.
+/// How many ids a statement can bind in addition to its other values.
 const MOST_IDS: usize = 32_000;
 
 type Arguments = SqliteArguments;
@@ -34,7 +34,7 @@ pub async fn update(
     .bind(update.list)
     .fetch_one(&mut *transaction)
     .await?;
-    // Nobody's number has an opt-out here; who has one would have to take it over.
+    // No unassigned number has an opt-out here. A new contact would have to inherit it.
     let opt_outs: bool = sqlx::query_scalar(
         "SELECT EXISTS (SELECT 1 FROM opted_out_numbers WHERE organization_id = ?1)",
     )
@@ -156,7 +156,7 @@ async fn update_contacts(
     if people.is_empty() {
         return Ok(());
     }
-    // With `IN` the contacts are looked up by their ids; from the join alone SQLite would read all that there are.
+    // With `IN` the contacts are looked up by their ids; with the join alone SQLite would read all contacts.
     let sql = format!(
         "WITH \
         new (id, phone, external_id, email, name) AS (VALUES {}) \
@@ -188,7 +188,7 @@ fn bind_people<'q>(
     query
 }
 
-/// Opts the new contacts in plainly; of those stored, one count tells whether any opt-in is missing.
+/// Opts new contacts in without a check; of the stored ones, one count tells whether any opt-in is missing.
 async fn opt_in(
     transaction: &mut Transaction<'_, Sqlite>,
     update: Update,
@@ -255,7 +255,7 @@ async fn change_members(
     counts: &mut Counts,
 ) -> anyhow::Result<()> {
     if update.action == Action::Remove {
-        // Who is new is no member.
+        // A new contact is not a member yet.
         counts.removed += delete_members(transaction, update, "IN", &chunk.stored).await?;
         return Ok(());
     }
@@ -315,12 +315,12 @@ async fn delete_members(
     Ok(query.execute(&mut **transaction).await?.rows_affected())
 }
 
-/// `?, ?, ?`: places for so many values. Numbered ones (`?7`) would be slower: SQLite keeps their names.
+/// `?, ?, ?`: this many placeholders. Numbered ones (`?7`) would be slower, as SQLite keeps their names.
 fn places(count: usize) -> String {
     vec!["?"; count].join(", ")
 }
 
-/// `(?, ?), (?, ?)`: so many rows of `width` values.
+/// `(?, ?), (?, ?)`: this many rows of `width` values.
 fn rows(width: usize, count: usize) -> String {
     vec![format!("({})", places(width)); count].join(", ")
 }

@@ -27,7 +27,7 @@ impl Growth {
     }
 }
 
-/// Measures a database's adds on both bases.
+/// Measures adds on both bases.
 pub async fn measure(
     empty: Database,
     large: Database,

@@ -1,4 +1,4 @@
-//! Row 4: one very large call. The server is a process of its own here, so that its memory shows.
+//! Row 4: one very large call. The server runs as a separate process here, so that its memory can be measured.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use crate::{
     service::{Caller, Process},
 };
 
-/// Sends one call of so many new contacts, and watches the server's memory.
+/// Sends one call of this many new contacts, and measures the server's memory.
 pub async fn memory(
     database: &mut Database,
     folder: &Path,
@@ -21,7 +21,7 @@ pub async fn memory(
     let people = database.new_people(contacts);
     let process = Process::start(folder, &database.url, contacts)?;
     let mut caller = Caller::connect(process.address, &database.key).await?;
-    // A small call first: pools and caches belong to an idle server too.
+    // After a small call, as an idle server has its pools and caches too.
     let few = database.new_people(100);
     caller.update(list, Action::Add, &few).await?;
     let idle_bytes = process.memory("VmRSS")?;

@@ -1,5 +1,5 @@
-//! How fast the main call is, held against the **floor**: the best plain SQL that leaves the same rows. Measured on a fresh
-//! SQLite file and a throw-away PostgreSQL, both with full durability; the service is the real server, asked over TCP.
+//! How fast the main call is, compared with the **floor**: the best plain SQL that leaves the same rows. Measured on a new
+//! SQLite file and a throw-away PostgreSQL, both with full durability; the service is the real server, called over TCP.
 //!
 //! `cargo bench` runs the whole table; `cargo bench -- --short` takes under three minutes. The table and a plot are written
 //! to `target/bench/`.
@@ -32,7 +32,7 @@ use mimalloc::MiMalloc;
 
 use crate::{database::Database, report::Report, scenarios::Scenarios};
 
-/// That of the program.
+/// The program's allocator.
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 
@@ -49,7 +49,7 @@ pub struct Flags {
     /// How many pairs of a service's and a floor's run
     #[arg(long)]
     pairs: Option<usize>,
-    /// How many contacts there are before
+    /// How many contacts are stored before
     #[arg(long)]
     base: Option<u64>,
     /// How many contacts a call has
@@ -67,7 +67,7 @@ pub struct Flags {
     /// Print where PostgreSQL's time goes, statement by statement, and the service's own log
     #[arg(long)]
     profile: bool,
-    /// What `cargo bench` says
+    /// Passed by `cargo bench`
     #[arg(long, hide = true)]
     bench: bool,
 }
@@ -80,7 +80,7 @@ enum Engine {
 }
 
 impl Engine {
-    /// A fresh one. None where PostgreSQL is not installed.
+    /// Creates a database. None where PostgreSQL is not installed.
     async fn create(
         self,
         folder: &Path,
@@ -95,7 +95,7 @@ impl Engine {
 }
 
 impl Flags {
-    /// How many contacts there are before.
+    /// How many contacts are stored before.
     fn base(&self) -> u64 {
         self.base
             .unwrap_or(if self.short { 20_000 } else { 100_000 })
@@ -106,7 +106,7 @@ impl Flags {
         self.pairs.unwrap_or(if self.short { 3 } else { 9 })
     }
 
-    /// How many pairs of calls with so many contacts.
+    /// How many pairs of calls of this size are measured.
     fn pairs_of(&self, size: u64) -> usize {
         match size {
             1 if self.short => 50,
@@ -116,12 +116,12 @@ impl Flags {
         }
     }
 
-    /// How often row by row runs: it is slow, and nobody waits for its last digit.
+    /// How often row by row runs: rarely, as it is slow and its last digit does not matter.
     fn row_by_row_runs(&self) -> usize {
         if self.short { 1 } else { 3 }
     }
 
-    /// How many contacts the server must take.
+    /// How many contacts a call may have.
     fn largest_call(&self) -> u64 {
         let large = self.large_contacts.iter().copied().max().unwrap_or(0);
         large.max(self.contacts)
@@ -196,7 +196,7 @@ async fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Writes what was measured up to now: a run that is broken off keeps it.
+/// Writes what was measured so far, so that an interrupted run keeps it.
 fn write(report: &Report, folder: &Path) -> anyhow::Result<()> {
     fs::write(folder.join("table.md"), report.markdown())?;
     fs::write(folder.join("plot.svg"), plot::svg(&report.lines))?;

@@ -1,4 +1,4 @@
-//! A run by one of the contestants, checked; and what the times of many runs say.
+//! A measured and checked run of a contestant, and the statistics of many runs.
 
 use std::time::{Duration, Instant};
 
@@ -13,26 +13,26 @@ use crate::{
     row_by_row, rusqlite_floor,
 };
 
-/// Who does the scenario.
+/// An implementation that is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Contestant {
     /// The service, over TCP.
     Service,
     /// The best plain SQL.
     Floor,
-    /// The same by rusqlite's prepared statements, on SQLite alone.
+    /// The same with rusqlite's prepared statements, on SQLite only.
     Rusqlite,
-    /// What one would write instead.
+    /// The obvious implementation.
     RowByRow,
 }
 
 /// An update, and the rows that it must leave.
 pub struct Run<'a> {
-    /// What it is, for the profile.
+    /// The scenario, for the profile.
     pub scenario: &'static str,
     /// The list.
     pub list: Uuid,
-    /// What happens to it.
+    /// What the update does to it.
     pub action: Action,
     /// The people.
     pub people: &'a [Person],
@@ -107,7 +107,7 @@ impl Run<'_> {
     }
 }
 
-/// How long the runs of each contestant took, in seconds. A service's run and the floor's of the same place are a pair.
+/// How long the runs of each contestant took, in seconds. The service's and the floor's runs at the same position are a pair.
 #[derive(Debug, Default, Clone)]
 pub struct Times {
     pub service: Vec<f64>,
@@ -128,7 +128,7 @@ impl Times {
         times.push(time.as_secs_f64());
     }
 
-    /// The median over the pairs of the floor's time to the service's: 1 is as fast as the floor.
+    /// The median over the pairs of the floor's time divided by the service's: 1 is as fast as the floor.
     pub fn ratio(&self) -> Option<f64> {
         let pairs = self.floor.iter().zip(&self.service);
         median(
@@ -144,7 +144,7 @@ impl Times {
     }
 }
 
-/// The value in the middle.
+/// The median.
 pub fn median(values: &[f64]) -> Option<f64> {
     let mut values = values.to_vec();
     values.sort_by(f64::total_cmp);

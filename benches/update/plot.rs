@@ -1,4 +1,4 @@
-//! The plot: contacts per second by contacts a call, for the service, the floor and row by row, a panel a database.
+//! The plot: contacts per second by contacts per call, for the service, the floor and row by row, a panel for each database.
 
 use std::fmt::Write;
 
@@ -7,10 +7,10 @@ use crate::report::Line;
 const PANEL: (f64, f64) = (400.0, 300.0);
 const MARGIN: (f64, f64) = (70.0, 50.0);
 
-/// The least rate that is shown: 10 contacts a second.
+/// The lowest rate that is shown: 10 contacts per second.
 const LEAST_RATE: f64 = 10.0;
 
-/// How many powers of ten of contacts a second there are from there.
+/// How many powers of ten are shown from there on.
 const RATE_DECADES: f64 = 4.0;
 
 /// A curve: its name, its color, and which times it shows.

@@ -1,4 +1,4 @@
-//! Where PostgreSQL's time goes: its own account of its statements (`pg_stat_statements`), by scenario and contestant.
+//! Where PostgreSQL's time goes, by scenario and contestant: from `pg_stat_statements`.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -6,7 +6,7 @@ use sqlx::{Connection, PgConnection};
 
 use crate::measure::Contestant;
 
-/// How much of a statement's text is shown.
+/// How many characters of a statement are shown.
 const TEXT_LENGTH: usize = 110;
 
 /// The statements of the runs so far.
@@ -24,7 +24,7 @@ struct Runs {
 }
 
 impl Profile {
-    /// Starts the account.
+    /// Starts to profile.
     pub async fn start(url: &str) -> anyhow::Result<Self> {
         let mut connection = PgConnection::connect(url).await?;
         sqlx::query("CREATE EXTENSION IF NOT EXISTS pg_stat_statements")
@@ -36,7 +36,7 @@ impl Profile {
         })
     }
 
-    /// Forgets what was before a run.
+    /// Discards the statistics of what was before a run.
     pub async fn forget(&mut self) -> anyhow::Result<()> {
         sqlx::query("SELECT pg_stat_statements_reset()")
             .execute(&mut self.connection)
@@ -44,7 +44,7 @@ impl Profile {
         Ok(())
     }
 
-    /// Notes a run's statements.
+    /// Adds a run's statements.
     pub async fn note(
         &mut self,
         scenario: &'static str,

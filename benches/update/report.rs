@@ -1,4 +1,4 @@
-//! The table.
+//! The tables.
 
 use std::fmt::Write;
 
@@ -13,11 +13,11 @@ use crate::{
 pub struct Line {
     /// The database.
     pub database: &'static str,
-    /// What was done.
+    /// What was measured.
     pub scenario: &'static str,
-    /// With how many contacts a call.
+    /// How many contacts a call has.
     pub contacts: u64,
-    /// What part of the floor's speed is to be reached.
+    /// The goal: a fraction of the floor's speed.
     pub goal: Option<f64>,
     /// How long it took.
     pub times: Times,
@@ -40,12 +40,12 @@ pub struct Report {
     pub memory: Vec<Memory>,
     /// The same scenarios on an empty and on a large base.
     pub growth: Vec<Growth>,
-    /// Several callers at once.
+    /// Several concurrent callers.
     pub callers: Vec<Callers>,
 }
 
 impl Report {
-    /// Nothing is measured yet but the start.
+    /// A report of the start only.
     pub fn new(start: Start, base: u64) -> Self {
         Self {
             start,
@@ -193,7 +193,7 @@ impl Report {
     }
 }
 
-/// How the server's memory rose in one large call.
+/// The server's memory in one large call.
 pub struct Memory {
     /// The database.
     pub database: &'static str,
@@ -201,7 +201,7 @@ pub struct Memory {
     pub contacts: u64,
     /// Resident memory before.
     pub idle_bytes: u64,
-    /// The most that was resident.
+    /// The largest resident memory.
     pub peak_bytes: u64,
 }
 

@@ -1,6 +1,6 @@
-//! What one would write instead: SeaORM, a person at a time, in one transaction. It keeps the contract of an add: each
-//! contact is found by external_id, then by phone, created or changed, opted in to the channels and added to the list; the
-//! list is locked and counted, and the update recorded. It runs in this process: no time goes to the wire.
+//! The obvious implementation: SeaORM, contact by contact, in one transaction. It keeps the contract of an add: each contact is
+//! found by external_id, then by phone, created or changed, opted in to the channels and added to the list; the list is
+//! locked and counted, and the update recorded. It runs in this process, so it spends no time on the wire.
 
 use std::num::TryFromIntError;
 
@@ -79,7 +79,7 @@ struct Call {
 }
 
 impl Call {
-    /// Creates the contact, or changes it where it differs. Answers its id, and whether it is new.
+    /// Creates the contact, or changes it where it differs. Returns its id, and whether it is new.
     async fn save(
         &self,
         transaction: &DatabaseTransaction,
@@ -157,7 +157,7 @@ impl Call {
         Ok(())
     }
 
-    /// Answers whether the contact was no member yet.
+    /// Returns whether the contact was not a member yet.
     async fn join(&self, transaction: &DatabaseTransaction, contact: Uuid) -> Result<bool, DbErr> {
         let member = contact_list_contact::ActiveModel {
             organization_id: Set(self.tenant.organization),

@@ -1,5 +1,5 @@
-//! Beside the floor on SQLite: the same rows by rusqlite's prepared statements, a row at a time, without a driver's thread
-//! between the program and SQLite. What is stored is read first, and only differences are written.
+//! A second floor on SQLite: the same rows with rusqlite's prepared statements, row by row, without a driver's thread between
+//! the program and SQLite. It reads what is stored first, and writes only differences.
 
 use std::collections::HashSet;
 

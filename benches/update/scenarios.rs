@@ -22,15 +22,15 @@ const REMOVE: &str = "remove from a list of the whole base";
 const ONE: &str = "one new contact";
 const SIZE: &str = "new, by size";
 
-/// From this size on a call is measured fewer times: it takes long.
+/// From this size on a call is measured fewer times, as it takes long.
 pub const LARGE: u64 = 100_000;
 
 /// The lists of a contestant.
 #[derive(Clone, Copy)]
 struct Lists {
-    /// What is added to.
+    /// The list that contacts are added to.
     small: Uuid,
-    /// What has the whole base before each run.
+    /// The list that has the whole base before each run.
     large: Uuid,
 }
 
@@ -85,7 +85,7 @@ impl<'a> Scenarios<'a> {
         })
     }
 
-    /// Measures everything of one caller, and answers the table's lines.
+    /// Measures all scenarios of one caller but the largest calls. Returns the table's lines.
     pub async fn measure(&mut self) -> anyhow::Result<Vec<Line>> {
         let mut lines = self.add().await?;
         lines.extend(self.large_list().await?);
@@ -98,7 +98,7 @@ impl<'a> Scenarios<'a> {
         Ok(lines)
     }
 
-    /// Row 4: the largest calls, last of all, as they leave a far larger database.
+    /// Row 4: the largest calls. They come last, as they leave a far larger database.
     pub async fn large_calls(&mut self) -> anyhow::Result<Vec<Line>> {
         let mut lines = Vec::new();
         for size in &self.flags.large_contacts {
@@ -107,7 +107,7 @@ impl<'a> Scenarios<'a> {
         Ok(lines)
     }
 
-    /// Row 6, where the database has more than one writer at a time.
+    /// Row 6, on the database with more than one writer at a time.
     pub async fn callers(&mut self) -> anyhow::Result<Vec<Callers>> {
         if self.database.backend() == DbBackend::Sqlite {
             return Ok(Vec::new());
@@ -116,7 +116,7 @@ impl<'a> Scenarios<'a> {
         callers::measure(&mut self.database, self.flags).await
     }
 
-    /// Who the service is held against, in turns.
+    /// The contestants of a pair. Each comes first in turn.
     fn contestants(&self, pair: usize) -> Vec<Contestant> {
         let mut contestants = vec![Contestant::Service, Contestant::Floor];
         if self.database.rusqlite.is_some() {
@@ -127,8 +127,7 @@ impl<'a> Scenarios<'a> {
         contestants
     }
 
-    /// Rows 1, 2 and 9: new contacts, the same again, the same with other names. The first pair warms up and counts for
-    /// nothing.
+    /// Rows 1, 2 and 9: new contacts, the same again, the same with other names. The first pair warms up and does not count.
     pub async fn add(&mut self) -> anyhow::Result<Vec<Line>> {
         let count = self.flags.contacts;
         let mut times = [NEW, UNCHANGED, RENAMED].map(|scenario| (scenario, Times::default()));
@@ -164,7 +163,7 @@ impl<'a> Scenarios<'a> {
         Ok(lines.collect())
     }
 
-    /// Row 3: what happens to a list of the whole base.
+    /// Row 3: updates of a list of the whole base.
     async fn large_list(&mut self) -> anyhow::Result<Vec<Line>> {
         let count = self.flags.contacts.min(self.database.base / 4);
         let mut times = [(REMOVE, Action::Remove), (OVERWRITE, Action::Overwrite)]
@@ -201,12 +200,12 @@ impl<'a> Scenarios<'a> {
         Ok(lines.collect())
     }
 
-    /// Row 7 (a size of 1) and the plot: new contacts, so many a call.
+    /// Row 7 (size 1) and the plot: new contacts by size of the call.
     async fn size(&mut self, size: u64) -> anyhow::Result<Line> {
         let scenario = if size == 1 { ONE } else { SIZE };
         let pairs = self.flags.pairs_of(size);
         let mut times = Times::default();
-        // The first pair warms up; the largest calls need no warming.
+        // The first pair warms up; the largest calls need no warm-up.
         for pair in usize::from(size >= LARGE)..=pairs {
             self.progress.set_message(format!(
                 "{}: {size} contacts a call, pair {pair}",

@@ -1,4 +1,4 @@
-//! The service under measurement: the real server, in this process or as a process of its own, asked over TCP.
+//! The service under measurement: the real server, in this process or in a separate one, called over TCP.
 
 use std::{
     io::{BufRead, BufReader},
@@ -47,7 +47,7 @@ pub async fn start(database_url: &str, max_contacts: u64) -> anyhow::Result<Sock
     Ok(address)
 }
 
-/// A server that is a process of its own, for what only shows there. It ends with this value.
+/// A server in a separate process, for what can only be measured there. It is killed when this is dropped.
 pub struct Process {
     child: Child,
     /// Where it listens.
@@ -77,7 +77,7 @@ impl Process {
         Ok(process)
     }
 
-    /// A line of `/proc/…/status` in bytes, such as `VmRSS` (memory now) or `VmHWM` (the most it ever was).
+    /// A line of `/proc/…/status` in bytes, such as `VmRSS` (the memory now) or `VmHWM` (the peak).
     pub fn memory(&self, line: &str) -> anyhow::Result<u64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
         let kilobytes = status
@@ -116,7 +116,7 @@ impl Caller {
         })
     }
 
-    /// Updates a list, and answers how long that took: from the call to the whole answer. The messages are made before.
+    /// Updates a list. Returns the time from the call to the whole answer, without making the messages.
     pub async fn update(
         &mut self,
         list: Uuid,

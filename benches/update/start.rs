@@ -16,7 +16,7 @@ const STARTS: usize = 5;
 
 /// What the binary needs.
 pub struct Start {
-    /// The median of the times to the first answer, on a new SQLite file: schema, example organization and all.
+    /// The median of the times to the first answer on a new SQLite file, with its schema and the example organization.
     pub seconds: f64,
     /// The median of the resident memory a moment later.
     pub idle_bytes: f64,
@@ -24,7 +24,7 @@ pub struct Start {
     pub binary_bytes: u64,
 }
 
-/// Starts the binary some times.
+/// Starts the binary several times.
 pub async fn measure(folder: &Path) -> anyhow::Result<Start> {
     let (mut seconds, mut idle_bytes) = (Vec::new(), Vec::new());
     for _ in 0..STARTS {
@@ -33,7 +33,7 @@ pub async fn measure(folder: &Path) -> anyhow::Result<Start> {
         let process = Process::start(folder.path(), "sqlite://start.db", 4000)?;
         let address = format!("http://{}", process.address);
         let mut client = ContactListServiceClient::connect(address).await?;
-        // Without a key the answer is a refusal: an answer all the same.
+        // Without a key the call is refused, which is an answer too.
         let answer = client
             .get_contact_list(GetContactListRequest::default())
             .await;

@@ -1,29 +1,29 @@
-//! Calls are cancelled at random, again and again, at every stage: of each update there is all or nothing, repeated it is
-//! there once, and what it held - a place, a turn, space, a connection - is free again.
+//! Calls are cancelled at random, again and again, at every stage. Each update is stored in full or not at all, and once when it
+//! is repeated; and what it held (a permit, its turn at the list, spool space, a connection) is released.
 
 use std::{fmt, time::Duration};
 
+use test_support::*;
 use tokio::{
     task::JoinSet,
     time::{Instant, timeout},
 };
 
 use crate::{
-    attempts::{Account, Attempt, CONTACTS, Sender, Stored, senders},
-    common::{new_id, people, read, repetitions, within},
-    random::Random,
+    attempts::{Attempt, CONTACTS, Sender, senders},
+    helpers::{new_id, numbered_contacts, read, within},
+    ledger::{Ledger, Stored},
     sessions::{Outsider, assert_all_usable},
-    support::*,
 };
 
-/// How many calls are cancelled, per database.
-const CANCELS: (&str, u32) = ("CONTACT_LISTS_CANCELS", 80);
+/// How many calls the short form cancels on each database.
+const CANCEL_COUNT: u32 = 80;
 
 const CALLERS: u32 = 4;
 const MAX_CALLS: usize = 32;
 const MAX_CONNECTIONS: i64 = 4;
 
-/// At this stage of a call its caller leaves.
+/// The stage of a call at which its caller cancels it.
 #[derive(Clone, Copy, Debug)]
 enum Stage {
     /// Before the header.
@@ -32,12 +32,13 @@ enum Stage {
     Headed,
     /// After some contacts.
     MidStream,
-    /// So long after all was sent: while it waits for its turn, is applied, or commits.
+    /// This long after all was sent: while the update waits for its turn, is applied, or commits.
     Sent(Duration),
 }
 
 impl Stage {
-    /// A stage at random; one that has sent all leaves before such calls commonly end, or a bit later.
+    /// A random stage. A caller that has sent everything mostly cancels before such calls usually end, and sometimes a bit
+    /// later.
     fn random(random: &mut Random, usual: Duration) -> Self {
         match random.below(8) {
             0 => Self::Opened,
@@ -48,18 +49,20 @@ impl Stage {
     }
 }
 
-/// Sends an update as far as a stage, and leaves. True: it was answered before.
+/// Sends an update as far as a stage, and cancels it. Returns whether it was answered before.
 async fn send_until(stage: Stage, attempt: &Attempt, caller: &Client) -> bool {
     match stage {
         Stage::Opened => drop(caller.open_silent()),
         Stage::Headed => drop(caller.open(header(&attempt.list).add()).await),
         Stage::MidStream => {
             let stream = caller.open(header(&attempt.list).add()).await;
-            stream.send_contacts(people(attempt.first, CONTACTS)).await;
+            stream
+                .send_contacts(numbered_contacts(attempt.first, CONTACTS))
+                .await;
         }
         Stage::Sent(after) => {
             if let Ok(answer) = timeout(after, attempt.send(caller)).await {
-                let outcome = answer.expect("nothing fails but by its caller");
+                let outcome = answer.expect("only its caller makes it fail");
                 attempt.assert_counts(&outcome);
                 return true;
             }
@@ -75,18 +78,18 @@ enum Fate {
     FoundAbsent,
 }
 
-/// Sends an update and leaves; then sends it again as somebody does who heard no answer.
+/// Sends an update and cancels it; then sends it again, as a caller does that got no answer.
 async fn cancel_one(
     service: &Service,
     sender: &mut Sender,
-    kind: u64,
+    choice: usize,
     stage: Stage,
 ) -> (Attempt, Fate) {
-    let attempt = sender.next(kind);
+    let attempt = sender.next(choice);
     if send_until(stage, &attempt, &sender.client).await {
         return (attempt, Fate::Acknowledged);
     }
-    // A twin that is still at it is waited for.
+    // The repetition waits for the cancelled call, if that still runs.
     let repeated = within(60, "its turn comes", attempt.send(&sender.client)).await;
     let repeated = repeated.expect("a repetition");
     attempt.assert_counts(&repeated);
@@ -105,7 +108,7 @@ async fn cancel_one(
 }
 
 #[derive(Default)]
-struct Figures {
+struct Statistics {
     cancels: u32,
     calls: u32,
     acknowledged: u32,
@@ -113,12 +116,12 @@ struct Figures {
     found_absent: u32,
 }
 
-impl fmt::Display for Figures {
-    /// Whatever is lost, doubled or left over fails the test.
+impl fmt::Display for Statistics {
+    /// An update that is lost or done twice, or anything left over, fails the test.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} cancels, {} calls: {} acknowledged, {} found applied, {} found absent; {} repeated; lost 0, doubled 0, leaked 0",
+            "{} cancels, {} calls: {} acknowledged, {} found applied, {} found absent; {} repeated; lost 0, done twice 0, leaked 0",
             self.cancels,
             self.calls,
             self.acknowledged,
@@ -129,7 +132,7 @@ impl fmt::Display for Figures {
     }
 }
 
-impl Figures {
+impl Statistics {
     fn count(&mut self, fate: Fate) {
         self.calls += 1;
         match fate {
@@ -141,53 +144,53 @@ impl Figures {
     }
 }
 
-/// Several callers at once send and leave, until there were so many cancels.
+/// Several callers send and cancel concurrently, until there were this many cancels.
 async fn cancel_many(
     service: &Service,
     random: &mut Random,
     count: u32,
-    say: &str,
-) -> (Account, Figures) {
+    label: &str,
+) -> (Ledger, Statistics) {
     let mut senders = senders(service, CALLERS).await;
-    let mut account = Account::default();
-    let mut figures = Figures::default();
-    let usual = usual_time(&mut senders[0], &mut account).await;
-    while figures.cancels < count {
+    let mut ledger = Ledger::default();
+    let mut statistics = Statistics::default();
+    let usual = usual_time(&mut senders[0], &mut ledger).await;
+    while statistics.cancels < count {
         let rounds = senders.iter_mut().map(|sender| {
-            let kind = random.below(3);
+            let choice = random.below(3);
             let stage = Stage::random(random, usual);
-            cancel_one(service, sender, kind, stage)
+            cancel_one(service, sender, choice, stage)
         });
         for (attempt, fate) in futures_util::future::join_all(rounds.collect::<Vec<_>>()).await {
-            account.enter(&attempt);
-            let cancels = figures.cancels;
-            figures.count(fate);
-            if figures.cancels > cancels && figures.cancels.is_multiple_of(250) {
-                notice(&format!("{say}: {figures}"));
+            ledger.enter(&attempt);
+            let cancels = statistics.cancels;
+            statistics.count(fate);
+            if statistics.cancels > cancels && statistics.cancels.is_multiple_of(250) {
+                notice(&format!("{label}: {statistics}"));
             }
         }
     }
-    notice(&format!("{say}: {figures}"));
-    (account, figures)
+    notice(&format!("{label}: {statistics}"));
+    (ledger, statistics)
 }
 
-/// How long an update takes here and now, while as many callers are at it.
-async fn usual_time(sender: &mut Sender, account: &mut Account) -> Duration {
+/// Measures how long an update takes on this machine while so many callers send updates.
+async fn usual_time(sender: &mut Sender, ledger: &mut Ledger) -> Duration {
     let start = Instant::now();
     for _ in 0..4 {
         let attempt = sender.next(2);
         attempt.send(&sender.client).await.expect("an update");
-        account.enter(&attempt);
+        ledger.enter(&attempt);
     }
     start.elapsed()
 }
 
-/// Whether an update of so many contacts finds the space that it needs. Nothing of it stays.
+/// Whether an update of this many contacts finds the spool space that it needs. It changes nothing.
 async fn fits(caller: &Client, list: &str, count: u32) -> bool {
     match caller
         .update(
             header(list).add().validate_only(),
-            people(80_000_000, count),
+            numbered_contacts(80_000_000, count),
         )
         .await
     {
@@ -199,7 +202,7 @@ async fn fits(caller: &Client, list: &str, count: u32) -> bool {
     }
 }
 
-/// The most contacts for which the server has space.
+/// The most contacts for which the server has spool space.
 async fn most_that_fits(caller: &Client, list: &str) -> u32 {
     let (mut fit, mut too_many) = (1, 4001);
     while too_many - fit > 1 {
@@ -210,13 +213,13 @@ async fn most_that_fits(caller: &Client, list: &str) -> u32 {
             too_many = middle
         }
     }
-    assert!(fit < 4000, "the space has an end");
+    assert!(fit < 4000, "spool space is limited");
     fit
 }
 
-/// Waits until as many streams as there may be at once are open at once, and ends them.
-async fn assert_no_place_kept(service: &Service, list: &str) {
-    until("all places are free", async || {
+/// Waits until as many streams can be open as are allowed, and ends them.
+async fn assert_all_calls_admitted(service: &Service, list: &str) {
+    until("all streams are admitted", async || {
         let streams: JoinSet<_> = (0..MAX_CALLS)
             .map(|_| {
                 let (caller, header) = (service.admin(), header(list).add().validate_only());
@@ -224,14 +227,14 @@ async fn assert_no_place_kept(service: &Service, list: &str) {
             })
             .collect();
         let streams = streams.join_all().await;
-        // Or else one of them was refused, as a call from before had its place still.
-        until("all places are taken", async || {
+        // Unless one of them was refused, as an earlier call was still running.
+        until("no further call is admitted", async || {
             read(&service.admin()).await.is_err() || streams.iter().any(OpenStream::has_ended)
         })
         .await;
         let mut are_all_open = true;
         for stream in streams {
-            stream.send_contacts(people(80_000_000, 1)).await;
+            stream.send_contacts(numbered_contacts(80_000_000, 1)).await;
             are_all_open &= stream.finish().await.is_ok();
         }
         are_all_open
@@ -239,7 +242,8 @@ async fn assert_no_place_kept(service: &Service, list: &str) {
     .await;
 }
 
-/// Nobody reads or writes: a writer from outside gets its turn at once, and the log can be taken over whole.
+/// Checks that no transaction is open: on SQLite, that another writer can write, and that the whole log can be
+/// checkpointed.
 async fn assert_no_transaction_open(database: &Database) {
     if database.is_postgres() {
         let open = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
@@ -250,7 +254,7 @@ async fn assert_no_transaction_open(database: &Database) {
         .await;
     } else {
         Outsider::lock_lists(database).await.release().await;
-        until("nobody reads an old state", async || {
+        until("no reader holds the log back", async || {
             database.rows("PRAGMA wal_checkpoint(TRUNCATE)").await == 0
         })
         .await;
@@ -259,7 +263,8 @@ async fn assert_no_transaction_open(database: &Database) {
 
 on_both! {
     async fn calls_cancelled_at_every_stage_leave_all_or_nothing_and_hold_nothing(database: Database) {
-        let (mut random, seed) = Random::new();
+        let seed = Seed::from_env();
+        let mut random = seed.random(0);
         let (max_calls, max_connections) = (MAX_CALLS.to_string(), MAX_CONNECTIONS.to_string());
         let args = [
             "--max-calls", &max_calls, "--max-calls-per-key", &max_calls, "--max-connections", &max_connections,
@@ -270,18 +275,18 @@ on_both! {
         let spare = admin.create_list("Spare").await;
         let most = most_that_fits(&admin, &spare).await;
         let kind = if database.is_postgres() { "PostgreSQL" } else { "SQLite" };
-        let say = format!("cancels on {kind}, seed {seed}");
-        let count = repetitions(CANCELS.0, CANCELS.1);
-        let (account, figures) = cancel_many(&service, &mut random, count, &say).await;
-        account.assert_true(&database).await;
-        // A run in which all came too early, or too late, has shown nothing.
-        assert!(figures.acknowledged + figures.found_applied >= count / 20 && figures.found_absent >= count / 4, "{figures}");
-        until("all space is free", async || fits(&admin, &spare, most).await).await;
+        let label = format!("cancels on {kind}");
+        let count = setting("CONTACT_LISTS_CANCELS", CANCEL_COUNT);
+        let (ledger, statistics) = cancel_many(&service, &mut random, count, &label).await;
+        ledger.assert_matches(&database).await;
+        // A run in which all cancels came too early, or too late, has shown nothing.
+        assert!(statistics.acknowledged + statistics.found_applied >= count / 20 && statistics.found_absent >= count / 4, "{statistics}");
+        until("all spool space is free", async || fits(&admin, &spare, most).await).await;
         assert!(!fits(&admin, &spare, most + 1).await, "no more space than before");
         assert_no_transaction_open(&database).await;
-        assert_no_place_kept(&service, &spare).await;
+        assert_all_calls_admitted(&service, &spare).await;
         assert_all_usable(&service, &spare, MAX_CONNECTIONS).await;
-        let outcome = admin.update(header(&spare).add().request_id(&new_id()), people(80_000_000, 60)).await;
+        let outcome = admin.update(header(&spare).add().request_id(&new_id()), numbered_contacts(80_000_000, 60)).await;
         assert_eq!(outcome.unwrap().created_count, 60);
     }
 }

@@ -1,17 +1,18 @@
-//! Callers who stall, leave or break off: at each stage of a call nothing of it is left behind.
+//! Callers that stall, cancel or break off: whatever the stage of a call, nothing of it is left behind.
 
 use std::time::Duration;
 
 use futures_util::future::join_all;
 use tokio::{task::JoinSet, time::timeout};
 
+use test_support::*;
+
 use crate::{
-    common::{
-        RECORD, assert_whole, behind_a_relay, is_recorded, new_id, people, until_admitted,
-        until_serving_calls, within,
+    helpers::{
+        RECORD, assert_whole, behind_a_relay, is_recorded, new_id, numbered_contacts,
+        until_admitted, within,
     },
     sessions::{Outsider, assert_all_usable, assert_nothing_left, until_waiting},
-    support::*,
 };
 
 on_both! {
@@ -22,12 +23,12 @@ on_both! {
         let mut sent = Vec::new();
         for round in 0..40 {
             let request_id = new_id();
-            let update = admin.update(header(&list).add().request_id(&request_id), people(round * 100, 100));
+            let update = admin.update(header(&list).add().request_id(&request_id), numbered_contacts(round * 100, 100));
             let _ = timeout(Duration::from_millis(u64::from(round) * 3), update).await;
             sent.push(request_id);
         }
         // An update waits for those of the same list before it, so after this one none is running.
-        admin.update(header(&list).add(), people(4000, 1)).await.expect("the pool is healthy");
+        admin.update(header(&list).add(), numbered_contacts(4000, 1)).await.expect("the pool is healthy");
         let mut applied = 1;
         for request_id in &sent {
             applied += if is_recorded(&admin, request_id).await { 100 } else { 0 };
@@ -38,40 +39,40 @@ on_both! {
         assert_eq!(usize::try_from(opted_in), Ok(applied));
     }
 
-    async fn cancelled_calls_leave_every_connection_of_the_pool_free(database: Database) {
+    async fn cancelled_calls_release_their_connections(database: Database) {
         let service = Service::start_with(database, &["--max-connections", "4"]).await;
         let admin = service.admin();
         let list = admin.create_list("Faults").await;
         for round in 0..30 {
-            let updates = (0..4).map(|n| admin.update(header(&list).add(), people(round * 80 + n * 20, 20)));
+            let updates = (0..4).map(|n| admin.update(header(&list).add(), numbered_contacts(round * 80 + n * 20, 20)));
             let _ = timeout(Duration::from_millis(u64::from(round)), join_all(updates)).await;
         }
         for n in 0..4 {
-            admin.update(header(&list).add(), people(5000 + n, 1)).await.expect("the pool is healthy");
+            admin.update(header(&list).add(), numbered_contacts(5000 + n, 1)).await.expect("the pool is healthy");
         }
         assert_whole(&service, &list).await;
     }
 
-    async fn a_stream_that_breaks_leaves_nothing(service: Service) {
+    async fn a_stream_that_breaks_leaves_nothing_behind(service: Service) {
         let admin = service.admin();
         let list = admin.create_list("Faults").await;
-        admin.update(header(&list).add(), people(0, 5)).await.unwrap();
+        admin.update(header(&list).add(), numbered_contacts(0, 5)).await.unwrap();
         let before = service.state(&list).await;
         for header in [header(&list).add(), header(&list).remove(), header(&list).overwrite()] {
             let stream = admin.open(header).await;
-            stream.send_contacts(people(3, 100)).await;
-            stream.send_contacts(people(103, 100)).await;
+            stream.send_contacts(numbered_contacts(3, 100)).await;
+            stream.send_contacts(numbered_contacts(103, 100)).await;
             drop(stream);
         }
         assert_eq!(service.state(&list).await, before);
-        // What the broken streams might still do would be done before this.
-        admin.update(header(&list).add(), people(0, 5)).await.unwrap();
+        // Anything that the broken streams might still do would be done before this.
+        admin.update(header(&list).add(), numbered_contacts(0, 5)).await.unwrap();
         assert_eq!(admin.members(&list).await.len(), 5);
     }
 
-    /// While others wait for the same list. Nobody can tell whether the one who left was before or after the check that its
-    /// caller is there; it is all or nothing, and its turn is the next one's.
-    async fn who_leaves_while_waiting_for_a_list_holds_up_nobody(database: Database) {
+    /// Whether the update had passed the last check of its caller is unknown. It is applied in full or not at all, and the next
+    /// one gets its turn.
+    async fn a_call_that_is_cancelled_while_it_waits_for_a_list_holds_up_no_other(database: Database) {
         let service = Service::start_with(database.clone(), &["--max-connections", "4"]).await;
         let admin = service.admin();
         let list = admin.create_list("Faults").await;
@@ -80,7 +81,7 @@ on_both! {
         let mut waiting = JoinSet::new();
         for (n, id) in ids.iter().enumerate() {
             let (admin, header) = (service.admin(), header(&list).add().request_id(id));
-            waiting.spawn(async move { admin.update(header, people(n as u32 * 50, 50)).await });
+            waiting.spawn(async move { admin.update(header, numbered_contacts(n as u32 * 50, 50)).await });
         }
         if database.is_postgres() {
             until_waiting(&database, 1).await;
@@ -89,7 +90,7 @@ on_both! {
         waiting.shutdown().await;
         until_admitted(&admin, &list).await;
         outsider.release().await;
-        within(30, "the list is free", admin.update(header(&list).add(), people(500, 5))).await.expect("an update");
+        within(30, "the list is free", admin.update(header(&list).add(), numbered_contacts(500, 5))).await.expect("an update");
         let mut applied = 5;
         for id in ids {
             applied += if is_recorded(&admin, &id).await { 50 } else { 0 };
@@ -99,43 +100,44 @@ on_both! {
         assert_all_usable(&service, &list, 4).await;
     }
 
-    async fn who_leaves_while_its_update_is_applied_leaves_all_or_nothing(database: Database) {
+    async fn a_call_that_is_cancelled_while_its_update_is_applied_leaves_all_or_nothing(database: Database) {
         let Some((service, relay)) = behind_a_relay(database, &["--max-connections", "4"]).await else { return };
         let admin = service.admin();
         let list = admin.create_list("Faults").await;
         let id = new_id();
-        let update = || admin.update(header(&list).add().request_id(&id), people(0, 50));
-        relay.set_trap(Way::Requests, Bait::Text(b"INSERT INTO contact_list_contacts"), Fault::Freeze);
+        let update = || admin.update(header(&list).add().request_id(&id), numbered_contacts(0, 50));
+        relay.break_on(Way::Requests, Trigger::Text(b"INSERT INTO contact_list_contacts"), Fault::Freeze);
         tokio::select! {
-            answer = update() => panic!("it is held up: {answer:?}"),
-            () = relay.until_sprung() => {}
+            answer = update() => panic!("the call is not held up: {answer:?}"),
+            () = relay.until_broken() => {}
         }
         relay.mend();
         let repeated = update().await.unwrap();
-        assert_eq!((repeated.created_count, repeated.added_count), (50, 50));
+        assert_eq!(repeated.created_count, 50);
+        assert_eq!(repeated.added_count, 50);
         assert_whole(&service, &list).await;
         assert_nothing_left(service.database(), 4).await;
         assert_all_usable(&service, &list, 4).await;
     }
 
-    /// The commit is on its way, or its answer is: it goes on without the caller.
-    async fn who_leaves_at_the_commit_leaves_all_of_its_update(database: Database) {
+    /// The commit is on its way, or its answer is: it completes without the caller.
+    async fn a_call_that_is_cancelled_at_the_commit_leaves_all_of_its_update(database: Database) {
         let Some((service, relay)) = behind_a_relay(database, &["--max-connections", "4"]).await else { return };
         let admin = service.admin();
         let list = admin.create_list("Faults").await;
         for (n, way) in [Way::Requests, Way::Answers].into_iter().enumerate() {
             relay.cut();
             relay.mend();
-            until_serving_calls(&admin).await;
+            admin.until_answered().await;
             let id = new_id();
-            let update = || admin.update(header(&list).add().request_id(&id), people(n as u32 * 50, 50));
-            relay.set_trap(way, Bait::CommitAfter(RECORD), Fault::Freeze);
+            let update = || admin.update(header(&list).add().request_id(&id), numbered_contacts(n as u32 * 50, 50));
+            relay.break_on(way, Trigger::CommitAfter(RECORD), Fault::Freeze);
             tokio::select! {
-                answer = update() => panic!("it is held up: {answer:?}"),
-                () = relay.until_sprung() => {}
+                answer = update() => panic!("the call is not held up: {answer:?}"),
+                () = relay.until_broken() => {}
             }
             relay.mend();
-            until("it is recorded", async || is_recorded(&admin, &id).await).await;
+            until("the update is recorded", async || is_recorded(&admin, &id).await).await;
             assert!(update().await.unwrap().replayed);
             assert_eq!(admin.members(&list).await.len(), (n + 1) * 50);
             assert_whole(&service, &list).await;

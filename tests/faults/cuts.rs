@@ -1,10 +1,11 @@
-//! The database's line is cut at random, again and again, while several callers send updates. After each cut every update is
-//! looked up: what was answered OK is there in full, with its record; the rest is absent in full or there in full, and
-//! repeated with its `request_id` it is there once.
+//! The line to the database is cut at random, again and again, while several callers send updates. After each cut every
+//! update is looked up: those that were answered OK are stored in full, with their records; each of the others is stored in
+//! full or not at all, and once when it is repeated with its `request_id`.
 
 use std::{fmt, time::Duration};
 
 use contact_lists::proto::UpdateContactListContactsResponse as Outcome;
+use test_support::*;
 use tokio::{
     task::JoinSet,
     time::{sleep, timeout},
@@ -12,33 +13,32 @@ use tokio::{
 use tonic::Status;
 
 use crate::{
-    attempts::{Account, Attempt, Sender, Stored, senders},
-    common::{repetitions, until_serving_calls, within},
-    random::Random,
+    attempts::{Attempt, Sender, senders},
+    helpers::within,
+    ledger::{Ledger, Stored},
     sessions::assert_nothing_left,
-    support::*,
 };
 
-/// How many cuts there are.
-const CUTS: (&str, u32) = ("CONTACT_LISTS_CUTS", 24);
+/// How many cuts the short form has.
+const CUT_COUNT: u32 = 24;
 
 const CALLERS: u32 = 4;
 const MAX_CONNECTIONS: i64 = 8;
 
 /// The most updates that a caller sends in one round.
-const ROUND_CALLS: u32 = 4;
+const ROUND_CALLS: usize = 4;
 
 /// How long callers go on before the line is cut at the latest.
 const ROUND: Duration = Duration::from_millis(500);
 
-/// Sends updates until one fails. The caller's attempts, each with its answer.
+/// Sends updates until one fails. Returns the attempts, each with its answer.
 async fn send_until_cut(
     mut sender: Sender,
-    kinds: Vec<u64>,
+    choices: Vec<usize>,
 ) -> (Sender, Vec<(Attempt, Result<Outcome, Status>)>) {
     let mut sent = Vec::new();
-    for n in kinds {
-        let attempt = sender.next(n);
+    for choice in choices {
+        let attempt = sender.next(choice);
         let answer = attempt.send(&sender.client).await;
         let failed = answer.is_err();
         sent.push((attempt, answer));
@@ -49,9 +49,9 @@ async fn send_until_cut(
     (sender, sent)
 }
 
-/// What all rounds together came to.
+/// Counts of what happened in all rounds.
 #[derive(Default)]
-struct Figures {
+struct Statistics {
     cuts: u32,
     calls: u32,
     acknowledged: u32,
@@ -60,12 +60,12 @@ struct Figures {
     repeated: u32,
 }
 
-impl fmt::Display for Figures {
-    /// Whatever is lost, doubled or left over has failed the test before.
+impl fmt::Display for Statistics {
+    /// An update that is lost or done twice, or anything left over, has failed the test before.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} cuts, {} calls: {} acknowledged, {} found applied, {} found absent; {} repeated; lost 0, doubled 0, leaked 0",
+            "{} cuts, {} calls: {} acknowledged, {} found applied, {} found absent; {} repeated; lost 0, done twice 0, leaked 0",
             self.cuts,
             self.calls,
             self.acknowledged,
@@ -76,94 +76,100 @@ impl fmt::Display for Figures {
     }
 }
 
-/// Breaks the line in one of six ways, at a random place.
+/// Breaks the line in one of six ways, at a random moment.
 async fn break_line(relay: &Relay, round: u32, random: &mut Random) {
-    let bytes = Bait::Bytes(random.below(160_000) as usize);
-    let commit = Bait::Text(b"COMMIT");
+    let bytes = Trigger::Bytes(random.below(160_000));
+    let commit = Trigger::Text(b"COMMIT");
     match round % 6 {
-        0 => sleep(Duration::from_millis(random.below(100))).await,
-        1 => relay.set_trap(Way::Requests, bytes, Fault::Cut),
-        2 => relay.set_trap(
+        0 => sleep(random_millis(random, 100)).await,
+        1 => relay.break_on(Way::Requests, bytes, Fault::Cut),
+        2 => relay.break_on(
             Way::Answers,
-            Bait::Bytes(random.below(40_000) as usize),
+            Trigger::Bytes(random.below(40_000)),
             Fault::Cut,
         ),
         // Which of several commits it is.
         3 => {
-            sleep(Duration::from_millis(random.below(60))).await;
-            relay.set_trap(Way::Requests, commit, Fault::Cut);
+            sleep(random_millis(random, 60)).await;
+            relay.break_on(Way::Requests, commit, Fault::Cut);
         }
         4 => {
-            sleep(Duration::from_millis(random.below(60))).await;
-            relay.set_trap(Way::Answers, commit, Fault::Cut);
+            sleep(random_millis(random, 60)).await;
+            relay.break_on(Way::Answers, commit, Fault::Cut);
         }
         _ => {
-            relay.slow_down(Duration::from_millis(random.below(3)));
-            sleep(Duration::from_millis(random.below(60))).await;
-            let way = [Way::Requests, Way::Answers][random.below(2) as usize];
+            relay.slow_down(random_millis(random, 3));
+            sleep(random_millis(random, 60)).await;
+            let way = [Way::Requests, Way::Answers][random.below(2)];
             relay.halve(way);
-            sleep(Duration::from_millis(random.below(60))).await;
+            sleep(random_millis(random, 60)).await;
         }
     }
     if matches!(round % 6, 1..=4) {
-        let _ = timeout(ROUND, relay.until_sprung()).await;
+        let _ = timeout(ROUND, relay.until_broken()).await;
     }
     relay.cut();
 }
 
+fn random_millis(random: &mut Random, limit: usize) -> Duration {
+    Duration::from_millis(random.below(limit) as u64)
+}
+
+/// The state of a run.
 struct Cuts {
     service: Service,
     relay: Relay,
     random: Random,
     senders: Vec<Sender>,
-    account: Account,
-    figures: Figures,
+    ledger: Ledger,
+    statistics: Statistics,
 }
 
 impl Cuts {
     async fn round(&mut self, round: u32) {
         let mut running = JoinSet::new();
         for sender in self.senders.drain(..) {
-            let count = 1 + self.random.below(ROUND_CALLS.into());
-            let kinds = (0..count).map(|_| self.random.below(3)).collect();
-            running.spawn(send_until_cut(sender, kinds));
+            let count = 1 + self.random.below(ROUND_CALLS);
+            let choices = (0..count).map(|_| self.random.below(3)).collect();
+            running.spawn(send_until_cut(sender, choices));
         }
         break_line(&self.relay, round, &mut self.random).await;
         let sent = within(60, "every call ends", running.join_all()).await;
-        self.figures.cuts += 1;
-        // What the database still does for those who are cut off is done before anything is looked up.
+        self.statistics.cuts += 1;
+        // The database finishes what it still does for lost connections before anything is looked up.
         assert_nothing_left(self.service.database(), 0).await;
         self.relay.mend();
-        until_serving_calls(&self.service.admin()).await;
+        self.service.admin().until_answered().await;
         for (sender, sent) in sent {
             let attempts: Vec<Attempt> = sent.iter().map(|(attempt, _)| attempt.clone()).collect();
             for (n, (attempt, answer)) in sent.into_iter().enumerate() {
                 let later = &attempts[n + 1..];
-                self.settle(&sender.client, attempt, answer, later).await;
+                self.check_attempt(&sender.client, attempt, answer, later)
+                    .await;
             }
             self.senders.push(sender);
         }
         assert_nothing_left(self.service.database(), MAX_CONNECTIONS).await;
-        self.account.assert_true(self.service.database()).await;
+        self.ledger.assert_matches(self.service.database()).await;
     }
 
-    /// Finds out what became of an update, and repeats it if its caller does not know.
-    async fn settle(
+    /// Checks what became of an update, and repeats it if its caller does not know.
+    async fn check_attempt(
         &mut self,
         caller: &Client,
         attempt: Attempt,
         answer: Result<Outcome, Status>,
         later: &[Attempt],
     ) {
-        self.figures.calls += 1;
-        self.account.enter(&attempt);
+        self.statistics.calls += 1;
+        self.ledger.enter(&attempt);
         let stored = Stored::of(self.service.repository(), &attempt).await;
         let is_applied = stored == Stored::applied(attempt.kind)
             || later.iter().any(|later| later.undoes(&attempt))
                 && stored == Stored::undone(attempt.kind);
         match answer {
             Ok(outcome) => {
-                self.figures.acknowledged += 1;
+                self.statistics.acknowledged += 1;
                 assert!(is_applied, "lost: {attempt:?} was answered OK: {stored:?}");
                 attempt.assert_counts(&outcome);
                 return;
@@ -171,11 +177,14 @@ impl Cuts {
             refused => assert_refused(refused, Code::Unavailable, "DATABASE_UNAVAILABLE"),
         };
         let is_absent = stored == Stored::absent(attempt.kind);
-        assert!(is_applied || is_absent, "by half: {attempt:?}: {stored:?}");
-        self.figures.found_applied += u32::from(is_applied);
-        self.figures.found_absent += u32::from(is_absent);
+        assert!(
+            is_applied || is_absent,
+            "stored by half: {attempt:?}: {stored:?}"
+        );
+        self.statistics.found_applied += u32::from(is_applied);
+        self.statistics.found_absent += u32::from(is_absent);
         let repeated = attempt.send(caller).await.expect("a repetition");
-        self.figures.repeated += 1;
+        self.statistics.repeated += 1;
         assert_eq!(repeated.replayed, is_applied, "{attempt:?}");
         attempt.assert_counts(&repeated);
         let stored = Stored::of(self.service.repository(), &attempt).await;
@@ -184,25 +193,26 @@ impl Cuts {
 }
 
 on_both! {
-    async fn nothing_is_lost_or_doubled_by_cuts_of_the_database_s_line(database: Database) {
+    async fn cuts_of_the_line_to_the_database_lose_nothing_and_do_nothing_twice(database: Database) {
         let Some(relay) = Relay::start(&database).await else { return };
-        let (random, seed) = Random::new();
+        let seed = Seed::from_env();
+        let random = seed.random(0);
         let max_connections = MAX_CONNECTIONS.to_string();
         let args = ["--max-connections", max_connections.as_str()];
         let service = Service::start_behind(database, &relay, &args).await;
-        let count = repetitions(CUTS.0, CUTS.1);
+        let count = setting("CONTACT_LISTS_CUTS", CUT_COUNT);
         let senders = senders(&service, CALLERS).await;
-        let (account, figures) = Default::default();
-        let mut cuts = Cuts { service, relay, random, senders, account, figures };
+        let (ledger, statistics) = Default::default();
+        let mut cuts = Cuts { service, relay, random, senders, ledger, statistics };
         for round in 0..count {
             cuts.round(round).await;
             if (round + 1) % 100 == 0 {
-                notice(&format!("cuts of the line, seed {seed}: {}", cuts.figures));
+                notice(&format!("cuts of the line: {}", cuts.statistics));
             }
         }
-        notice(&format!("cuts of the line, seed {seed}: {}", cuts.figures));
-        let Figures { acknowledged, found_applied, found_absent, .. } = cuts.figures;
-        // A run that cut nothing off, or everything, has shown nothing.
-        assert!(acknowledged >= count / 4 && found_absent >= count / 2 && found_applied > count / 50, "{}", cuts.figures);
+        notice(&format!("cuts of the line: {}", cuts.statistics));
+        let Statistics { acknowledged, found_applied, found_absent, .. } = cuts.statistics;
+        // A run in which no update was cut off, or every one, has shown nothing.
+        assert!(acknowledged >= count / 4 && found_absent >= count / 2 && found_applied > count / 50, "{}", cuts.statistics);
     }
 }

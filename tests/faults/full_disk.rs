@@ -1,29 +1,30 @@
-//! A disk that is full: calls are refused with a reason, half of an update is never there, and once there is room again all
-//! goes on.
+//! A full disk: calls are refused with a reason, an update is never stored by half, and once there is room again everything
+//! works.
 
 use tonic_health::pb::health_check_response::ServingStatus;
 
+use test_support::*;
+
 use crate::{
-    common::{assert_whole, new_id, people, until_serving},
+    helpers::{assert_whole, new_id, numbered_contacts, until_health},
     sessions::assert_all_usable,
-    support::*,
 };
 
-/// How much room is left on the disk, in KiB, before an update that needs some 1500.
+/// The room on the disk in KiB, before an update that needs about 1500.
 const ROOM_KIB: [u64; 8] = [0, 16, 64, 128, 256, 512, 1024, 4096];
 
-/// So large are the contacts that spool to a file: together more than a spool keeps in memory.
+/// How many contacts spool to a file, and the length of their texts: together more than a spool keeps in memory.
 const LARGE: (u32, usize) = (600, 30_000);
 
 fn large_people(first: u32) -> Vec<contact_lists::proto::Contact> {
     let text = "x".repeat(LARGE.1);
-    let people = people(first, LARGE.0).into_iter();
-    people
+    let numbered_contacts = numbered_contacts(first, LARGE.0).into_iter();
+    numbered_contacts
         .map(|contact| contact.properties(json!({ "plan": text.as_str() })))
         .collect()
 }
 
-/// Updates with less and less room: each is applied whole or refused whole.
+/// Sends updates with different room on the disk: each is applied in full or refused.
 async fn fill_the_database(disk: &SmallDisk, database: Database) {
     let service = Service::start(database).await;
     let admin = service.admin();
@@ -33,13 +34,18 @@ async fn fill_the_database(disk: &SmallDisk, database: Database) {
     for room in ROOM_KIB {
         let before = service.state(&list).await;
         if !service.database().is_postgres() {
-            // What the write-ahead log has taken already would be room too.
+            // The write-ahead log's present size would be room too.
             let database = service.database();
             database.execute("PRAGMA wal_checkpoint(TRUNCATE)").await;
         }
         disk.fill(room);
         let id = new_id();
-        let update = || admin.update(header(&list).add().request_id(&id), people(first, 2000));
+        let update = || {
+            admin.update(
+                header(&list).add().request_id(&id),
+                numbered_contacts(first, 2000),
+            )
+        };
         let answer = update().await;
         let was_applied = answer.is_ok();
         if answer.is_err() {
@@ -47,17 +53,15 @@ async fn fill_the_database(disk: &SmallDisk, database: Database) {
             assert_refused(answer, Code::Unavailable, "DATABASE_UNAVAILABLE");
         }
         disk.free();
-        until_serving(&service, ServingStatus::Serving).await;
+        until_health(&service, ServingStatus::Serving).await;
         // Not before: PostgreSQL may need room for the first new connection.
         assert!(
             was_applied || service.state(&list).await == before,
-            "half of an update, with {room} KiB of room"
+            "an update is stored by half, with {room} KiB of room"
         );
         let outcome = update().await.expect("there is room");
-        assert_eq!(
-            (outcome.replayed, outcome.created_count),
-            (was_applied, 2000)
-        );
+        assert_eq!(outcome.replayed, was_applied);
+        assert_eq!(outcome.created_count, 2000);
         first += 2000;
         assert_whole(&service, &list).await;
     }
@@ -91,7 +95,7 @@ on_both! {
             assert_refused(refused, Code::ResourceExhausted, "SPOOL_FULL");
             assert!(setup.state(&list).await == before);
             // A small call needs no file.
-            caller.update(header(&list).add().validate_only(), people(0, 100)).await.unwrap();
+            caller.update(header(&list).add().validate_only(), numbered_contacts(0, 100)).await.unwrap();
         }
         disk.free();
         let outcome = caller.update(header(&list).add(), large_people(0)).await.unwrap();
@@ -100,7 +104,7 @@ on_both! {
         assert_eq!(members, i64::from(LARGE.0));
     }
 
-    /// Without a disk of its own, and so without root: no file may grow beyond a limit.
+    /// Without a disk of its own, which only root can mount: no file may grow beyond a limit.
     async fn a_spool_whose_file_may_not_grow_refuses_the_call(database: Database) {
         let setup = Service::start(database.clone()).await;
         let (key, list) = (setup.key(Scope::Admin).await, setup.admin().create_list("Disk").await);
@@ -113,7 +117,7 @@ on_both! {
             assert_refused(refused, Code::ResourceExhausted, "SPOOL_FULL");
             assert!(setup.state(&list).await == before);
         }
-        caller.update(header(&list).add(), people(0, 100)).await.expect("a small call needs no file");
+        caller.update(header(&list).add(), numbered_contacts(0, 100)).await.expect("a small call needs no file");
         assert!(!program.has_ended());
         assert_whole(&setup, &list).await;
     }
@@ -125,12 +129,12 @@ on_both! {
         }
         let setup = Service::start(database.clone()).await;
         let (key, list) = (setup.key(Scope::Admin).await, setup.admin().create_list("Disk").await);
-        let program = Program::start_with_files_of(6 * 1024, &database, &[]);
+        let mut program = Program::start_with_files_of(6 * 1024, &database, &[]);
         let caller = program.client(&key);
         let mut applied = 0;
         let refused = loop {
             assert!(applied < 40, "the limit holds");
-            match caller.update(header(&list).add(), people(applied * 2000, 2000)).await {
+            match caller.update(header(&list).add(), numbered_contacts(applied * 2000, 2000)).await {
                 Ok(_) => applied += 1,
                 refused => break refused,
             }
@@ -138,9 +142,10 @@ on_both! {
         assert_refused(refused, Code::Unavailable, "DATABASE_UNAVAILABLE");
         let mut count = applied as i32 * 2000;
         assert_eq!(caller.list(&list).await.contact_count, count);
-        // Small ones may still find room. What is answered OK is there for others, and what is not applied leaves nothing.
+        // Small updates may still find room. One that is answered OK is visible to others, and one that is refused leaves
+        // nothing behind.
         for n in 0..20 {
-            let (header, one) = (header(&list).add(), people(70_000_000 + n, 1));
+            let (header, one) = (header(&list).add(), numbered_contacts(70_000_000 + n, 1));
             let checked = caller.update(header.clone().validate_only(), one.clone()).await;
             count += i32::from(caller.update(header, one).await.is_ok());
             assert_eq!(setup.admin().list(&list).await.contact_count, count, "{checked:?}");
@@ -150,7 +155,7 @@ on_both! {
         program.kill();
         let program = Program::start(&database, &[]);
         let caller = program.client(&key);
-        caller.update(header(&list).add(), people(applied * 2000, 2000)).await.expect("it may grow");
+        caller.update(header(&list).add(), numbered_contacts(applied * 2000, 2000)).await.expect("it may grow");
         assert_whole(&setup, &list).await;
         assert_eq!(caller.list(&list).await.contact_count, count + 2000);
     }

@@ -1,5 +1,5 @@
-//! Clients that send what is no call, or stop being there without a word. Each hears what is wrong as far as it can hear, and
-//! nobody else notices.
+//! Clients that send no valid call, or that vanish. Each is told what is wrong as far as it can be told, and no other client is
+//! disturbed.
 
 use std::time::Duration;
 
@@ -12,23 +12,21 @@ use tokio::{
     time::timeout,
 };
 
-use crate::{
-    common::{assert_whole, people, read},
-    random::Random,
-    support::*,
-};
+use test_support::*;
 
-/// A gRPC frame, true or not.
+use crate::helpers::{assert_whole, numbered_contacts, read};
+
+/// A gRPC frame, valid or not.
 fn grpc_frame(flag: u8, length: u32, payload: &[u8]) -> Vec<u8> {
     [&[flag][..], &length.to_be_bytes(), payload].concat()
 }
 
-fn random_bytes(random: &mut Random, most: u64) -> Vec<u8> {
+fn random_bytes(random: &mut Random, most: usize) -> Vec<u8> {
     let count = 1 + random.below(most);
     (0..count).map(|_| random.below(256) as u8).collect()
 }
 
-/// Writes bytes to a connection of its own and reads what comes back, until the server ends it or says no more.
+/// Writes bytes to a new connection and reads the answer, until the server ends the connection or sends no more.
 async fn write_to(service: &Service, bytes: &[u8]) {
     let mut connection = TcpStream::connect(service.address())
         .await
@@ -41,22 +39,22 @@ async fn write_to(service: &Service, bytes: &[u8]) {
 }
 
 on_both! {
-    async fn frames_that_are_wrong_are_the_callers_fault(service: Service) {
+    async fn invalid_frames_are_refused_as_the_callers_mistake(service: Service) {
         let list = service.admin().create_list("Garbage").await;
         let before = service.state(&list).await;
         let gzip = [("grpc-encoding", "gzip")];
-        let good = prost::Message::encode_to_vec(&messages(header(&list).add(), people(0, 5))[0]);
+        let good = prost::Message::encode_to_vec(&messages(header(&list).add(), numbered_contacts(0, 5))[0]);
         let length = good.len() as u32;
         let twice = [grpc_frame(0, length, &good), grpc_frame(0, length + 1, &good)].concat();
         let head = [grpc_frame(0, length, &good), grpc_frame(0, length, &[])].concat();
         let wrong = [
-            ("half a frame's head", vec![0, 0, 0], "MESSAGE_MALFORMED"),
+            ("half a frame's header", vec![0, 0, 0], "MESSAGE_MALFORMED"),
             ("a frame longer than what comes", grpc_frame(0, length + 1, &good), "MESSAGE_MALFORMED"),
             ("a good frame, then one that is cut", twice, "MESSAGE_MALFORMED"),
-            ("a good frame, then a head alone", head, "MESSAGE_MALFORMED"),
+            ("a good frame, then a header alone", head, "MESSAGE_MALFORMED"),
             ("a frame shorter than its message", grpc_frame(0, length - 1, &good[..good.len() - 1]), "MESSAGE_MALFORMED"),
             ("an unknown flag", grpc_frame(7, length, &good), "MESSAGE_MALFORMED"),
-            ("compressed, they say, but how?", grpc_frame(1, length, &good), "MESSAGE_MALFORMED"),
+            ("a frame that is compressed in an unnamed way", grpc_frame(1, length, &good), "MESSAGE_MALFORMED"),
             ("no protobuf", grpc_frame(0, 4, &[0xff; 4]), "MESSAGE_MALFORMED"),
         ];
         for (what, body, reason) in wrong {
@@ -73,8 +71,9 @@ on_both! {
         assert!(service.state(&list).await == before, "nothing was changed");
     }
 
-    async fn random_bytes_are_never_taken_and_never_a_defect(service: Service) {
-        let (mut random, seed) = Random::new();
+    async fn random_bytes_are_refused_and_are_never_a_defect(service: Service) {
+        let seed = Seed::from_env();
+        let mut random = seed.random(0);
         let list = service.admin().create_list("Garbage").await;
         let before = service.state(&list).await;
         for round in 0..150 {
@@ -83,13 +82,14 @@ on_both! {
             let body = if is_framed { grpc_frame(0, payload.len() as u32, &payload) } else { payload };
             let status = service.post_raw(&[], body.clone()).await;
             let expected = [Code::InvalidArgument, Code::ResourceExhausted];
-            assert!(expected.contains(&status.code()), "seed {seed}: {body:x?}: {status:?}");
+            assert!(expected.contains(&status.code()), "{body:x?}: {status:?}");
         }
         assert!(service.state(&list).await == before, "nothing was changed");
     }
 
-    async fn connections_that_speak_something_else_disturb_nobody(service: Service) {
-        let (mut random, _) = Random::new();
+    async fn connections_that_speak_another_protocol_disturb_no_other(service: Service) {
+        let seed = Seed::from_env();
+        let mut random = seed.random(0);
         let (admin, mut writing) = (service.admin(), JoinSet::new());
         let list = admin.create_list("Garbage").await;
         for round in 0..40_u32 {
@@ -106,7 +106,7 @@ on_both! {
                 let _ = connection.write_all(&bytes).await;
                 connection
             });
-            admin.update(header(&list).add(), people(round * 10, 10)).await.expect("nobody is disturbed");
+            admin.update(header(&list).add(), numbered_contacts(round * 10, 10)).await.expect("no other caller is disturbed");
         }
         drop(writing.join_all().await);
         write_to(&service, PREFACE).await;
@@ -114,33 +114,33 @@ on_both! {
         assert_whole(&service, &list).await;
     }
 
-    /// The server learns of the end by a reset, amid the stream.
-    async fn callers_whose_connections_are_reset_leave_nothing(database: Database) {
+    /// The server learns of the end by a reset, in the middle of the stream.
+    async fn callers_whose_connections_are_reset_leave_nothing_behind(database: Database) {
         let service = Service::start_with(database, &["--max-calls", "4"]).await;
         let admin = service.admin();
         let list = admin.create_list("Garbage").await;
         let before = service.state(&list).await;
         let message = Message {
             header: Some(header(&list).add()),
-            contacts: people(0, 50),
+            contacts: numbered_contacts(0, 50),
             footer: None,
         };
         for _ in 0..8 {
-            // One more whenever there is a place, as one that came while the question was asked is refused.
+            // One more as long as calls are admitted, as one that comes beside the reading call is refused.
             let mut connections = Vec::new();
             while read(&admin).await.is_ok() {
                 connections.push(service.begin_by_hand(&message).await);
-                assert!(connections.len() < 400, "they take no places");
+                assert!(connections.len() < 400, "they don't count as running calls");
             }
-            assert!(connections.len() >= 4, "they take places");
+            assert!(connections.len() >= 4, "they count as running calls");
             for connection in connections {
                 connection.set_zero_linger().expect("a reset at the end");
             }
-            until("their places are free", async || {
+            until("they no longer count as running calls", async || {
                 let streams = (0..4).map(|_| admin.open(header(&list).add().validate_only()));
                 let mut are_all_open = true;
                 for stream in join_all(streams).await {
-                    stream.send_contacts(people(0, 1)).await;
+                    stream.send_contacts(numbered_contacts(0, 1)).await;
                     are_all_open &= stream.finish().await.is_ok();
                 }
                 are_all_open

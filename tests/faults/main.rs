@@ -1,17 +1,15 @@
-//! What breaks while calls run: the database's line, the disk, the pool, the callers, the server. An update is there whole,
-//! or not at all; nothing is lost, nothing is done twice, and nothing is left behind.
+//! What breaks while calls run: the line to the database, the disk, the pool, the callers, the server. An update is stored
+//! whole or not at all; nothing is lost, nothing is done twice, and nothing is left behind.
 
 mod attempts;
 mod cancels;
 mod clients;
-mod common;
 mod cuts;
 mod database_line;
 mod full_disk;
 mod garbage;
+mod helpers;
+mod ledger;
 mod pool;
-mod random;
 mod sessions;
 mod shutdown;
-
-use test_support as support;

@@ -1,44 +1,45 @@
-//! A pool whose connections are all taken: calls wait, and then end in a way that a caller can act on.
+//! A pool whose connections are all in use: calls wait, and then fail in a way that a caller can act on.
 
 use contact_lists::proto::GetContactListRequest;
 use tokio::task::JoinSet;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_types::StatusExt;
 
+use test_support::*;
+
 use crate::{
-    common::{assert_whole, health, people, until_serving, within},
+    helpers::{assert_whole, health, numbered_contacts, until_health, within},
     sessions::{Outsider, assert_all_usable, until_waiting},
-    support::*,
 };
 
 on_both! {
-    /// All connections that read wait for somebody else's lock; those behind them wait for a connection.
+    /// All connections for reading wait for another client's lock, and the next calls wait for a connection.
     async fn calls_that_get_no_connection_are_refused_in_time(database: Database) {
         if !database.is_postgres() {
-            // There readers wait for nobody.
+            // There readers don't wait for locks.
             return;
         }
         let args = ["--max-connections", "4", "--database-timeout-seconds", "7"];
         let service = Service::start_with(database.clone(), &args).await;
         let list = service.admin().create_list("Pool").await;
-        until_serving(&service, ServingStatus::Serving).await;
+        until_health(&service, ServingStatus::Serving).await;
         let outsider = Outsider::lock_table(&database, "contact_lists").await;
         let calls: JoinSet<_> = (0..6).map(|_| {
             let (admin, id) = (service.admin(), list.clone());
             async move { admin.lists.clone().get_contact_list(GetContactListRequest { id }).await }
         }).collect();
         until_waiting(&database, 2).await;
-        until_serving(&service, ServingStatus::NotServing).await;
-        for answer in within(60, "they end", calls.join_all()).await {
+        until_health(&service, ServingStatus::NotServing).await;
+        for answer in within(60, "the calls end", calls.join_all()).await {
             let status = assert_refused(answer, Code::Unavailable, "DATABASE_UNAVAILABLE");
             assert!(status.get_details_retry_info().is_some(), "a retry can help: {status:?}");
         }
         outsider.release().await;
-        until_serving(&service, ServingStatus::Serving).await;
+        until_health(&service, ServingStatus::Serving).await;
         assert_all_usable(&service, &list, 4).await;
     }
 
-    async fn writers_that_wait_leave_room_for_those_who_read(database: Database) {
+    async fn writers_that_wait_leave_connections_for_readers(database: Database) {
         let service = Service::start_with(database.clone(), &["--max-connections", "4"]).await;
         let admin = service.admin();
         let list = admin.create_list("Pool").await;
@@ -50,20 +51,20 @@ on_both! {
         let mut updates = JoinSet::new();
         for (n, list) in lists.iter().chain(&lists).enumerate() {
             let (admin, header) = (service.admin(), header(list).add());
-            updates.spawn(async move { admin.update(header, people(n as u32 * 20, 20)).await });
+            updates.spawn(async move { admin.update(header, numbered_contacts(n as u32 * 20, 20)).await });
         }
         if database.is_postgres() {
-            // The rest waits in the server.
+            // The others wait in the server.
             until_waiting(&database, 2).await;
         }
         for _ in 0..5 {
             within(5, "readers are served", admin.list(&list)).await;
         }
-        until_serving(&service, ServingStatus::Serving).await;
-        assert_eq!(updates.len(), 12, "they wait");
-        assert!(updates.try_join_next().is_none(), "they wait");
+        until_health(&service, ServingStatus::Serving).await;
+        assert_eq!(updates.len(), 12, "all updates wait");
+        assert!(updates.try_join_next().is_none(), "all updates wait");
         outsider.release().await;
-        for outcome in within(60, "they are applied", updates.join_all()).await {
+        for outcome in within(60, "the updates are applied", updates.join_all()).await {
             assert_eq!(outcome.expect("an update").created_count, 20);
         }
         assert_eq!(health(&service).await, Some(ServingStatus::Serving));
@@ -72,7 +73,7 @@ on_both! {
         }
     }
 
-    /// Who locks a list for ever, from outside of the service, keeps nobody for ever.
+    /// Another client locks a list for ever.
     async fn an_update_that_waits_for_a_lock_too_long_is_refused(database: Database) {
         if !database.is_postgres() {
             // There a writer is refused after the database's own 5 s, again and again, which would take a minute.
@@ -84,14 +85,14 @@ on_both! {
         let outsider = Outsider::lock_lists(&database).await;
         let updates: JoinSet<_> = (0..3).map(|n| {
             let (admin, header) = (service.admin(), header(&list).add());
-            async move { admin.update(header, people(n * 20, 20)).await }
+            async move { admin.update(header, numbered_contacts(n * 20, 20)).await }
         }).collect();
-        for answer in within(30, "they end", updates.join_all()).await {
+        for answer in within(30, "the calls end", updates.join_all()).await {
             assert_refused(answer, Code::Unavailable, "DATABASE_UNAVAILABLE");
         }
         outsider.release().await;
         assert_whole(&service, &list).await;
-        admin.update(header(&list).add(), people(0, 20)).await.expect("nobody is in the way");
+        admin.update(header(&list).add(), numbered_contacts(0, 20)).await.expect("no lock is in the way");
         assert_whole(&service, &list).await;
     }
 }

@@ -1,4 +1,4 @@
-//! What the service has open at PostgreSQL, seen from PostgreSQL, and locks held from outside of the service.
+//! What the service has open at PostgreSQL, as PostgreSQL reports it, and locks that are held from outside of the service.
 
 use contact_lists::proto::GetContactListRequest;
 use sqlx::{AssertSqlSafe, Connection, PgConnection, SqliteConnection};
@@ -6,27 +6,26 @@ use sqlx::{AssertSqlSafe, Connection, PgConnection, SqliteConnection};
 use tokio::task::JoinSet;
 use tonic::Status;
 
-use crate::{
-    common::{new_id, within},
-    support::*,
-};
+use test_support::*;
 
-/// The sessions that came through a relay to this database and are in the middle of something.
+use crate::helpers::{new_id, within};
+
+/// The sessions that came through a relay to this database and are not idle.
 const BUSY_SESSIONS: &str = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
     AND application_name = 'relayed' AND (xact_start IS NOT NULL OR state <> 'idle')";
 
-/// The locks that sessions of this database hold or wait for, but for the one who asks.
+/// The locks that other sessions of this database hold or wait for.
 const LOCKS: &str = "SELECT count(*) FROM pg_locks JOIN pg_stat_activity USING (pid) \
     WHERE datname = current_database() AND pid <> pg_backend_pid()";
 
 const WAITING: &str = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
     AND wait_event_type = 'Lock'";
 
-/// How many sessions a service behind a relay has.
+/// The sessions of a service behind a relay.
 const SESSIONS: &str = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
     AND application_name = 'relayed'";
 
-/// Waits until PostgreSQL knows of nothing that the service has left open, and checks how many connections it has.
+/// Waits until PostgreSQL reports no transaction, no lock and no surplus connection of the service.
 pub async fn assert_nothing_left(database: &Database, max_connections: i64) {
     until("no transaction of the service is left", async || {
         database.rows(BUSY_SESSIONS).await == 0
@@ -39,22 +38,22 @@ pub async fn assert_nothing_left(database: &Database, max_connections: i64) {
     .await;
 }
 
-/// Waits until so many sessions wait for a lock.
+/// Waits until this many sessions wait for a lock.
 pub async fn until_waiting(database: &Database, count: i64) {
-    until("they wait for the lock", async || {
+    until("sessions wait for the lock", async || {
         database.rows(WAITING).await == count
     })
     .await;
 }
 
-/// Checks that all connections of the service can be used at once, if not at first, then within a bound: those that read, and
-/// those that write. On SQLite, whose readers wait for nobody, calls at once are all that can be seen.
+/// Waits until all connections of the service can be used concurrently: those for reading, and those for writing. On SQLite,
+/// whose readers don't wait for locks, it only checks that concurrent calls are answered.
 pub async fn assert_all_usable(service: &Service, list: &str, max_connections: i64) {
     let database = service.database();
     if database.is_postgres() {
         let writers = max_connections / 2;
         until(
-            "all connections that read can be used at once",
+            "all connections for reading can be used concurrently",
             async || {
                 let outsider = Outsider::lock_table(database, "contact_lists").await;
                 let reading = readers(service, list, max_connections - writers);
@@ -67,7 +66,7 @@ pub async fn assert_all_usable(service: &Service, list: &str, max_connections: i
             lists.push(service.admin().create_list(&new_id()).await);
         }
         until(
-            "all connections that write can be used at once",
+            "all connections for writing can be used concurrently",
             async || {
                 let outsider = Outsider::lock_lists(database).await;
                 all_wait_at_once(outsider, database, updates(service, &lists)).await
@@ -76,12 +75,12 @@ pub async fn assert_all_usable(service: &Service, list: &str, max_connections: i
         .await;
     }
     let reading = readers(service, list, 4 * max_connections).join_all();
-    for answer in within(30, "they are answered", reading).await {
+    for answer in within(30, "the calls are answered", reading).await {
         answer.expect("a list");
     }
 }
 
-/// Whether all calls come to wait for the outsider's lock at once, each on its connection, before one of them gives up.
+/// Whether all calls wait for the outsider's lock concurrently, each on its own connection, before one of them gives up.
 async fn all_wait_at_once(
     outsider: Outsider,
     database: &Database,
@@ -97,7 +96,7 @@ async fn all_wait_at_once(
         }
     };
     outsider.release().await;
-    within(30, "they are answered", calls.join_all()).await;
+    within(30, "the calls are answered", calls.join_all()).await;
     all_wait
 }
 
@@ -127,7 +126,7 @@ fn readers(service: &Service, list: &str, count: i64) -> JoinSet<Result<(), Stat
     calls.collect()
 }
 
-/// Whether somebody other than the one who asks holds a lock on this table's rows.
+/// Whether another session holds a lock on this table's rows.
 pub async fn is_locked(database: &Database, table: &str) -> bool {
     let sql = format!(
         "SELECT count(*) FROM pg_locks WHERE relation = '{table}'::regclass AND granted \
@@ -136,7 +135,7 @@ pub async fn is_locked(database: &Database, table: &str) -> bool {
     database.rows(&sql).await > 0
 }
 
-/// A transaction of somebody else, which holds locks until it is dropped or released.
+/// A transaction of another client, which holds locks until it is dropped or released.
 pub enum Outsider {
     /// On PostgreSQL.
     Postgres(PgConnection),
@@ -145,12 +144,12 @@ pub enum Outsider {
 }
 
 impl Outsider {
-    /// Locks every list against writers. On SQLite nobody else can write anything.
+    /// Locks every list against writers. On SQLite no other client can write anything.
     pub async fn lock_lists(database: &Database) -> Self {
         Self::hold(database, "SELECT id FROM contact_lists FOR UPDATE").await
     }
 
-    /// Locks a table against everybody, readers too; on SQLite against writers only.
+    /// Locks a table against readers and writers; on SQLite against writers only.
     pub async fn lock_table(database: &Database, table: &str) -> Self {
         let lock = format!("LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE");
         Self::hold(database, &lock).await
@@ -171,7 +170,7 @@ impl Outsider {
         }
     }
 
-    /// Lets everybody pass.
+    /// Releases the locks.
     pub async fn release(self) {
         match self {
             Self::Postgres(connection) => connection.close().await.expect("an end"),

@@ -1,14 +1,17 @@
-//! A server that is asked to stop: it ends within its grace period, whatever its callers and its database do.
+//! A server that shuts down ends within its grace period, whatever its callers and its database do.
 
 use std::time::Duration;
 
 use tokio::time::timeout;
 use tonic_types::StatusExt;
 
+use test_support::*;
+
 use crate::{
-    common::{assert_whole, behind_a_relay, people, until_admitted, until_refusing, within},
+    helpers::{
+        assert_whole, behind_a_relay, numbered_contacts, until_admitted, until_refusing, within,
+    },
     sessions::{Outsider, assert_nothing_left, until_waiting},
-    support::*,
 };
 
 on_both! {
@@ -17,7 +20,7 @@ on_both! {
         let admin = service.admin();
         let list = admin.create_list("Faults").await;
         let mut stream = admin.open(header(&list).add()).await;
-        stream.send_contacts(people(0, 100)).await;
+        stream.send_contacts(numbered_contacts(0, 100)).await;
         timeout(Duration::from_secs(10), service.shutdown()).await.expect("an end in time");
         let refused = stream.answer().await.expect_err("a stream that was cut off");
         // The connection may end before its last answer is read.
@@ -34,11 +37,11 @@ on_both! {
         let admin = service.admin();
         let list = admin.create_list("Faults").await;
         let stream = admin.open(header(&list).add()).await;
-        stream.send_contacts(people(0, 100)).await;
+        stream.send_contacts(numbered_contacts(0, 100)).await;
         until_admitted(&admin, &list).await;
         let finish = async {
             until_refusing(&admin).await;
-            stream.send_contacts(people(100, 100)).await;
+            stream.send_contacts(numbered_contacts(100, 100)).await;
             stream.finish().await
         };
         let (outcome, ()) = tokio::join!(finish, service.shutdown());
@@ -47,13 +50,13 @@ on_both! {
         assert_eq!(service.admin().members(&list).await.len(), 200);
     }
 
-    /// A connection that is told to go may also just end: then the client itself says so, without a reason of the service.
+    /// The connection may also end first: then the client reports that, without a reason of the service.
     async fn a_server_that_shuts_down_refuses_new_calls(database: Database) {
         let mut service = Service::start_with(database, &["--grace-seconds", "5"]).await;
         let admin = service.admin();
         let list = admin.create_list("Faults").await;
         let stream = admin.open(header(&list).add()).await;
-        stream.send_contacts(people(0, 1)).await;
+        stream.send_contacts(numbered_contacts(0, 1)).await;
         until_admitted(&admin, &list).await;
         let refused = async {
             let status = until_refusing(&admin).await;
@@ -68,7 +71,8 @@ on_both! {
         assert_eq!(outcome.expect("a running update finishes").added_count, 1);
     }
 
-    /// A stream in each stage: silent, with a header, with contacts, and whole, waiting for a list that somebody else holds.
+    /// A stream at each stage: silent, with a header, with contacts, and complete, waiting for a list that another client has
+    /// locked.
     async fn a_shutdown_ends_in_time_though_streams_of_every_stage_are_open(database: Database) {
         let mut service = Service::start_with(database.clone(), &["--grace-seconds", "1"]).await;
         let admin = service.admin();
@@ -77,9 +81,9 @@ on_both! {
         let silent = admin.open_silent();
         let headed = admin.open(header(&list).add()).await;
         let half = admin.open(header(&list).overwrite()).await;
-        half.send_contacts(people(0, 100)).await;
+        half.send_contacts(numbered_contacts(0, 100)).await;
         let (caller, add) = (service.admin(), header(&list).add());
-        let waiting = tokio::spawn(async move { caller.update(add, people(100, 100)).await });
+        let waiting = tokio::spawn(async move { caller.update(add, numbered_contacts(100, 100)).await });
         until_admitted(&admin, &list).await;
         if database.is_postgres() {
             until_waiting(&database, 1).await;
@@ -92,30 +96,30 @@ on_both! {
         outsider.release().await;
         service.restart().await;
         let admin = service.admin();
-        within(30, "the list is free", admin.update(header(&list).add(), people(0, 10))).await.expect("an update");
+        within(30, "the list is free", admin.update(header(&list).add(), numbered_contacts(0, 10))).await.expect("an update");
         assert_eq!(admin.list(&list).await.contact_count, 10);
         assert_whole(&service, &list).await;
     }
 
-    /// Health, the purge and calls all wait for a database that says nothing.
-    async fn a_shutdown_ends_in_time_though_the_database_says_nothing(database: Database) {
+    /// Health, the purge and calls all wait for the database.
+    async fn a_shutdown_ends_in_time_though_the_database_is_silent(database: Database) {
         for (n, silent) in [Way::Requests, Way::Answers].into_iter().enumerate() {
             let args = ["--grace-seconds", "1", "--purge-interval-seconds", "1"];
             let Some((mut service, relay)) = behind_a_relay(database.clone(), &args).await else { return };
             let admin = service.admin();
             let list = admin.create_list(&format!("Faults {n}")).await;
             let half = admin.open(header(&list).add()).await;
-            half.send_contacts(people(0, 100)).await;
+            half.send_contacts(numbered_contacts(0, 100)).await;
             until_admitted(&admin, &list).await;
-            relay.set_trap(Way::Requests, Bait::Text(b"INSERT INTO contact_list_contacts"), Fault::Freeze);
+            relay.break_on(Way::Requests, Trigger::Text(b"INSERT INTO contact_list_contacts"), Fault::Freeze);
             let (caller, add) = (service.admin(), header(&list).add());
-            let waiting = tokio::spawn(async move { caller.update(add, people(100, 100)).await });
-            relay.until_sprung().await;
+            let waiting = tokio::spawn(async move { caller.update(add, numbered_contacts(100, 100)).await });
+            relay.until_broken().await;
             relay.mend();
             relay.halve(silent);
             within(8, "the server ends", service.shutdown()).await;
             half.finish().await.expect_err("a stream that was cut off");
-            // With the requests' way open it may just be done.
+            // With the direction of the requests open, the update may be applied.
             let was_applied = waiting.await.unwrap().is_ok();
             relay.cut();
             assert_nothing_left(&database, 0).await;
@@ -133,8 +137,8 @@ on_both! {
         // New connections, on which the purge's statement is sent by its text.
         relay.cut();
         relay.mend();
-        relay.set_trap(Way::Requests, Bait::Text(b"UPDATE \"contact_list_updates\""), Fault::Freeze);
-        within(30, "the purge comes", relay.until_sprung()).await;
+        relay.break_on(Way::Requests, Trigger::Text(b"UPDATE \"contact_list_updates\""), Fault::Freeze);
+        within(30, "the purge begins", relay.until_broken()).await;
         within(8, "the server ends", service.shutdown()).await;
     }
 }

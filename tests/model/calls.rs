@@ -71,14 +71,14 @@ pub enum Call {
         object: ResourceRef,
     },
     UpdateContact {
-        who: ContactRef,
-        contact: Box<GivenContact>,
+        contact: ContactRef,
+        fields: Box<GivenContact>,
         /// The fields of the mask; none: no mask.
         mask: Option<Vec<String>>,
         object: Option<ResourceRef>,
     },
     DeleteContact {
-        who: ContactRef,
+        contact: ContactRef,
     },
     /// `OptIn` or `OptOut`; no channels: all.
     ChangePreferences {

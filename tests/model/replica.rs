@@ -114,10 +114,10 @@ impl Replica {
     /// The id by which a call names a contact.
     pub async fn contact_id(
         &mut self,
-        who: &ContactRef,
+        contact: &ContactRef,
         foreign_id: Option<String>,
     ) -> Result<String, String> {
-        let id = match who {
+        let id = match contact {
             ContactRef::Phone(phone) => {
                 let number = number(phone, self.model.takes_national_numbers).ok();
                 let key = number.and_then(|number| self.model.by_phone(&number));
@@ -133,11 +133,11 @@ impl Replica {
     /// A reference to a contact.
     pub async fn contact_reference(
         &mut self,
-        who: &ContactRef,
+        contact: &ContactRef,
         foreign_id: Option<String>,
     ) -> Result<ContactReference, String> {
         use contact_reference::Reference;
-        let reference = match who {
+        let reference = match contact {
             ContactRef::Phone(phone) => Reference::Phone(phone.clone()),
             other => Reference::Id(self.contact_id(other, foreign_id).await?),
         };

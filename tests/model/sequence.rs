@@ -63,8 +63,8 @@ impl SequenceRun {
     async fn step(&mut self, step: &Step) -> Checked {
         self.when += 1;
         let foreign_id = match &step.call {
-            Call::DeleteContact { who } | Call::UpdateContact { who, .. } => {
-                self.foreign_id(step.organization, who).await?
+            Call::DeleteContact { contact } | Call::UpdateContact { contact, .. } => {
+                self.foreign_id(step.organization, contact).await?
             }
             Call::ChangePreferences { contacts, .. } => {
                 self.foreign_ids(step.organization, contacts).await?
@@ -91,9 +91,9 @@ impl SequenceRun {
     async fn foreign_id(
         &mut self,
         organization: usize,
-        who: &ContactRef,
+        contact: &ContactRef,
     ) -> Result<Option<String>, String> {
-        match who {
+        match contact {
             ContactRef::Foreign(n) => self.replicas[1 - organization].nth_id(*n).await,
             _ => Ok(None),
         }
@@ -104,8 +104,8 @@ impl SequenceRun {
         organization: usize,
         contacts: &[ContactRef],
     ) -> Result<Option<String>, String> {
-        for who in contacts {
-            if let Some(id) = self.foreign_id(organization, who).await? {
+        for contact in contacts {
+            if let Some(id) = self.foreign_id(organization, contact).await? {
                 return Ok(Some(id));
             }
         }
@@ -160,15 +160,15 @@ impl StepRun<'_> {
             Call::AddProperty { object, property } => self.add_property(object, property).await,
             Call::DeleteObject { object } => self.delete_object(object).await,
             Call::UpdateContact {
-                who,
                 contact,
+                fields,
                 mask,
                 object,
             } => {
-                self.update_contact(who, contact, mask, object.as_ref())
+                self.update_contact(contact, fields, mask, object.as_ref())
                     .await
             }
-            Call::DeleteContact { who } => self.delete_contact(who).await,
+            Call::DeleteContact { contact } => self.delete_contact(contact).await,
             Call::ChangePreferences {
                 opt_in,
                 contacts,
@@ -256,16 +256,16 @@ impl StepRun<'_> {
 
     async fn update_contact(
         &mut self,
-        who: &ContactRef,
-        given: &GivenContact,
+        contact: &ContactRef,
+        fields: &GivenContact,
         mask: &Option<Vec<String>>,
         object: Option<&ResourceRef>,
     ) -> Checked {
         let id = self
             .replica
-            .contact_id(who, self.foreign_id.clone())
+            .contact_id(contact, self.foreign_id.clone())
             .await?;
-        let mut contact = self.replica.contact(given, &self.foreign);
+        let mut contact = self.replica.contact(fields, &self.foreign);
         contact.id = id.clone();
         let request = UpdateContactRequest {
             contact: Some(contact),
@@ -300,10 +300,10 @@ impl StepRun<'_> {
         Ok(())
     }
 
-    async fn delete_contact(&mut self, who: &ContactRef) -> Checked {
+    async fn delete_contact(&mut self, contact: &ContactRef) -> Checked {
         let id = self
             .replica
-            .contact_id(who, self.foreign_id.clone())
+            .contact_id(contact, self.foreign_id.clone())
             .await?;
         let model = self.replica.model.delete_contact(&id);
         let request = DeleteContactRequest { id: id.clone() };

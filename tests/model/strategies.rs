@@ -27,7 +27,7 @@ fn call() -> impl Strategy<Value = Call> {
         5 => (0..4usize, mutation()).prop_map(|(nth, mutation)| Call::Resend { nth, mutation }),
         13 => change_preferences(),
         9 => update_contact(),
-        4 => contact_by_id().prop_map(|who| Call::DeleteContact { who }),
+        4 => contact_by_id().prop_map(|contact| Call::DeleteContact { contact }),
         6 => change_lists(),
         7 => change_channels(),
         5 => change_objects(),
@@ -149,9 +149,9 @@ fn update_contact() -> impl Strategy<Value = Call> {
         mask,
         weighted(0.2, pick(2)),
     )
-        .prop_map(|(who, contact, mask, object)| Call::UpdateContact {
-            who,
-            contact: Box::new(contact),
+        .prop_map(|(contact, fields, mask, object)| Call::UpdateContact {
+            contact,
+            fields: Box::new(fields),
             mask,
             object,
         })

@@ -22,6 +22,7 @@ mod steps;
 mod stored_text;
 mod tenants;
 mod update;
+mod waiting;
 
 pub use callers::Organization;
 pub use client::Client;
@@ -37,7 +38,7 @@ pub use open_stream::OpenStream;
 pub use postgres::PostgresServer;
 pub use program::Program;
 pub use raw::{PREFACE, frame};
-pub use relay::{Bait, Fault, Relay, Way};
+pub use relay::{Fault, Relay, Trigger, Way};
 pub use seed::{Random, Seed, setting};
 pub use service::Service;
 pub use small_disk::SmallDisk;

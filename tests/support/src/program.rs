@@ -49,13 +49,20 @@ impl Program {
     }
 
     fn start_as(mut command: Command, database: &Database, args: &[&str]) -> Self {
-        let mut child = command
-            .args(["--listen", "127.0.0.1:0", "--database-url", database.url()])
-            .args(args)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("a running program");
+        listen(&mut command, database.url()).args(args);
+        Self::start_command(command)
+    }
+
+    /// The command that starts it on a database, to be changed and given to [`Self::start_command`].
+    pub fn command(database_url: &str) -> Command {
+        let mut command = Command::new(Self::path());
+        listen(&mut command, database_url);
+        command
+    }
+
+    /// Starts it by a command, and waits until it listens.
+    pub fn start_command(mut command: Command) -> Self {
+        let mut child = command.spawn().expect("a running program");
         let output = BufReader::new(child.stdout.take().expect("its output"));
         let mut lines = output.lines().map_while(Result::ok);
         let address = lines.find_map(|line| Some(line.strip_prefix("listening on ")?.to_owned()));
@@ -69,8 +76,13 @@ impl Program {
         Client::connect(address, Some(&format!("Bearer {key}")))
     }
 
-    /// Ends it at once.
-    pub fn kill(mut self) {
+    /// The id of its process.
+    pub fn process_id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Kills it.
+    pub fn kill(&mut self) {
         self.child.kill().expect("a kill");
         self.child.wait().expect("an end");
     }
@@ -79,6 +91,13 @@ impl Program {
     pub fn has_ended(&mut self) -> bool {
         !matches!(self.child.try_wait(), Ok(None))
     }
+}
+
+fn listen<'a>(command: &'a mut Command, database_url: &str) -> &'a mut Command {
+    command
+        .args(["--listen", "127.0.0.1:0", "--database-url", database_url])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
 }
 
 impl Drop for Program {

@@ -36,19 +36,19 @@ pub enum Way {
     Answers,
 }
 
-/// What lane a trap, counted or looked for on all connections in one way.
+/// What triggers a fault, counted or looked for on all connections in one direction.
 #[derive(Clone, Copy, Debug)]
-pub enum Bait {
-    /// So many bytes have passed.
+pub enum Trigger {
+    /// This many bytes have passed.
     Bytes(usize),
-    /// These bytes come by; they are not passed on.
+    /// These bytes come; they are not passed on.
     Text(&'static [u8]),
-    /// "COMMIT" comes by on a connection whose requests had these bytes since the trap was set. A statement has its text in
+    /// "COMMIT" comes on a connection whose requests had these bytes since the trigger was set. A statement has its text in
     /// the first request for it on a connection, and later only a number.
     CommitAfter(&'static [u8]),
 }
 
-/// What a sprung trap does.
+/// What a trigger does to the line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// As [`Relay::cut`].
@@ -58,9 +58,9 @@ pub enum Fault {
 }
 
 #[derive(Clone, Copy)]
-struct Trap {
+struct PlannedFault {
     way: Way,
-    bait: Bait,
+    trigger: Trigger,
     fault: Fault,
 }
 
@@ -72,8 +72,8 @@ struct Line {
     is_frozen: [bool; 2],
     /// How long each chunk waits.
     delay: Duration,
-    trap: Option<Trap>,
-    has_sprung: bool,
+    planned: Option<PlannedFault>,
+    has_triggered: bool,
     /// A connection ends at the first cut after its start, also if the line is mended before the connection looks.
     cut_count: u32,
     /// A connection passes nothing on any more after the first of these after its start.
@@ -145,21 +145,25 @@ impl Relay {
         self.line.send_modify(|line| line.delay = delay);
     }
 
-    /// Breaks the line as soon as certain bytes come by; see [`Self::until_sprung`].
-    pub fn set_trap(&self, way: Way, bait: Bait, fault: Fault) {
+    /// Breaks the line when something triggers it; see [`Self::until_broken`].
+    pub fn break_on(&self, way: Way, trigger: Trigger, fault: Fault) {
         self.line.send_modify(|line| {
-            line.has_sprung = false;
-            line.trap = Some(Trap { way, bait, fault });
+            line.has_triggered = false;
+            line.planned = Some(PlannedFault {
+                way,
+                trigger,
+                fault,
+            });
         });
     }
 
-    /// Waits until the trap has broken the line.
-    pub async fn until_sprung(&self) {
+    /// Waits until the trigger has broken the line.
+    pub async fn until_broken(&self) {
         let mut state = self.line.subscribe();
-        let _ = state.wait_for(|line| line.has_sprung).await;
+        let _ = state.wait_for(|line| line.has_triggered).await;
     }
 
-    /// Takes new connections after a cut; passes on what a frozen line has held. Takes delays and traps away.
+    /// Takes new connections after a cut; passes on what a frozen line has held. Removes delays and triggers.
     pub fn mend(&self) {
         self.line.send_modify(|line| {
             *line = Line {
@@ -226,8 +230,8 @@ async fn pump(mut from: impl AsyncRead + Unpin, mut to: impl AsyncWrite + Unpin,
         // The end of the one side waits as its bytes do.
         let count = from.read(&mut bytes).await.unwrap_or(0);
         let chunk = &bytes[..count];
-        let sprung = lane.spring(chunk);
-        let (first, rest) = chunk.split_at(sprung.map_or(count, |(passing, _)| passing));
+        let triggered = lane.trigger(chunk);
+        let (first, rest) = chunk.split_at(triggered.map_or(count, |(passing, _)| passing));
         let delay = state.borrow().delay;
         if !delay.is_zero() {
             sleep(delay).await;
@@ -235,10 +239,10 @@ async fn pump(mut from: impl AsyncRead + Unpin, mut to: impl AsyncWrite + Unpin,
         if !lane.write(&mut to, first, &mut state).await {
             return;
         }
-        if let Some((_, fault)) = sprung {
+        if let Some((_, fault)) = triggered {
             line.send_modify(|line| {
                 line.strike(fault);
-                line.has_sprung = true;
+                line.has_triggered = true;
             });
             if fault == Fault::Cut {
                 return;
@@ -251,12 +255,12 @@ async fn pump(mut from: impl AsyncRead + Unpin, mut to: impl AsyncWrite + Unpin,
     }
 }
 
-/// One way of a connection: what the line lets through, and what its bytes do to the line's trap.
+/// One way of a connection: what the line lets through, and which of its bytes trigger a fault.
 #[derive(Clone, Copy)]
 struct Lane<'a> {
     line: &'a watch::Sender<Line>,
     way: Way,
-    /// The connection's requests had what [`Bait::CommitAfter`] looks for.
+    /// The connection's requests had what [`Trigger::CommitAfter`] looks for.
     is_marked: &'a AtomicBool,
     /// How many times connections were stranded before this one began.
     strand_count: u32,
@@ -277,43 +281,43 @@ impl Lane<'_> {
         is_open && to.write_all(bytes).await.is_ok()
     }
 
-    /// What the trap makes of a chunk: how much of it passes before which fault. A trap lane once.
-    fn spring(&self, chunk: &[u8]) -> Option<(usize, Fault)> {
-        let mut sprung = None;
+    /// Whether a chunk triggers a fault: how much of it passes before which one. A trigger acts once.
+    fn trigger(&self, chunk: &[u8]) -> Option<(usize, Fault)> {
+        let mut triggered = None;
         self.line.send_if_modified(|line| {
-            if let Some(trap) = &mut line.trap
-                && let Some(passing) = self.passing(trap, chunk)
+            if let Some(planned) = &mut line.planned
+                && let Some(passing) = self.passing(planned, chunk)
             {
-                sprung = Some((passing, trap.fault));
-                line.trap = None;
+                triggered = Some((passing, planned.fault));
+                line.planned = None;
             }
             false
         });
-        sprung
+        triggered
     }
 
-    /// How much of a chunk passes before the trap lane; none: it does not yet.
-    fn passing(&self, trap: &mut Trap, chunk: &[u8]) -> Option<usize> {
-        if let Bait::CommitAfter(mark) = trap.bait
+    /// How much of a chunk passes before it triggers the fault; None if it does not.
+    fn passing(&self, planned: &mut PlannedFault, chunk: &[u8]) -> Option<usize> {
+        if let Trigger::CommitAfter(mark) = planned.trigger
             && self.way == Way::Requests
             && find(mark, chunk).is_some()
         {
             self.is_marked.store(true, Ordering::Relaxed);
         }
-        if trap.way != self.way {
+        if planned.way != self.way {
             return None;
         }
-        match &mut trap.bait {
-            Bait::Bytes(left) if chunk.len() > *left => Some(*left),
-            Bait::Bytes(left) => {
+        match &mut planned.trigger {
+            Trigger::Bytes(left) if chunk.len() > *left => Some(*left),
+            Trigger::Bytes(left) => {
                 *left -= chunk.len();
                 None
             }
-            Bait::Text(text) => find(text, chunk),
-            Bait::CommitAfter(_) if self.is_marked.load(Ordering::Relaxed) => {
+            Trigger::Text(text) => find(text, chunk),
+            Trigger::CommitAfter(_) if self.is_marked.load(Ordering::Relaxed) => {
                 find(b"COMMIT", chunk)
             }
-            Bait::CommitAfter(_) => None,
+            Trigger::CommitAfter(_) => None,
         }
     }
 }

@@ -16,7 +16,7 @@ use tokio::{sync::mpsc, task::JoinSet};
 use super::{
     callers::{Entry, call_until_killed},
     kill_point::KillPoint,
-    program::{Program, TemporaryFolder},
+    program::TemporaryFolder,
     spool::open_large_stream,
     statistics::Statistics,
     workload::{CALLER_COUNT, CHANNEL_COUNT, SHARED_LIST, Workload},
@@ -39,6 +39,8 @@ pub struct Harness {
     pub connection: DatabaseConnection,
     pub temporary: TemporaryFolder,
     pub program: Program,
+    /// The program's name at PostgreSQL.
+    program_name: String,
     pub ids: Arc<IdMap>,
     victim: Victim,
     key: String,
@@ -67,7 +69,8 @@ impl Harness {
         let temporary = TemporaryFolder::new();
         Self {
             connection: database.connect().await,
-            program: Program::start(&database, &temporary, "first".to_owned()),
+            program: temporary.start(&database, "first"),
+            program_name: "first".to_owned(),
             database,
             temporary,
             victim,
@@ -160,10 +163,10 @@ impl Harness {
         if random.percent(10) {
             self.statistics.kills_in_start += 1;
             let wait = Duration::from_millis(random.below(80) as u64);
-            Program::kill_in_start(&self.database, &self.temporary, wait);
+            self.temporary.kill_in_start(&self.database, wait);
         }
         let name = format!("server-{}", self.statistics.kill_count);
-        let next = Program::start(&self.database, &self.temporary, name);
-        std::mem::replace(&mut self.program, next).name.clone()
+        self.program = self.temporary.start(&self.database, &name);
+        std::mem::replace(&mut self.program_name, name)
     }
 }

@@ -2,8 +2,6 @@
 
 use contact_lists::proto::UpdateContactListContactsResponse as Outcome;
 
-use test_support::*;
-
 use super::{
     callers::Entry,
     workload::{SHARED_LIST, numbers},
@@ -66,15 +64,6 @@ pub fn check_replay(update: &Update, reply: &Reply, recorded: &Outcome) -> Resul
             "{update:?}\nwas recorded as {recorded:?}\nand is replayed as {reply:?}"
         )),
     }
-}
-
-/// Waits until calls are answered again.
-pub async fn until_serving(caller: &Client) {
-    until("calls are answered", async || {
-        let request = contact_lists::proto::ListChannelsRequest::default();
-        caller.channels.clone().list_channels(request).await.is_ok()
-    })
-    .await;
 }
 
 /// How two snapshots differ, in a few lines.

@@ -1,22 +1,9 @@
-//! The built program, as a process that can be killed.
+//! The servers that are killed, and the folder of their temporary files.
 
-use std::{
-    fs,
-    io::{BufRead, BufReader},
-    path::Path,
-    process::{Child, Command, Stdio},
-};
+use std::{fs, path::Path, process::Command, thread, time::Duration};
 
 use tempfile::TempDir;
-use test_support::{Client, Database};
-
-/// The running program. It is killed when it is dropped.
-pub struct Program {
-    child: Child,
-    address: String,
-    /// Its name at PostgreSQL.
-    pub name: String,
-}
+use test_support::{Database, Program};
 
 /// A folder for the temporary files of servers.
 pub struct TemporaryFolder(TempDir);
@@ -38,6 +25,36 @@ impl TemporaryFolder {
         }
         leaks
     }
+
+    /// Whether a server has a file of it open.
+    pub fn is_used_by(&self, program: &Program) -> bool {
+        let process = format!("/proc/{}", program.process_id());
+        !open_files(Path::new(&process), self.0.path()).is_empty()
+    }
+
+    /// Starts a server that keeps its temporary files here, with a name at PostgreSQL, and waits until it listens.
+    pub fn start(&self, database: &Database, name: &str) -> Program {
+        Program::start_command(self.command(database, name))
+    }
+
+    /// Starts a server and kills it a little later, however far it is.
+    pub fn kill_in_start(&self, database: &Database, wait: Duration) {
+        let child = self.command(database, "contact-lists").spawn();
+        let mut child = child.expect("a running program");
+        thread::sleep(wait);
+        child.kill().expect("a kill");
+        child.wait().expect("an end");
+    }
+
+    fn command(&self, database: &Database, name: &str) -> Command {
+        let mut url = database.url().to_owned();
+        if database.is_postgres() {
+            url += &format!("&application_name={name}");
+        }
+        let mut command = Program::command(&url);
+        command.env("TMPDIR", self.0.path());
+        command
+    }
 }
 
 /// The files below a folder that a process has open, deleted ones too.
@@ -51,71 +68,4 @@ fn open_files(process: &Path, folder: &Path) -> Vec<String> {
         .filter(|file| file.starts_with(folder))
         .map(|file| file.display().to_string())
         .collect()
-}
-
-impl Program {
-    /// Starts the program and waits until it listens.
-    pub fn start(database: &Database, temporary: &TemporaryFolder, name: String) -> Self {
-        let mut child = spawn(database, temporary, &name);
-        let output = BufReader::new(child.stdout.take().expect("its output"));
-        let mut lines = output.lines().map_while(Result::ok);
-        let address = lines.find_map(|line| Some(line.strip_prefix("listening on ")?.to_owned()));
-        let address = address.expect("an address");
-        Self {
-            child,
-            address,
-            name,
-        }
-    }
-
-    /// Starts the program and kills it a little later, however far it is.
-    pub fn kill_in_start(
-        database: &Database,
-        temporary: &TemporaryFolder,
-        wait: std::time::Duration,
-    ) {
-        let mut child = spawn(database, temporary, "contact-lists");
-        std::thread::sleep(wait);
-        child.kill().expect("a kill");
-        child.wait().expect("an end");
-    }
-
-    /// A caller with a key, over a connection of its own.
-    pub fn client(&self, key: &str) -> Client {
-        let address = self.address.parse().expect("an address");
-        Client::connect(address, Some(&format!("Bearer {key}")))
-    }
-
-    /// Whether it has a temporary file open.
-    pub fn has_spool(&self, temporary: &TemporaryFolder) -> bool {
-        let process = format!("/proc/{}", self.child.id());
-        !open_files(Path::new(&process), temporary.0.path()).is_empty()
-    }
-
-    /// Kills the program.
-    pub fn kill(&mut self) {
-        self.child.kill().expect("a kill");
-        self.child.wait().expect("an end");
-    }
-}
-
-impl Drop for Program {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn spawn(database: &Database, temporary: &TemporaryFolder, name: &str) -> Child {
-    let mut url = database.url().to_owned();
-    if database.is_postgres() {
-        url += &format!("&application_name={name}");
-    }
-    Command::new(env!("CARGO_BIN_EXE_contact-lists"))
-        .args(["--listen", "127.0.0.1:0", "--database-url", &url])
-        .env("TMPDIR", temporary.0.path())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("a running program")
 }

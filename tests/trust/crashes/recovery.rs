@@ -35,7 +35,7 @@ impl Harness {
     ) -> Result<(), String> {
         self.count(&logs);
         if killed_program.is_none() {
-            until_serving(&self.caller()).await;
+            self.caller().until_answered().await;
         }
         // PostgreSQL may still be at a killed server's last commit. A caller need not wait for that.
         let at_once = self.is_postgres() && random.percent(50);

@@ -4,10 +4,7 @@ use contact_lists::proto::Contact;
 
 use test_support::*;
 
-use super::{
-    program::{Program, TemporaryFolder},
-    workload::SHARED_LIST,
-};
+use super::{program::TemporaryFolder, workload::SHARED_LIST};
 use crate::id_map::IdMap;
 
 /// The number of the first contact. None of them is stored.
@@ -31,7 +28,7 @@ pub async fn open_large_stream(
             .await;
     }
     until("the server spools to a file", async || {
-        program.has_spool(temporary)
+        temporary.is_used_by(program)
     })
     .await;
     stream

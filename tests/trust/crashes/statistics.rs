@@ -35,7 +35,7 @@ impl Statistics {
         format!(
             "kills of {what}: {} kills ({} with a spool) and {} of a server that was starting, {} calls, {} acknowledged, \
              {unknown} not: updates {} applied, {} absent, others {} applied, {} absent; \
-             {} repeated, {} replayed; lost 0, doubled 0, leaked 0",
+             {} repeated, {} replayed; lost 0, done twice 0, leaked 0",
             self.kill_count,
             self.kills_with_spool,
             self.kills_in_start,

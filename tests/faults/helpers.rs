@@ -1,4 +1,4 @@
-//! Words that all faults share.
+//! Helpers of several tests.
 
 use std::time::Duration;
 
@@ -12,21 +12,13 @@ use tonic_health::pb::{
     HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
 };
 
-use crate::support::*;
+use test_support::*;
 
-/// The statement that records an update: the commit after it is the update's, and not the purge's.
+/// The statement that records an update. The commit after it is the update's, not the purge's.
 pub const RECORD: &[u8] = b"INSERT INTO \"contact_list_updates\"";
 
-/// How often a test does what a variable of the environment can make it do more often.
-pub fn repetitions(variable: &str, short: u32) -> u32 {
-    match std::env::var(variable) {
-        Ok(count) => count.parse().expect("a number of repetitions"),
-        Err(_) => short,
-    }
-}
-
 /// Contacts with consecutive numbers.
-pub fn people(first: u32, count: u32) -> Vec<Contact> {
+pub fn numbered_contacts(first: u32, count: u32) -> Vec<Contact> {
     (first..first + count)
         .map(|n| contact(&number(n)))
         .collect()
@@ -37,7 +29,7 @@ pub fn new_id() -> String {
     uuid::Uuid::new_v4().to_string()
 }
 
-/// Fails a test that something holds up for ever.
+/// Waits for some work. Panics if it takes longer.
 pub async fn within<T>(seconds: u64, what: &str, work: impl Future<Output = T>) -> T {
     match timeout(Duration::from_secs(seconds), work).await {
         Ok(done) => done,
@@ -79,7 +71,7 @@ pub async fn is_recorded(caller: &Client, request_id: &str) -> bool {
     }
 }
 
-/// What health says; none: it does not answer.
+/// What the health service returns; None if it does not answer.
 pub async fn health(service: &Service) -> Option<ServingStatus> {
     let endpoint = Endpoint::from_shared(format!("http://{}", service.address()));
     let mut client = HealthClient::new(endpoint.expect("an address").connect_lazy());
@@ -87,40 +79,35 @@ pub async fn health(service: &Service) -> Option<ServingStatus> {
     answer.ok().map(|answer| answer.into_inner().status())
 }
 
-/// Waits until health says so. That it does within the bound of `until` is part of the promise.
-pub async fn until_serving(service: &Service, expected: ServingStatus) {
-    until("health says so", async || {
+/// Waits until the health service returns this. That it does within the bound of `until` is part of the promise.
+pub async fn until_health(service: &Service, expected: ServingStatus) {
+    until("health is as expected", async || {
         health(service).await == Some(expected)
     })
     .await;
 }
 
-/// A service behind a relay; None on SQLite, which no line leads to.
+/// A service behind a relay; None on SQLite, which is not reached over a line.
 pub async fn behind_a_relay(database: Database, args: &[&str]) -> Option<(Service, Relay)> {
     let relay = Relay::start(&database).await?;
     Some((Service::start_behind(database, &relay, args).await, relay))
 }
 
-/// Asks for the channels: a call that reads.
+/// Makes a call that reads.
 pub async fn read(caller: &Client) -> Result<(), Status> {
     let request = ListChannelsRequest::default();
     let answer = caller.channels.clone().list_channels(request).await;
     answer.map(|_| ())
 }
 
-/// Waits until a call succeeds.
-pub async fn until_serving_calls(caller: &Client) {
-    until("calls are answered", async || read(caller).await.is_ok()).await;
-}
-
-/// Calls that were sent later over the same connection have been answered: the stream is running.
+/// Waits until later calls over the same connection have been answered, so that the stream is running.
 pub async fn until_admitted(caller: &Client, list: &str) {
     for _ in 0..5 {
         caller.list(list).await;
     }
 }
 
-/// Waits until new calls are refused, over the connection that is there, and gives back the refusal.
+/// Waits until new calls over the present connection are refused. Returns the refusal.
 pub async fn until_refusing(caller: &Client) -> Status {
     let refusal = std::sync::Mutex::new(None);
     until("new calls are refused", async || match read(caller).await {
