@@ -65,13 +65,26 @@ pub async fn update(
         change_members(&mut transaction, update, chunk, &mut counts).await?;
     }
     let list_count = list_count + counts.change();
+    record(&mut transaction, update, people.len(), &counts, list_count).await?;
+    transaction.commit().await?;
+    Ok(())
+}
+
+/// Writes the list's count and the update's record.
+async fn record(
+    transaction: &mut Transaction<'_, Sqlite>,
+    update: Update,
+    received: usize,
+    counts: &Counts,
+    list_count: i64,
+) -> anyhow::Result<()> {
     sqlx::query(
         "UPDATE contact_lists SET contact_count = ?3 WHERE organization_id = ?1 AND id = ?2",
     )
     .bind(update.tenant.organization)
     .bind(update.list)
     .bind(list_count)
-    .execute(&mut *transaction)
+    .execute(&mut **transaction)
     .await?;
     sqlx::query(
         "INSERT INTO contact_list_updates \
@@ -84,10 +97,9 @@ pub async fn update(
     .bind(update.action.name())
     .bind(update.tenant.api_key)
     .bind(update.now)
-    .bind(counts.outcome(&update, people.len(), list_count))
-    .execute(&mut *transaction)
+    .bind(counts.outcome(&update, received, list_count))
+    .execute(&mut **transaction)
     .await?;
-    transaction.commit().await?;
     Ok(())
 }
 

@@ -99,85 +99,40 @@ pub fn birth_date() -> impl Strategy<Value = (i32, i32, i32)> {
 
 /// Values for the keys that objects may have: most of the right type, some of none, a few of a wrong one.
 pub fn properties() -> impl Strategy<Value = serde_json::Map<String, Value>> {
-    let pools: Vec<(&str, Vec<Value>)> = vec![
-        (
-            "plan",
-            vec![
-                json!("pro"),
-                json!("free"),
-                json!(""),
-                json!(null),
-                json!(1),
-            ],
-        ),
-        (
-            "visits",
-            vec![
-                json!(0),
-                json!(7),
-                json!(-9007199254740991i64),
-                json!(null),
-                json!(0.5),
-            ],
-        ),
-        (
-            "score",
-            vec![
-                json!(1.5),
-                json!(0.1),
-                json!(1e300),
-                json!(null),
-                json!("1"),
-            ],
-        ),
-        (
-            "vip",
-            vec![json!(true), json!(false), json!(null), json!("true")],
-        ),
+    let entries = property_values().into_iter().map(|(key, share, values)| {
+        let values: Vec<Value> = serde_json::from_value(values).expect("an array");
+        let invalid = values.len() - 1;
+        let value = prop_oneof![
+            12 => select(values[..invalid.max(1)].to_vec()),
+            1 => Just(values[invalid].clone()),
+        ];
+        let entry = value.prop_map(move |value| (key.to_owned(), value));
+        (share, entry.boxed())
+    });
+    let entries: Vec<_> = entries.collect();
+    vec(Union::new_weighted(entries), 0..4).prop_map(|entries| entries.into_iter().collect())
+}
+
+/// Keys, how often each is drawn, and its values, of which the last is invalid.
+fn property_values() -> [(&'static str, u32, Value); 8] {
+    [
+        ("plan", 12, json!(["pro", "free", "", null, 1])),
+        ("visits", 12, json!([0, 7, -9007199254740991i64, null, 0.5])),
+        ("score", 3, json!([1.5, 0.1, 1e300, null, "1"])),
+        ("vip", 12, json!([true, false, null, "true"])),
         (
             "since",
-            vec![
-                json!("2024-02-29"),
-                json!("1970-01-01"),
-                json!(null),
-                json!("2023-02-29"),
-            ],
+            3,
+            json!(["2024-02-29", "1970-01-01", null, "2023-02-29"]),
         ),
-        (
-            "tags",
-            vec![json!([]), json!(["a", 1, true]), json!(null), json!([null])],
-        ),
+        ("tags", 3, json!([[], ["a", 1, true], null, [null]])),
         (
             "limits",
-            vec![
-                json!({}),
-                json!({"a": 1, "b": "x"}),
-                json!(null),
-                json!({"a": []}),
-            ],
+            3,
+            json!([{}, {"a": 1, "b": "x"}, null, {"a": []}]),
         ),
-        ("unknown", vec![json!("x")]),
-    ];
-    let entries: Vec<_> = pools
-        .into_iter()
-        .map(|(key, values)| {
-            let share = match key {
-                "plan" | "visits" | "vip" => 12,
-                "unknown" => 1,
-                _ => 3,
-            };
-            let bad = values.len() - 1;
-            let value = prop_oneof![
-                12 => select(values[..bad.max(1)].to_vec()),
-                1 => Just(values[bad].clone()),
-            ];
-            (
-                share,
-                value.prop_map(move |value| (key.to_owned(), value)).boxed(),
-            )
-        })
-        .collect();
-    vec(Union::new_weighted(entries), 0..4).prop_map(|entries| entries.into_iter().collect())
+        ("unknown", 1, json!(["x"])),
+    ]
 }
 
 /// Each key has one type, so that a key's values fit whatever object has it.
