@@ -75,13 +75,17 @@ pub async fn update(
     while let Some(message) = receiver.next(&mut messages).await? {
         message_index += 1;
         if footer.is_some() {
-            return Err(Error::MessageAfterFooter { message_index });
+            return receiver
+                .refuse(Error::MessageAfterFooter { message_index })
+                .await;
         }
         if message.has_header() {
-            return Err(Error::HeaderRepeated { message_index });
+            return receiver
+                .refuse(Error::HeaderRepeated { message_index })
+                .await;
         }
         if message.is_empty() {
-            return Err(Error::MessageEmpty { message_index });
+            return receiver.refuse(Error::MessageEmpty { message_index }).await;
         }
         footer = receiver.take(message).await?;
     }
@@ -118,7 +122,9 @@ struct CheckedPart {
 impl Receiver {
     /// Counts a message's contacts and has them checked, and answers what its footer says.
     async fn take(&mut self, message: UpdateMessage) -> Result<Option<i64>> {
-        self.intake.count_contacts(message.contacts.count())?;
+        if let Err(error) = self.intake.count_contacts(message.contacts.count()) {
+            return self.refuse(error).await;
+        }
         for part in message.contacts.into_parts(PART_CONTACTS) {
             self.check(part).await?;
         }
@@ -174,6 +180,12 @@ impl Receiver {
             self.intake.keep(checked, encoded_bytes)?;
         }
         Ok(())
+    }
+
+    /// Fails with the error of a message, or with one in the contacts before it: the first error of the stream counts.
+    async fn refuse<T>(&mut self, error: Error) -> Result<T> {
+        while self.keep_first().await? {}
+        Err(error)
     }
 
     async fn finish(mut self, footer: Option<i64>) -> Result<Finished> {
