@@ -28,7 +28,7 @@ pub struct Contact {
 }
 
 impl Contact {
-    /// About how many bytes the contact takes, but for its texts.
+    /// About how many bytes the contact takes in memory, without its texts.
     pub fn size_bytes(&self) -> usize {
         let address = self
             .fields
@@ -52,53 +52,105 @@ pub struct StoredContact {
     pub update_time: OffsetDateTime,
 }
 
-/// The fields of a contact that may be absent.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct ContactFields {
+/// What a caller says about a field: `None` keeps what is stored, `Some(None)` clears it, `Some(Some(_))` sets it.
+pub type Change<T> = Option<Option<T>>;
+
+/// Makes, from one table of the optional fields, everything that goes through all of them.
+macro_rules! contact_fields {
+    ($($(#[$doc:meta])* $field:ident, $variant:ident: $type:ty;)*) => {
+        /// The fields of a contact that may be absent.
+        #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+        pub struct ContactFields {
+            $($(#[$doc])* pub $field: Option<$type>,)*
+        }
+
+        /// What a caller says about the optional fields.
+        #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+        pub struct FieldChanges {
+            $($(#[$doc])* pub $field: Change<$type>,)*
+        }
+
+        /// The name of an optional field.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum ContactField {
+            $($(#[$doc])* $variant,)*
+        }
+
+        impl ContactField {
+            const ALL: &[Self] = &[$(Self::$variant),*];
+
+            /// The name, which the field's column has as well.
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(Self::$variant => stringify!($field),)*
+                }
+            }
+        }
+
+        impl FieldChanges {
+            /// The fields that are set or cleared.
+            pub fn given(&self) -> ContactFieldSet {
+                let mut given = ContactFieldSet::default();
+                $(if self.$field.is_some() {
+                    given = given.with(ContactField::$variant);
+                })*
+                given
+            }
+
+            /// Adds later changes, which win field by field.
+            fn fold(&mut self, later: Self) {
+                $(if later.$field.is_some() {
+                    self.$field = later.$field;
+                })*
+            }
+
+            /// Whether `fields` are already as the changes say.
+            fn hold_for(&self, fields: &ContactFields) -> bool {
+                true $(&& self.$field.as_ref().is_none_or(|value| *value == fields.$field))*
+            }
+
+            /// Changes `fields`.
+            pub fn apply_to(&self, fields: &mut ContactFields) {
+                $(if let Some(value) = &self.$field {
+                    fields.$field.clone_from(value);
+                })*
+            }
+        }
+    };
+}
+
+contact_fields! {
     /// The id in the caller's own system, unique in the organization.
-    pub external_id: Option<Text>,
+    external_id, ExternalId: Text;
     /// The email address.
-    pub email: Option<Email>,
+    email, Email: Email;
     /// The full name.
-    pub name: Option<Text>,
+    name, Name: Text;
     /// The preferred language.
-    pub language: Option<Language>,
+    language, Language: Language;
     /// The channel that messages are sent from by default.
-    pub default_channel_id: Option<Uuid>,
+    default_channel_id, DefaultChannelId: Uuid;
     /// The postal address.
-    pub address: Option<Box<Address>>,
+    address, Address: Box<Address>;
     /// The date of birth.
-    pub birth_date: Option<BirthDate>,
+    birth_date, BirthDate: BirthDate;
 }
 
-/// A field of a contact beside its phone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(missing_docs, reason = "they are those of `ContactFields`")]
-pub enum ContactField {
-    ExternalId,
-    Email,
-    Name,
-    Language,
-    DefaultChannelId,
-    Address,
-    BirthDate,
-}
-
-/// Some of the fields of contacts, such as those that a call speaks of: the others need neither be read nor written.
+/// Some of the optional fields, such as those that a call sets or clears. The others need neither be read nor written.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ContactFieldSet(u8);
 
 impl ContactFieldSet {
     /// All fields.
-    pub const ALL: Self = Self(0b111_1111);
+    pub const ALL: Self = Self((1 << ContactField::ALL.len()) - 1);
 
-    /// These fields and one more.
+    /// The set with one more field.
     #[must_use]
     pub fn with(self, field: ContactField) -> Self {
         Self(self.0 | 1 << field as u8)
     }
 
-    /// These fields and those of another set.
+    /// The fields of both sets.
     #[must_use]
     pub fn union(self, other: Self) -> Self {
         Self(self.0 | other.0)
@@ -106,17 +158,8 @@ impl ContactFieldSet {
 
     /// The fields, always in the same order.
     pub fn iter(self) -> impl Iterator<Item = ContactField> + Clone {
-        [
-            ContactField::ExternalId,
-            ContactField::Email,
-            ContactField::Name,
-            ContactField::Language,
-            ContactField::DefaultChannelId,
-            ContactField::Address,
-            ContactField::BirthDate,
-        ]
-        .into_iter()
-        .filter(move |field| self.0 & 1 << *field as u8 != 0)
+        let all = ContactField::ALL.iter().copied();
+        all.filter(move |field| self.0 & 1 << *field as u8 != 0)
     }
 }
 
@@ -138,29 +181,14 @@ pub struct Address {
     pub country: String,
 }
 
-/// What a caller says about a field: `None` keeps what is stored, `Some(None)` clears it, `Some(Some(_))` sets it.
-pub type Change<T> = Option<Option<T>>;
-
 /// What a caller says about a contact, all of it valid by itself.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ContactChanges {
     /// The phone number that the contact has or gets.
     pub phone: PhoneNumber,
-    /// See [`ContactFields::external_id`].
-    pub external_id: Change<Text>,
-    /// See [`ContactFields::email`].
-    pub email: Change<Email>,
-    /// See [`ContactFields::name`].
-    pub name: Change<Text>,
-    /// See [`ContactFields::language`].
-    pub language: Change<Language>,
-    /// See [`ContactFields::default_channel_id`].
-    pub default_channel_id: Change<Uuid>,
-    /// See [`ContactFields::address`].
-    pub address: Change<Box<Address>>,
-    /// See [`ContactFields::birth_date`].
-    pub birth_date: Change<BirthDate>,
-    /// The record's changes; empty if none were given.
+    /// The changes of the optional fields.
+    pub fields: FieldChanges,
+    /// The record's changes; empty if there are none.
     #[serde(with = "as_json")]
     pub properties: PropertyChanges,
 }
@@ -168,72 +196,18 @@ pub struct ContactChanges {
 impl ContactChanges {
     /// The external_id to look the contact up by, if there is one.
     pub fn given_external_id(&self) -> Option<&Text> {
-        self.external_id.as_ref()?.as_ref()
-    }
-
-    /// The fields that are set or cleared.
-    pub fn fields(&self) -> ContactFieldSet {
-        [
-            (ContactField::ExternalId, self.external_id.is_some()),
-            (ContactField::Email, self.email.is_some()),
-            (ContactField::Name, self.name.is_some()),
-            (ContactField::Language, self.language.is_some()),
-            (
-                ContactField::DefaultChannelId,
-                self.default_channel_id.is_some(),
-            ),
-            (ContactField::Address, self.address.is_some()),
-            (ContactField::BirthDate, self.birth_date.is_some()),
-        ]
-        .into_iter()
-        .filter(|(_, is_given)| *is_given)
-        .fold(ContactFieldSet::default(), |set, (field, _)| {
-            set.with(field)
-        })
+        self.fields.external_id.as_ref()?.as_ref()
     }
 
     /// Adds what a later message says about the same contact: it wins field by field, and property by property.
     pub fn fold(&mut self, later: Self) {
-        self.external_id = later.external_id.or(self.external_id.take());
-        self.email = later.email.or(self.email.take());
-        self.name = later.name.or(self.name.take());
-        self.language = later.language.or(self.language.take());
-        self.default_channel_id = later.default_channel_id.or(self.default_channel_id.take());
-        self.address = later.address.or(self.address.take());
-        self.birth_date = later.birth_date.or(self.birth_date.take());
+        self.fields.fold(later.fields);
         self.properties.extend(later.properties);
     }
 
-    /// Whether `contact` is as they say already. Its record is left out.
+    /// Whether `contact` is already as the changes say. The record is not looked at.
     pub fn hold_for(&self, contact: &Contact) -> bool {
-        fn holds<T: PartialEq>(field: &Option<T>, change: &Change<T>) -> bool {
-            change.as_ref().is_none_or(|value| value == field)
-        }
-        let fields = &contact.fields;
-        self.phone == contact.phone
-            && holds(&fields.external_id, &self.external_id)
-            && holds(&fields.email, &self.email)
-            && holds(&fields.name, &self.name)
-            && holds(&fields.language, &self.language)
-            && holds(&fields.default_channel_id, &self.default_channel_id)
-            && holds(&fields.address, &self.address)
-            && holds(&fields.birth_date, &self.birth_date)
-    }
-
-    /// What `fields` become. The record is not a field: see [`super::custom_object::CustomObject::merge`].
-    pub fn apply_to(&self, fields: &mut ContactFields) {
-        fn set<T: Clone>(field: &mut Option<T>, change: &Change<T>) {
-            if let Some(value) = change {
-                field.clone_from(value);
-            }
-        }
-        set(&mut fields.external_id, &self.external_id);
-        set(&mut fields.email, &self.email);
-        set(&mut fields.name, &self.name);
-        set(&mut fields.language, &self.language);
-        set(&mut fields.default_channel_id, &self.default_channel_id);
-        set(&mut fields.address, &self.address);
-        set(&mut fields.birth_date, &self.birth_date);
+        self.phone == contact.phone && self.fields.hold_for(&contact.fields)
     }
 }
 

@@ -251,39 +251,16 @@ fn mask(contact: &mut proto::Contact, mask: Option<FieldMask>) -> Result<()> {
             *field = None;
         }
     }
-    let [
-        phone,
-        external_id,
-        email,
-        name,
-        language,
-        default_channel_id,
-        address,
-        birth_date,
-        properties,
-    ] = changed(
-        mask,
-        [
-            ("phone", contact.phone.is_some()),
-            ("external_id", contact.external_id.is_some()),
-            ("email", contact.email.is_some()),
-            ("name", contact.name.is_some()),
-            ("language", contact.language.is_some()),
-            ("default_channel_id", contact.default_channel_id.is_some()),
-            ("address", contact.address.is_some()),
-            ("birth_date", contact.birth_date.is_some()),
-            ("properties", contact.properties.is_some()),
-        ],
-    )?;
-    keep(&mut contact.phone, phone);
-    keep(&mut contact.external_id, external_id);
-    keep(&mut contact.email, email);
-    keep(&mut contact.name, name);
-    keep(&mut contact.language, language);
-    keep(&mut contact.default_channel_id, default_channel_id);
-    keep(&mut contact.address, address);
-    keep(&mut contact.birth_date, birth_date);
-    keep(&mut contact.properties, properties);
+    macro_rules! keep_changed {
+        ($($field:ident)*) => {
+            let [$($field),*] =
+                changed(mask, [$((stringify!($field), contact.$field.is_some())),*])?;
+            $(keep(&mut contact.$field, $field);)*
+        };
+    }
+    keep_changed!(
+        phone external_id email name language default_channel_id address birth_date properties
+    );
     Ok(())
 }
 

@@ -35,6 +35,7 @@ impl Item for Received {
     fn size_bytes(&self) -> usize {
         let address = self
             .changes
+            .fields
             .address
             .as_ref()
             .map_or(0, |_| size_of::<Address>());
@@ -100,9 +101,8 @@ impl<'a> Group<'a> {
     fn add(&mut self, later: Cow<'_, Box<Received>>) {
         let (folded, later) = (self.folded.to_mut(), later.into_owned());
         self.later_indexes.push(later.index);
-        if later.changes.external_id.is_some()
-            && later.changes.external_id != folded.changes.external_id
-        {
+        let (old, new) = (&folded.changes.fields, &later.changes.fields);
+        if new.external_id.is_some() && new.external_id != old.external_id {
             let earlier = folded.changes.given_external_id().cloned();
             self.earlier_external_ids.extend(earlier);
         }

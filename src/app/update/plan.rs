@@ -113,7 +113,7 @@ impl PlannedChange {
         }
         let mut contact = Box::new(stored.clone());
         contact.phone = changes.phone;
-        changes.apply_to(&mut contact.fields);
+        changes.fields.apply_to(&mut contact.fields);
         let old_phone = (stored.phone != contact.phone).then_some(stored.phone);
         Self::Update {
             contact,
@@ -341,7 +341,7 @@ impl Planner<'_> {
         let record = record.filter(|record| Some(record) != stored_record);
         let Some(stored) = identity.contact() else {
             let mut fields = ContactFields::default();
-            group.changes().apply_to(&mut fields);
+            group.changes().fields.apply_to(&mut fields);
             let contact = Box::new(Contact {
                 // Ids in the order of the phones: those that arrive in order are the fastest to index.
                 id: Uuid::now_v7(),

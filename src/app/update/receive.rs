@@ -125,7 +125,7 @@ impl Intake {
         collected.kept_count += 1;
         match checked {
             Ok(changes) => {
-                collected.fields = collected.fields.union(changes.fields());
+                collected.fields = collected.fields.union(changes.fields.given());
                 collected.contacts.push(Box::new(Received {
                     index,
                     changes,

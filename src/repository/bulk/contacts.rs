@@ -29,24 +29,12 @@ pub(in crate::repository) fn contact_columns(fields: ContactFieldSet) -> String 
     let mut columns = "c.id, c.phone".to_owned();
     for field in fields.iter() {
         let (column, read) = match field {
-            ContactField::Address => (column(field), "{as_text}"),
-            _ => (column(field), ""),
+            ContactField::Address => (field.name(), "{as_text}"),
+            _ => (field.name(), ""),
         };
         let _ = write!(columns, ", c.{column}{read}");
     }
     columns
-}
-
-fn column(field: ContactField) -> &'static str {
-    match field {
-        ContactField::ExternalId => "external_id",
-        ContactField::Email => "email",
-        ContactField::Name => "name",
-        ContactField::Language => "language",
-        ContactField::DefaultChannelId => "default_channel_id",
-        ContactField::Address => "address",
-        ContactField::BirthDate => "birth_date",
-    }
 }
 
 /// Reads the [`contact_columns`] of a row, which begin at the column `first`.
@@ -156,7 +144,7 @@ pub async fn insert_contacts(
 ) -> Result<()> {
     let (mut columns, mut values) = (String::new(), String::new());
     for field in fields.iter() {
-        let _ = write!(columns, ", {}", column(field));
+        let _ = write!(columns, ", {}", field.name());
         let _ = write!(values, ", {}", new_value(field));
     }
     let sql = format!(
@@ -179,7 +167,7 @@ pub async fn update_contacts(
 ) -> Result<()> {
     let mut changes = "phone = new.phone, update_time = $2".to_owned();
     for field in fields.iter() {
-        let _ = write!(changes, ", {} = {}", column(field), new_value(field));
+        let _ = write!(changes, ", {} = {}", field.name(), new_value(field));
     }
     let mut sources = vec![new_rows(fields, contacts)?];
     let mut by_key = "";
@@ -198,7 +186,7 @@ pub async fn update_contacts(
 
 /// Returns the SQL for a field's value in a row of [`new_rows`].
 fn new_value(field: ContactField) -> String {
-    let column = column(field);
+    let column = field.name();
     match field {
         ContactField::DefaultChannelId => format!("NULLIF(new.{column}, {{nil}})"),
         ContactField::Address => format!("NULLIF(new.{column}, ''){{jsonb}}"),
@@ -214,12 +202,12 @@ fn new_rows(fields: ContactFieldSet, contacts: &[&Contact]) -> Result<Rows> {
         let given = contacts.iter().map(|contact| &contact.fields);
         rows = match field {
             ContactField::DefaultChannelId => rows.uuids(
-                column(field),
+                field.name(),
                 given.map(|fields| fields.default_channel_id.unwrap_or_default()),
             ),
             _ => {
                 let texts: Result<Vec<_>> = given.map(|fields| text(fields, field)).collect();
-                rows.texts(column(field), texts?)
+                rows.texts(field.name(), texts?)
             }
         };
     }

@@ -12,7 +12,9 @@ use crate::{
     },
     domain::{
         birth_date::BirthDate,
-        contact::{Address, Change, ContactChanges, MAX_ENCODED_BYTES, StoredContact},
+        contact::{
+            Address, Change, ContactChanges, FieldChanges, MAX_ENCODED_BYTES, StoredContact,
+        },
         custom_object::property_path,
         email::Email,
         language::Language,
@@ -38,20 +40,22 @@ pub fn parse(
         fields.refuse("", Reason::ContactTooLarge, message);
     }
     let phone = reference::phone(&mut fields, "phone", wire.phone, checks.default_region);
-    let external_id = change(&mut fields, "external_id", wire.external_id, Text::parse);
-    let email = change(&mut fields, "email", wire.email, Email::parse);
-    let name = change(&mut fields, "name", wire.name, Text::parse);
-    let language = change(&mut fields, "language", wire.language, Language::parse);
-    let default_channel_id = change(
-        &mut fields,
-        "default_channel_id",
-        wire.default_channel_id,
-        |text| known_channel(&text, checks),
-    );
-    let address = wire.address.map(|wire| address(&mut fields, wire));
-    let birth_date = change(&mut fields, "birth_date", wire.birth_date, |date| {
-        BirthDate::parse(date.year, date.month, date.day, now)
-    });
+    let changes = FieldChanges {
+        external_id: change(&mut fields, "external_id", wire.external_id, Text::parse),
+        email: change(&mut fields, "email", wire.email, Email::parse),
+        name: change(&mut fields, "name", wire.name, Text::parse),
+        language: change(&mut fields, "language", wire.language, Language::parse),
+        default_channel_id: change(
+            &mut fields,
+            "default_channel_id",
+            wire.default_channel_id,
+            |text| known_channel(&text, checks),
+        ),
+        address: wire.address.map(|wire| address(&mut fields, wire)),
+        birth_date: change(&mut fields, "birth_date", wire.birth_date, |date| {
+            BirthDate::parse(date.year, date.month, date.day, now)
+        }),
+    };
     let properties = properties(&mut fields, wire.properties.unwrap_or_default());
     let mut violations = fields.into_violations();
     if let Some(object) = checks.custom_object.object() {
@@ -60,20 +64,14 @@ pub fn parse(
     match phone {
         Some(phone) if violations.is_empty() => Ok(ContactChanges {
             phone,
-            external_id,
-            email,
-            name,
-            language,
-            default_channel_id,
-            address,
-            birth_date,
+            fields: changes,
             properties,
         }),
         phone => Err(InvalidContact {
             violations,
             named: RejectedKeys {
                 phone,
-                external_id: external_id.flatten(),
+                external_id: changes.external_id.flatten(),
             },
         }),
     }
