@@ -68,7 +68,13 @@ impl ContactUpdate {
             update_id: None,
         };
         let stored_record = self.stored_record(transaction).await?;
-        let record = self.merged_record(stored_record.as_ref())?;
+        let record = self
+            .checks
+            .changed_record(stored_record.as_ref(), &changes.properties)
+            .map_err(|missing| {
+                let missing = missing.into_iter();
+                Error::RequestInvalid(missing.map(|it| it.below("contact")).collect())
+            })?;
         let change = PlannedChange::of_stored(&stored.contact, &changes, record);
         let PlannedChange::Update {
             contact,
@@ -137,25 +143,6 @@ impl ContactUpdate {
         let (organization, ids) = (self.caller.organization.id, [self.id].into_iter());
         let mut records = bulk::records(transaction, organization, object.id, ids).await?;
         Ok(records.remove(&self.id))
-    }
-
-    /// The record, if it changes.
-    fn merged_record(&self, stored: Option<&Properties>) -> Result<Option<Properties>> {
-        match self.checks.custom_object.object() {
-            Some(object) if !self.changes.properties.is_empty() => {
-                let record =
-                    object
-                        .merge(stored, &self.changes.properties)
-                        .map_err(|violations| {
-                            let violations = violations.into_iter();
-                            Error::RequestInvalid(
-                                violations.map(|it| it.below("contact")).collect(),
-                            )
-                        })?;
-                Ok(Some(record).filter(|record| Some(record) != stored))
-            }
-            _ => Ok(None),
-        }
     }
 }
 

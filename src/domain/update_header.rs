@@ -26,6 +26,13 @@ pub struct UpdateHeader {
     pub validate_only: bool,
 }
 
+impl UpdateHeader {
+    /// The `request_id` under which the update is recorded; `None` where nothing is, as with `validate_only`.
+    pub fn recorded_id(&self) -> Option<Uuid> {
+        self.request_id.filter(|_| !self.validate_only)
+    }
+}
+
 /// What happens to the list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr, EnumString)]
 #[strum(serialize_all = "lowercase")]

@@ -106,12 +106,15 @@ pub async fn find(
         .transpose()
 }
 
-/// Finds an update by its `request_id`.
+/// Finds an update by its `request_id`, if it has one.
 pub async fn find_by_request_id(
     db: &impl ConnectionTrait,
     organization: OrganizationId,
-    request_id: Uuid,
+    request_id: Option<Uuid>,
 ) -> Result<Option<RecordedUpdate>> {
+    let Some(request_id) = request_id else {
+        return Ok(None);
+    };
     contact_list_update::Entity::find()
         .filter(contact_list_update::Column::OrganizationId.eq(organization.0))
         .filter(contact_list_update::Column::RequestId.eq(request_id))

@@ -215,7 +215,7 @@ impl ContactListService for Api {
                 let id = required_id("request_id", &text)?;
                 (
                     text,
-                    updates::find_by_request_id(db, organization, id).await?,
+                    updates::find_by_request_id(db, organization, Some(id)).await?,
                 )
             }
         };

@@ -17,8 +17,9 @@ use super::{
 };
 use crate::{
     app::update::{
-        checks::{Checks, InvalidContact},
-        receive::{Finished, Intake},
+        checks::Checks,
+        receive::{IncomingUpdate, ReceivedUpdate},
+        rejections::InvalidContact,
     },
     auth::Caller,
     domain::{contact::ContactChanges, now, update_outcome::UpdateOutcome},
@@ -55,7 +56,7 @@ pub async fn update(
         .record("contact_list_id", header.contact_list_id.to_string())
         .record("action", header.action.name());
     let limits = api.limits;
-    let intake = Intake::begin(
+    let incoming = IncomingUpdate::begin(
         &api.repository,
         caller,
         header,
@@ -65,7 +66,7 @@ pub async fn update(
     .await?;
 
     let mut receiver = Receiver {
-        intake,
+        incoming,
         sent,
         cores: Arc::clone(&api.checks),
         checking: FuturesOrdered::new(),
@@ -90,15 +91,15 @@ pub async fn update(
         footer = receiver.take(message).await?;
     }
     match receiver.finish(footer).await? {
-        Finished::Update(update) => update.apply(&api.repository).await,
-        Finished::Replayed(outcome) => Ok(*outcome),
+        ReceivedUpdate::New(update) => update.apply(&api.repository).await,
+        ReceivedUpdate::Replayed(outcome) => Ok(*outcome),
     }
 }
 
 /// Takes messages in: their contacts are checked in parts, beside each other and beside the arrival of the next message, and
 /// kept in order.
 struct Receiver {
-    intake: Intake,
+    incoming: IncomingUpdate,
     /// What was sent, where it is to be known again.
     sent: Option<Sha256>,
     /// What all calls together have for checking.
@@ -122,7 +123,7 @@ struct CheckedPart {
 impl Receiver {
     /// Counts a message's contacts and has them checked, and answers what its footer says.
     async fn take(&mut self, message: UpdateMessage) -> Result<Option<i64>> {
-        if let Err(error) = self.intake.count_contacts(message.contacts.count()) {
+        if let Err(error) = self.incoming.count_contacts(message.contacts.count()) {
             return self.refuse(error).await;
         }
         for part in message.contacts.into_parts(PART_CONTACTS) {
@@ -138,7 +139,7 @@ impl Receiver {
         }
         let core = Arc::clone(&self.cores).acquire_owned().await;
         let (core, now) = (core.map_err(Error::internal)?, now());
-        let (checks, fingerprints) = (self.intake.checks().cloned(), self.sent.is_some());
+        let (checks, fingerprints) = (self.incoming.checks().cloned(), self.sent.is_some());
         let task = tokio::task::spawn_blocking(move || {
             let mut part = CheckedPart::default();
             for encoded in contacts.iter() {
@@ -174,10 +175,10 @@ impl Receiver {
             sent.update(&part.sent);
         }
         if part.has_properties {
-            self.intake.refuse_unowned_properties()?;
+            self.incoming.refuse_unowned_properties()?;
         }
         for (checked, encoded_bytes) in part.contacts {
-            self.intake.keep(checked, encoded_bytes)?;
+            self.incoming.keep(checked, encoded_bytes)?;
         }
         Ok(())
     }
@@ -188,10 +189,10 @@ impl Receiver {
         Err(error)
     }
 
-    async fn finish(mut self, footer: Option<i64>) -> Result<Finished> {
+    async fn finish(mut self, footer: Option<i64>) -> Result<ReceivedUpdate> {
         while self.keep_first().await? {}
         let fingerprint = self.sent.map(|sent| sent.finalize().into());
-        self.intake.finish(footer, fingerprint)
+        self.incoming.finish(footer, fingerprint)
     }
 }
 

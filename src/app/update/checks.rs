@@ -4,11 +4,15 @@ use std::collections::HashSet;
 
 use uuid::Uuid;
 
-use super::group::RejectedKeys;
 use crate::{
     domain::{
-        OrganizationId, channel::Channel, custom_object::ObjectChoice, organization::Organization,
-        phone_number::DefaultRegion, violation::Violation,
+        OrganizationId,
+        channel::Channel,
+        custom_object::ObjectChoice,
+        organization::Organization,
+        phone_number::DefaultRegion,
+        property_value::{Properties, PropertyChanges},
+        violation::Violation,
     },
     error::{Error, Result},
     repository::{Transaction, channels, custom_objects, organizations},
@@ -25,16 +29,8 @@ pub struct Checks {
     pub custom_object: ObjectChoice,
 }
 
-/// A contact that is not valid by itself.
-pub struct InvalidContact {
-    /// All that is wrong with it.
-    pub violations: Vec<Violation>,
-    /// What it names.
-    pub named: RejectedKeys,
-}
-
 impl Checks {
-    /// What there is now.
+    /// Checks against what the organization has now.
     pub fn new(
         organization: &Organization,
         channels: &[Channel],
@@ -47,7 +43,7 @@ impl Checks {
         }
     }
 
-    /// Refuses properties where it is not clear what they belong to.
+    /// Refuses properties where it is not clear which custom object they belong to.
     pub fn refuse_unowned_properties(&self) -> Result<()> {
         match self.custom_object {
             ObjectChoice::Chosen(_) => Ok(()),
@@ -57,7 +53,22 @@ impl Checks {
         }
     }
 
-    /// Locks what the contacts were checked against, and answers the organization's channels. Fails if it has changed
+    /// The record that a contact's changes make of the stored one; `None` if it stays as it is. Fails with what is missing.
+    pub fn changed_record(
+        &self,
+        stored: Option<&Properties>,
+        changes: &PropertyChanges,
+    ) -> Result<Option<Properties>, Vec<Violation>> {
+        match self.custom_object.object() {
+            Some(object) if !changes.is_empty() => {
+                let record = object.merge(stored, changes)?;
+                Ok(Some(record).filter(|record| Some(record) != stored))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// Locks what the contacts were checked against, and returns the organization's channels. Fails if it has changed
     /// since, so that no contact is applied that a check would refuse.
     pub async fn hold(
         &self,

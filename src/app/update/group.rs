@@ -4,7 +4,11 @@ use std::{borrow::Cow, cmp::Ordering, collections::BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::{claims::Claims, phone_set::PhoneSet, rejections::Rejections};
+use super::{
+    claims::Claims,
+    phone_set::PhoneSet,
+    rejections::{RejectedKeys, Rejections},
+};
 use crate::{
     domain::{
         contact::{Address, ContactChanges},
@@ -16,9 +20,9 @@ use crate::{
     spool::{Item, Spool, SpoolQuota},
 };
 
-/// A field-valid contact of the stream.
+/// A contact of the stream that is valid by itself.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Received {
+pub struct ReceivedContact {
     /// Its place in the stream, from 0.
     pub index: u32,
     /// What it says.
@@ -27,7 +31,7 @@ pub struct Received {
     pub encoded_bytes: u32,
 }
 
-impl Item for Received {
+impl Item for ReceivedContact {
     fn order(&self, other: &Self) -> Ordering {
         (self.changes.phone, self.index).cmp(&(other.changes.phone, other.index))
     }
@@ -43,54 +47,17 @@ impl Item for Received {
     }
 }
 
-/// What a rejected contact names: who is named stays a member in an overwrite.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct RejectedKeys {
-    /// Its phone, if it is one.
-    pub phone: Option<PhoneNumber>,
-    /// Its external_id, if it has one.
-    pub external_id: Option<Text>,
-}
-
-impl Item for RejectedKeys {
-    fn order(&self, _: &Self) -> Ordering {
-        Ordering::Equal
-    }
-
-    fn size_bytes(&self) -> usize {
-        size_of::<Self>() + self.external_id.as_ref().map_or(0, |id| id.as_str().len())
-    }
-}
-
-/// The rejected contacts of an update, and what they name.
-pub struct Rejected {
-    /// The contacts.
-    pub rejections: Rejections,
-    /// What they name.
-    pub named: Spool<RejectedKeys>,
-}
-
-impl Rejected {
-    /// None yet.
-    pub fn new(quota: &SpoolQuota) -> Self {
-        Self {
-            rejections: Rejections::default(),
-            named: Spool::new(quota),
-        }
-    }
-}
-
 /// The contacts of the same phone, folded into one.
 pub struct Group<'a> {
     /// The first contact, with what the later ones say.
-    folded: Cow<'a, Box<Received>>,
+    folded: Cow<'a, Box<ReceivedContact>>,
     later_indexes: Vec<u32>,
     /// The external_ids that a later contact replaced.
     earlier_external_ids: BTreeSet<Text>,
 }
 
 impl<'a> Group<'a> {
-    fn of(first: Cow<'a, Box<Received>>) -> Self {
+    fn of(first: Cow<'a, Box<ReceivedContact>>) -> Self {
         Self {
             folded: first,
             later_indexes: Vec::new(),
@@ -98,7 +65,7 @@ impl<'a> Group<'a> {
         }
     }
 
-    fn add(&mut self, later: Cow<'_, Box<Received>>) {
+    fn add(&mut self, later: Cow<'_, Box<ReceivedContact>>) {
         let (folded, later) = (self.folded.to_mut(), later.into_owned());
         self.later_indexes.push(later.index);
         let (old, new) = (&folded.changes.fields, &later.changes.fields);
@@ -142,16 +109,16 @@ impl<'a> Group<'a> {
     }
 
     /// Rejects every contact of the group.
-    pub fn reject(&self, violations: &[Violation], rejected: &mut Rejected) -> Result<()> {
+    pub fn reject(&self, violations: &[Violation], rejected: &mut Rejections) -> Result<()> {
         for index in [self.folded.index].iter().chain(&self.later_indexes) {
-            rejected.rejections.reject(*index, violations.to_vec());
+            rejected.contacts.add(*index, violations.to_vec());
         }
-        rejected.named.push(RejectedKeys {
+        rejected.keys.push(RejectedKeys {
             phone: Some(self.phone()),
             external_id: None,
         })?;
         for external_id in self.external_ids() {
-            rejected.named.push(RejectedKeys {
+            rejected.keys.push(RejectedKeys {
                 phone: None,
                 external_id: Some(external_id.clone()),
             })?;
@@ -159,7 +126,7 @@ impl<'a> Group<'a> {
         Ok(())
     }
 
-    fn reject_as_conflicting(&self, message: &str, rejected: &mut Rejected) -> Result<()> {
+    fn reject_as_conflicting(&self, message: &str, rejected: &mut Rejections) -> Result<()> {
         let violation = Violation::new(Reason::ConflictingDuplicate, "", message);
         self.reject(&[violation], rejected)
     }
@@ -168,7 +135,7 @@ impl<'a> Group<'a> {
 /// The groups of a call that can be looked up in what is stored: not those that contradict each other or themselves.
 pub struct Groups {
     /// In the order of their phones.
-    contacts: Spool<Box<Received>>,
+    contacts: Spool<Box<ReceivedContact>>,
     /// The phones of the groups that are left out.
     conflicting: PhoneSet,
 }
@@ -176,8 +143,8 @@ pub struct Groups {
 impl Groups {
     /// Groups the contacts. Rejects the groups with two external_ids, and those that share one.
     pub fn of(
-        mut contacts: Spool<Box<Received>>,
-        rejected: &mut Rejected,
+        mut contacts: Spool<Box<ReceivedContact>>,
+        rejected: &mut Rejections,
         quota: &SpoolQuota,
     ) -> Result<Self> {
         contacts.sort();
@@ -219,12 +186,12 @@ impl Groups {
         let applied = self.contacts.iter().filter_map(move |contact| {
             let contact = match contact {
                 Ok(contact) => contact,
-                Err(failure) => return Some(Err(failure)),
+                Err(error) => return Some(Err(error)),
             };
             match conflicting.contains(contact.changes.phone) {
                 Ok(true) => None,
                 Ok(false) => Some(Ok(contact)),
-                Err(failure) => Some(Err(failure)),
+                Err(error) => Some(Err(error)),
             }
         });
         groups(applied)
@@ -233,13 +200,13 @@ impl Groups {
 
 /// Groups contacts that come in the order of their phones.
 fn groups<'a>(
-    contacts: impl Iterator<Item = Result<Cow<'a, Box<Received>>>>,
+    contacts: impl Iterator<Item = Result<Cow<'a, Box<ReceivedContact>>>>,
 ) -> impl Iterator<Item = Result<Group<'a>>> {
     let mut contacts = contacts.peekable();
     std::iter::from_fn(move || {
         let mut group = match contacts.next()? {
             Ok(first) => Group::of(first),
-            Err(failure) => return Some(Err(failure)),
+            Err(error) => return Some(Err(error)),
         };
         let phone = group.phone();
         while let Some(Ok(later)) =

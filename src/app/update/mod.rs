@@ -1,5 +1,5 @@
-//! An update from start to end: the contacts of a stream are taken in and grouped, and then, in one transaction, resolved
-//! against what is stored, applied, counted and recorded.
+//! An update from start to end. Its contacts are received ([`receive`]) and grouped by phone ([`group`]). Then, in one
+//! transaction, they are compared with what is stored ([`plan`]), written (`write`), counted and recorded.
 
 pub mod checks;
 mod claims;
@@ -7,21 +7,22 @@ pub mod group;
 mod phone_set;
 pub(crate) mod plan;
 pub mod receive;
-mod rejections;
+pub mod rejections;
 mod resolve;
+mod stored;
+mod timer;
 mod write;
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::sync::Arc;
 
 use uuid::Uuid;
 
 use self::{
     checks::Checks,
-    group::{Groups, Rejected},
+    group::Groups,
     plan::Plan,
+    rejections::Rejections,
+    timer::{Stage, StageTimer},
 };
 use crate::{
     auth::Caller,
@@ -36,11 +37,14 @@ use crate::{
         update_outcome::{Counts, Fingerprint, UpdateOutcome},
     },
     error::{Error, Result},
-    repository::{self, Repository, Transaction, contact_lists, updates::RecordedUpdate},
+    repository::{
+        Repository, Transaction, TransactionOutcome, contact_lists, updates,
+        updates::RecordedUpdate,
+    },
     spool::SpoolQuota,
 };
 
-/// A whole stream, taken in and ready to be applied.
+/// A whole stream, received and ready to be applied.
 pub struct Update {
     caller: Caller,
     header: UpdateHeader,
@@ -49,66 +53,51 @@ pub struct Update {
     /// The channels that `opt_in_to` names.
     opt_in_channels: Vec<Uuid>,
     received_count: u64,
-    /// The fields that some contact sets or clears. Of the others the update needs to know nothing.
+    /// The fields that some contact sets or clears. The update reads and writes no others.
     fields: ContactFieldSet,
     groups: Groups,
-    /// The contacts that were rejected before the look at what is stored.
-    rejected: Rejected,
+    /// The contacts that were rejected before what is stored was looked up.
+    rejections: Rejections,
     fingerprint: Option<Fingerprint>,
     quota: SpoolQuota,
-    /// How long the stream took to arrive and to be checked, and then its contacts to be grouped.
-    taken_in: [Duration; 2],
+    timer: StageTimer,
 }
 
-/// An update when its transaction is about to end.
+/// An applied update whose transaction is about to end.
 struct Applied {
     outcome: UpdateOutcome,
-    /// When its turn came, its plan was made, and all was written.
-    milestones: [Instant; 3],
+    timer: StageTimer,
 }
 
 impl Update {
-    /// Applies the update, and answers what it did.
+    /// Applies the update. Returns what it did.
     pub async fn apply(self, repository: &Repository) -> Result<UpdateOutcome> {
         let list = (self.organization(), self.header.contact_list_id);
-        let [receive, fold] = self.taken_in;
-        let start = Instant::now();
-        let applied = repository
+        let mut applied = repository
             .write_lists(vec![list], self, |update, transaction| {
                 Box::pin(update.apply_in(transaction))
             })
             .await?;
-        let [turn, planned, written] = applied.milestones;
-        tracing::info!(
-            receive_us = receive.as_micros(),
-            fold_us = fold.as_micros(),
-            wait_us = (turn - start).as_micros(),
-            plan_us = (planned - turn).as_micros(),
-            write_us = (written - planned).as_micros(),
-            commit_us = written.elapsed().as_micros(),
-            "update.applied"
-        );
+        applied.timer.end(Stage::Commit);
+        applied.timer.log();
         Ok(applied.outcome)
     }
 
-    async fn apply_in(
-        &self,
-        transaction: &Transaction,
-    ) -> Result<repository::TransactionOutcome<Applied>> {
-        let turn = Instant::now();
+    async fn apply_in(&self, transaction: &Transaction) -> Result<TransactionOutcome<Applied>> {
+        let mut timer = self.timer.clone();
+        timer.end(Stage::Wait);
         let list = contact_lists::lock(
             transaction,
             self.organization(),
             self.header.contact_list_id,
         )
         .await?;
-        if let Some(recorded) = self.recorded(transaction).await? {
+        let (db, request_id) = (transaction.db(), self.header.recorded_id());
+        let recorded = updates::find_by_request_id(db, self.organization(), request_id).await?;
+        if let Some(recorded) = recorded {
             let outcome = recorded.replay(self.fingerprint.as_ref())?;
-            let milestones = [turn, Instant::now(), Instant::now()];
-            return Ok(repository::TransactionOutcome::RollBack(Applied {
-                outcome,
-                milestones,
-            }));
+            timer.end(Stage::Plan);
+            return Ok(TransactionOutcome::RollBack(Applied { outcome, timer }));
         }
         let list = active(list, self.header.contact_list_id)?;
         let channels = self.checks.hold(transaction, self.organization()).await?;
@@ -121,7 +110,7 @@ impl Update {
         if self.header.rejection_policy == RejectionPolicy::RejectAll {
             self.refuse_rejections(&plan)?;
         }
-        let planned = Instant::now();
+        timer.end(Stage::Plan);
         let mut counts = if plan.groups.is_empty() {
             Counts::default()
         } else {
@@ -130,39 +119,26 @@ impl Update {
         transaction
             .note_added_rows(counts.created + counts.updated + counts.opted_in + counts.added);
         counts.received = self.received_count;
-        counts.rejected = plan.rejected.rejections.count();
+        counts.rejected = plan.rejections.contacts.count();
         let outcome = self.finish(transaction, list, counts, plan, origin).await?;
-        let applied = Applied {
-            outcome,
-            milestones: [turn, planned, Instant::now()],
-        };
+        timer.end(Stage::Write);
+        let applied = Applied { outcome, timer };
         Ok(if self.header.validate_only {
-            repository::TransactionOutcome::RollBack(applied)
+            TransactionOutcome::RollBack(applied)
         } else {
-            repository::TransactionOutcome::Commit(applied)
+            TransactionOutcome::Commit(applied)
         })
     }
 
-    /// The update that is recorded under the call's `request_id`, if there is one.
-    async fn recorded(&self, transaction: &Transaction) -> Result<Option<RecordedUpdate>> {
-        match self.header.request_id {
-            Some(request_id) if !self.header.validate_only => {
-                let db = transaction.db();
-                repository::updates::find_by_request_id(db, self.organization(), request_id).await
-            }
-            _ => Ok(None),
-        }
-    }
-
     fn refuse_rejections(&self, plan: &Plan) -> Result<()> {
-        let rejections = &plan.rejected.rejections;
-        if rejections.count() == 0 {
+        let rejected = &plan.rejections.contacts;
+        if rejected.count() == 0 {
             return Ok(());
         }
         Err(Error::ContactsRejected {
-            rejected_count: rejections.count(),
+            rejected_count: rejected.count(),
             received_count: self.received_count,
-            contacts: rejections.clone().into_contacts(),
+            contacts: rejected.clone().into_contacts(),
         })
     }
 
@@ -182,7 +158,7 @@ impl Update {
                 ..list
             },
             counts,
-            rejected_contacts: plan.rejected.rejections.into_contacts(),
+            rejected_contacts: plan.rejections.contacts.into_contacts(),
             replayed: false,
         };
         if change != 0 {
@@ -204,7 +180,7 @@ impl Update {
                 fingerprint: self.fingerprint.map(|fingerprint| fingerprint.to_vec()),
                 outcome: outcome.clone(),
             };
-            repository::updates::insert(transaction, self.organization(), &recorded).await?;
+            updates::insert(transaction, self.organization(), &recorded).await?;
         }
         Ok(outcome)
     }
@@ -218,7 +194,7 @@ impl Update {
     }
 }
 
-/// The list, if it is there and active.
+/// The list, if it exists and is active.
 fn active(list: Option<ContactList>, id: Uuid) -> Result<ContactList> {
     let list = list.ok_or_else(|| Error::not_found("contact_list", id))?;
     if list.state != ListState::Active {

@@ -1,6 +1,6 @@
-//! The plan of an update: who each group is and what is to be written, for all groups before the first write.
+//! The plan of an update: which contact each group is, and what to write. It is complete before the first write.
 
-use std::{cmp::Ordering, collections::HashMap};
+use std::cmp::Ordering;
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -8,16 +8,17 @@ use uuid::Uuid;
 use super::{
     Update,
     claims::Claims,
-    group::{Group, Rejected},
+    group::Group,
     phone_set::PhoneSet,
-    resolve::{Identity, resolve},
+    rejections::Rejections,
+    resolve::Identity,
+    stored::{Chunk, LookUp},
 };
 use crate::{
     domain::{
-        contact::{Contact, ContactChanges, ContactField, ContactFields},
+        contact::{Contact, ContactChanges, ContactFields},
         phone_number::PhoneNumber,
         property_value::{Properties, as_json},
-        text::Text,
         update_header::Action,
         violation::{Reason, Violation},
     },
@@ -30,9 +31,9 @@ use crate::{
 pub struct Plan {
     /// The groups that are applied, in the order of their phones.
     pub groups: Spool<Planned>,
-    /// The contacts that are not, and what they name.
-    pub rejected: Rejected,
-    /// On overwrite: the stored contacts that groups resolve to, by id.
+    /// The contacts that are not.
+    pub rejections: Rejections,
+    /// On overwrite: the stored contacts that groups resolve to, sorted by id.
     pub stored_ids: Spool<Uuid>,
 }
 
@@ -42,12 +43,12 @@ pub struct Planned {
     phone: PhoneNumber,
     /// How many contacts of the call were folded into its first one.
     pub duplicate_count: u32,
-    /// What is to be written of it.
+    /// What to write.
     pub change: PlannedChange,
     encoded_bytes: u32,
 }
 
-/// What is to be written of a group.
+/// What to write of a group.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub enum PlannedChange {
     /// A new contact.
@@ -123,7 +124,7 @@ impl PlannedChange {
     }
 }
 
-/// Makes the plan: finds and locks who is stored, and decides.
+/// Makes the plan: finds and locks the stored contacts, and decides what to write.
 pub async fn make_plan(update: &Update, transaction: &Transaction) -> Result<Plan> {
     let mut planner = Planner {
         update,
@@ -142,7 +143,7 @@ pub async fn make_plan(update: &Update, transaction: &Transaction) -> Result<Pla
     let (mut chunk, mut next) = (Chunk::default(), take()?);
     while !(next.is_empty() && chunk.groups.is_empty()) {
         transaction.check_caller()?;
-        // While the database looks for a chunk's contacts, the one before is decided on and the one after is taken.
+        // While the database looks up a chunk, the one before is decided and the one after is read from the spool.
         (chunk, next) = tokio::try_join!(
             biased;
             look_up.of(next),
@@ -165,132 +166,16 @@ struct Planner<'a> {
     rejects: bool,
 }
 
-/// Some of the groups, and what is stored of them.
-#[derive(Default)]
-struct Chunk<'a> {
-    groups: Vec<Group<'a>>,
-    stored: Stored,
-    records: HashMap<Uuid, Properties>,
-}
-
-/// What is stored of a chunk's contacts.
-#[derive(Default)]
-struct Stored {
-    /// In the order of their phones.
-    by_phone: Vec<Contact>,
-    by_external_id: HashMap<Text, Contact>,
-}
-
-impl Stored {
-    fn under_phone(&self, group: &Group<'_>) -> Option<&Contact> {
-        let place = self
-            .by_phone
-            .binary_search_by_key(&group.phone(), |it| it.phone);
-        place.ok().map(|place| &self.by_phone[place])
-    }
-
-    fn identity<'a>(&'a self, group: &Group<'_>) -> Identity<'a> {
-        let external_id = group.changes().given_external_id();
-        let by_phone = self.under_phone(group);
-        // Most often the contact with the number is the one with the external_id.
-        let by_external_id = match (external_id, by_phone) {
-            (None, _) => None,
-            (Some(id), Some(contact)) if contact.fields.external_id.as_ref() == Some(id) => {
-                Some(contact)
-            }
-            (Some(id), _) => self.by_external_id.get(id),
-        };
-        resolve(external_id, by_external_id, by_phone)
-    }
-}
-
-/// Looks up what is stored.
-struct LookUp<'a> {
-    update: &'a Update,
-    transaction: &'a Transaction,
-}
-
-impl LookUp<'_> {
-    async fn of<'g>(&self, groups: Vec<Group<'g>>) -> Result<Chunk<'g>> {
-        if groups.is_empty() {
-            return Ok(Chunk::default());
-        }
-        let stored = self.stored(&groups).await?;
-        let records = self.stored_records(&groups, &stored).await?;
-        Ok(Chunk {
-            groups,
-            stored,
-            records,
-        })
-    }
-
-    /// Finds the contacts under the chunk's numbers, then those under the external_ids that they don't have.
-    async fn stored(&self, chunk: &[Group<'_>]) -> Result<Stored> {
-        let organization = self.update.organization();
-        // Who is who is decided by the external_id, also where no contact of the call has one.
-        let fields = self.update.fields.with(ContactField::ExternalId);
-        let phones = chunk.iter().map(Group::phone);
-        let mut stored = Stored {
-            by_phone: bulk::contacts_by_phone(self.transaction, organization, fields, phones)
-                .await?,
-            by_external_id: HashMap::new(),
-        };
-        let elsewhere: Vec<Text> = chunk
-            .iter()
-            .filter_map(|group| {
-                let external_id = group.changes().given_external_id()?;
-                let here = stored.under_phone(group);
-                let found =
-                    here.is_some_and(|it| it.fields.external_id.as_ref() == Some(external_id));
-                (!found).then(|| external_id.clone())
-            })
-            .collect();
-        if !elsewhere.is_empty() {
-            let external_ids = elsewhere.into_iter();
-            let contacts =
-                bulk::contacts_by_external_id(self.transaction, organization, fields, external_ids)
-                    .await?;
-            for contact in contacts {
-                if let Some(external_id) = contact.fields.external_id.clone() {
-                    stored.by_external_id.insert(external_id, contact);
-                }
-            }
-        }
-        Ok(stored)
-    }
-
-    async fn stored_records(
-        &self,
-        chunk: &[Group<'_>],
-        stored: &Stored,
-    ) -> Result<HashMap<Uuid, Properties>> {
-        let Some(object) = self.update.custom_object() else {
-            return Ok(HashMap::new());
-        };
-        let with_properties: Vec<Uuid> = chunk
-            .iter()
-            .filter(|group| !group.changes().properties.is_empty())
-            .filter_map(|group| Some(stored.identity(group).contact()?.id))
-            .collect();
-        if with_properties.is_empty() {
-            return Ok(HashMap::new());
-        }
-        let organization = self.update.organization();
-        let contacts = with_properties.into_iter();
-        bulk::records(self.transaction, organization, object.id, contacts).await
-    }
-}
-
 impl Planner<'_> {
     fn decide(&mut self, chunk: Chunk<'_>) -> Result<()> {
         for group in &chunk.groups {
-            let identity = chunk.stored.identity(group);
+            let identity = chunk.identity(group);
             if let Some(contact) = identity.contestable(group.phone()) {
                 self.claims.claim(contact.to_string(), group.phone())?;
             }
             let record = identity
                 .contact()
-                .and_then(|contact| chunk.records.get(&contact.id));
+                .and_then(|contact| chunk.record(contact.id));
             let change = self.change(group, identity, record);
             match &change {
                 PlannedChange::Reject(_) => self.rejects = true,
@@ -308,7 +193,7 @@ impl Planner<'_> {
         Ok(())
     }
 
-    /// Notes who stays a member in an overwrite.
+    /// Notes a contact that stays a member in an overwrite.
     fn keep_member(&mut self, id: Uuid) -> Result<()> {
         match self.update.header.action {
             Action::Overwrite => self.stored_ids.push(id),
@@ -323,22 +208,17 @@ impl Planner<'_> {
         stored_record: Option<&Properties>,
     ) -> PlannedChange {
         let mut violations: Vec<_> = identity.violation().into_iter().collect();
-        let record = match self.update.custom_object() {
-            Some(object) if !group.changes().properties.is_empty() => object
-                .merge(stored_record, &group.changes().properties)
-                .map_or_else(
-                    |missing| {
-                        violations.extend(missing);
-                        None
-                    },
-                    Some,
-                ),
-            _ => None,
-        };
+        let record = self
+            .update
+            .checks
+            .changed_record(stored_record, &group.changes().properties)
+            .unwrap_or_else(|missing| {
+                violations.extend(missing);
+                None
+            });
         if !violations.is_empty() {
             return PlannedChange::Reject(violations);
         }
-        let record = record.filter(|record| Some(record) != stored_record);
         let Some(stored) = identity.contact() else {
             let mut fields = ContactFields::default();
             group.changes().fields.apply_to(&mut fields);
@@ -354,34 +234,34 @@ impl Planner<'_> {
     }
 
     fn finish(mut self) -> Result<Plan> {
-        let mut rejected = Rejected::new(&self.update.quota);
-        rejected.rejections = self.update.rejected.rejections.clone();
+        let mut rejections = Rejections::new(&self.update.quota);
+        rejections.contacts = self.update.rejections.contacts.clone();
         self.groups.sort();
         self.stored_ids.sort();
         let contested = self.claims.contested()?;
         let groups = if contested.is_empty() && !self.rejects {
             self.groups
         } else {
-            sift(self.update, self.groups, &contested, &mut rejected)?
+            sift(self.update, self.groups, &contested, &mut rejections)?
         };
         Ok(Plan {
             groups,
-            rejected,
+            rejections,
             stored_ids: self.stored_ids,
         })
     }
 }
 
-/// Parts the groups that are applied, which it answers, from those that are not.
+/// Returns the groups that are applied, and rejects the others.
 fn sift(
     update: &Update,
     mut planned: Spool<Planned>,
     contested: &PhoneSet,
-    rejected: &mut Rejected,
+    rejections: &mut Rejections,
 ) -> Result<Spool<Planned>> {
     let mut applied = Spool::new(&update.quota);
     let mut contested = contested.lookup();
-    // Both are in the order of the phones.
+    // Both are sorted by phone.
     for (planned, group) in planned.drain().zip(update.groups.iter()) {
         let (planned, group) = (planned?.into_owned(), group?);
         let mut violations = match &planned.change {
@@ -398,7 +278,7 @@ fn sift(
         if violations.is_empty() {
             applied.push(planned)?;
         } else {
-            group.reject(&violations, rejected)?;
+            group.reject(&violations, rejections)?;
         }
     }
     applied.sort();

@@ -1,13 +1,15 @@
-//! Takes a stream in: the limits, what is kept of the contacts, and the end that makes an [`Update`] of it.
+//! Receives a stream: holds it to the limits, keeps its contacts, and makes an [`Update`] of them at its end.
 
-use std::{sync::Arc, time::Instant};
+use std::sync::Arc;
 
 use uuid::Uuid;
 
 use super::{
     Update, active,
-    checks::{Checks, InvalidContact},
-    group::{Groups, Received, Rejected},
+    checks::Checks,
+    group::{Groups, ReceivedContact},
+    rejections::{InvalidContact, Rejections},
+    timer::{Stage, StageTimer},
 };
 use crate::{
     app,
@@ -24,15 +26,15 @@ use crate::{
     spool::{Spool, SpoolQuota},
 };
 
-/// A stream while it arrives.
-pub struct Intake {
+/// An update whose stream is still arriving.
+pub struct IncomingUpdate {
     caller: Caller,
     header: UpdateHeader,
     mode: Mode,
     received_count: u64,
     max_contacts: u64,
     quota: SpoolQuota,
-    start: Instant,
+    timer: StageTimer,
 }
 
 enum Mode {
@@ -48,12 +50,12 @@ struct Collected {
     /// How many contacts were checked and kept or rejected.
     kept_count: u32,
     fields: ContactFieldSet,
-    contacts: Spool<Box<Received>>,
-    rejected: Rejected,
+    contacts: Spool<Box<ReceivedContact>>,
+    rejections: Rejections,
 }
 
-impl Intake {
-    /// Begins with the header: refuses what can be refused before any contact is read.
+impl IncomingUpdate {
+    /// Begins with the header. Refuses what can be refused before any contact is read.
     pub async fn begin(
         repository: &Repository,
         caller: Caller,
@@ -61,13 +63,17 @@ impl Intake {
         max_contacts: u64,
         quota: &SpoolQuota,
     ) -> Result<Self> {
-        let start = Instant::now();
-        let mode = match recorded(repository, &caller, &header).await? {
+        let timer = StageTimer::start();
+        let recorded = || {
+            let (organization, request_id) = (caller.organization.id, header.recorded_id());
+            updates::find_by_request_id(repository.db(), organization, request_id)
+        };
+        let mode = match recorded().await? {
             Some(recorded) => Mode::Replay(Box::new(recorded)),
             None => match Collected::begin(repository, &caller, &header, quota).await {
                 Ok(collected) => Mode::Collect(Box::new(collected)),
-                // A twin may have been applied, and the list archived, since we looked.
-                Err(refusal) => match recorded(repository, &caller, &header).await? {
+                // A duplicate call may have been applied, and the list archived, since the look-up.
+                Err(refusal) => match recorded().await? {
                     Some(recorded) => Mode::Replay(Box::new(recorded)),
                     None => return Err(refusal),
                 },
@@ -80,11 +86,11 @@ impl Intake {
             received_count: 0,
             max_contacts,
             quota: quota.clone(),
-            start,
+            timer,
         })
     }
 
-    /// What the contacts are to be checked against; none where the stream is only compared.
+    /// What the contacts are checked against; `None` where the stream is only compared.
     pub fn checks(&self) -> Option<&Arc<Checks>> {
         match &self.mode {
             Mode::Replay(_) => None,
@@ -112,7 +118,7 @@ impl Intake {
         }
     }
 
-    /// Keeps a contact that was checked. They come in the order of the stream.
+    /// Keeps a checked contact. Contacts must be given in the order of the stream.
     pub fn keep(
         &mut self,
         checked: Result<ContactChanges, InvalidContact>,
@@ -126,28 +132,22 @@ impl Intake {
         match checked {
             Ok(changes) => {
                 collected.fields = collected.fields.union(changes.fields.given());
-                collected.contacts.push(Box::new(Received {
+                collected.contacts.push(Box::new(ReceivedContact {
                     index,
                     changes,
                     encoded_bytes: u32::try_from(encoded_bytes).unwrap_or(u32::MAX),
                 }))
             }
-            Err(invalid) => {
-                collected
-                    .rejected
-                    .rejections
-                    .reject(index, invalid.violations);
-                collected.rejected.named.push(invalid.named)
-            }
+            Err(invalid) => collected.rejections.add_invalid(index, invalid),
         }
     }
 
-    /// Ends the stream. Answers the update that it makes, or the recorded answer of an earlier one.
+    /// Ends the stream. Returns the update that it makes, or the recorded answer of an earlier call.
     pub fn finish(
-        self,
+        mut self,
         footer_contact_count: Option<i64>,
         fingerprint: Option<Fingerprint>,
-    ) -> Result<Finished> {
+    ) -> Result<ReceivedUpdate> {
         let complete = match footer_contact_count {
             Some(count) => u64::try_from(count) == Ok(self.received_count),
             None => self.header.action != Action::Overwrite,
@@ -164,13 +164,14 @@ impl Intake {
         let mut collected = match self.mode {
             Mode::Replay(recorded) => {
                 let outcome = recorded.replay(fingerprint.as_ref())?;
-                return Ok(Finished::Replayed(Box::new(outcome)));
+                return Ok(ReceivedUpdate::Replayed(Box::new(outcome)));
             }
             Mode::Collect(collected) => collected,
         };
-        let receive = self.start.elapsed();
-        let groups = Groups::of(collected.contacts, &mut collected.rejected, &self.quota)?;
-        Ok(Finished::Update(Box::new(Update {
+        self.timer.end(Stage::Receive);
+        let groups = Groups::of(collected.contacts, &mut collected.rejections, &self.quota)?;
+        self.timer.end(Stage::Fold);
+        Ok(ReceivedUpdate::New(Box::new(Update {
             caller: self.caller,
             header: self.header,
             checks: collected.checks,
@@ -178,33 +179,20 @@ impl Intake {
             received_count: self.received_count,
             fields: collected.fields,
             groups,
-            rejected: collected.rejected,
+            rejections: collected.rejections,
             fingerprint,
             quota: self.quota,
-            taken_in: [receive, self.start.elapsed() - receive],
+            timer: self.timer,
         })))
     }
 }
 
-/// What a stream makes.
-pub enum Finished {
+/// What a whole stream turned out to be.
+pub enum ReceivedUpdate {
     /// An update to apply.
-    Update(Box<Update>),
+    New(Box<Update>),
     /// The recorded answer of an earlier call.
     Replayed(Box<UpdateOutcome>),
-}
-
-async fn recorded(
-    repository: &Repository,
-    caller: &Caller,
-    header: &UpdateHeader,
-) -> Result<Option<RecordedUpdate>> {
-    match header.request_id {
-        Some(request_id) if !header.validate_only => {
-            updates::find_by_request_id(repository.db(), caller.organization.id, request_id).await
-        }
-        _ => Ok(None),
-    }
 }
 
 impl Collected {
@@ -233,7 +221,7 @@ impl Collected {
             kept_count: 0,
             fields: ContactFieldSet::default(),
             contacts: Spool::new(quota),
-            rejected: Rejected::new(quota),
+            rejections: Rejections::new(quota),
         })
     }
 }

@@ -1,8 +1,17 @@
-//! The contacts of an update that are not applied.
+//! The contacts of an update that are rejected, and what is kept of them.
 
-use std::collections::BTreeMap;
+use std::{cmp::Ordering, collections::BTreeMap};
 
-use crate::domain::{update_outcome::RejectedContact, violation::Violation};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    domain::{
+        phone_number::PhoneNumber, text::Text, update_outcome::RejectedContact,
+        violation::Violation,
+    },
+    error::Result,
+    spool::{Item, Spool, SpoolQuota},
+};
 
 /// The most rejected contacts that an answer lists.
 const MAX_REJECTED_CONTACTS: usize = 10_000;
@@ -10,17 +19,68 @@ const MAX_REJECTED_CONTACTS: usize = 10_000;
 /// The most bytes of rejected contacts that an answer lists.
 const MAX_REJECTED_BYTES: usize = 2 * 1024 * 1024;
 
-/// The rejected contacts of an update: all counted, those with the lowest indexes kept.
-#[derive(Debug, Clone, Default)]
+/// A contact that is not valid by itself.
+pub struct InvalidContact {
+    /// All that is wrong with it.
+    pub violations: Vec<Violation>,
+    /// What identifies it.
+    pub keys: RejectedKeys,
+}
+
+/// The keys of a rejected contact: a stored contact with one of them stays a member in an overwrite.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct RejectedKeys {
+    /// The phone, if it is valid.
+    pub phone: Option<PhoneNumber>,
+    /// The external_id, if the contact has a valid one.
+    pub external_id: Option<Text>,
+}
+
+impl Item for RejectedKeys {
+    fn order(&self, _: &Self) -> Ordering {
+        Ordering::Equal
+    }
+
+    fn size_bytes(&self) -> usize {
+        size_of::<Self>() + self.external_id.as_ref().map_or(0, |id| id.as_str().len())
+    }
+}
+
+/// The rejected contacts of an update, and their keys.
 pub struct Rejections {
+    /// The contacts, as the answer reports them.
+    pub contacts: RejectedContacts,
+    /// Their keys.
+    pub keys: Spool<RejectedKeys>,
+}
+
+impl Rejections {
+    /// No rejections yet.
+    pub fn new(quota: &SpoolQuota) -> Self {
+        Self {
+            contacts: RejectedContacts::default(),
+            keys: Spool::new(quota),
+        }
+    }
+
+    /// Rejects the contact at `index`, which is not valid by itself.
+    pub fn add_invalid(&mut self, index: u32, invalid: InvalidContact) -> Result<()> {
+        self.contacts.add(index, invalid.violations);
+        self.keys.push(invalid.keys)
+    }
+}
+
+/// The rejected contacts that an answer reports: all are counted, those with the lowest indexes kept.
+#[derive(Debug, Clone, Default)]
+pub struct RejectedContacts {
     count: u64,
     kept: BTreeMap<u32, Vec<Violation>>,
     kept_bytes: usize,
 }
 
-impl Rejections {
-    /// Rejects the contact at `index`.
-    pub fn reject(&mut self, index: u32, violations: Vec<Violation>) {
+impl RejectedContacts {
+    /// Adds the contact at `index`.
+    pub fn add(&mut self, index: u32, violations: Vec<Violation>) {
         self.count += 1;
         self.kept_bytes += size_bytes(&violations);
         self.kept.insert(index, violations);

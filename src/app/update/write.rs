@@ -354,10 +354,10 @@ impl Applier<'_> {
         let mut ids = Spool::new(&self.update.quota);
         let mut named = self
             .update
-            .rejected
-            .named
+            .rejections
+            .keys
             .iter()
-            .chain(plan.rejected.named.iter());
+            .chain(plan.rejections.keys.iter());
         let size = bulk::chunk_size(self.transaction.backend());
         loop {
             let chunk: Vec<_> = named.by_ref().take(size).collect::<Result<_>>()?;

@@ -7,8 +7,8 @@ use uuid::Uuid;
 use super::{property, reference, timestamp};
 use crate::{
     app::update::{
-        checks::{Checks, InvalidContact},
-        group::RejectedKeys,
+        checks::Checks,
+        rejections::{InvalidContact, RejectedKeys},
     },
     domain::{
         birth_date::BirthDate,
@@ -69,7 +69,7 @@ pub fn parse(
         }),
         phone => Err(InvalidContact {
             violations,
-            named: RejectedKeys {
+            keys: RejectedKeys {
                 phone,
                 external_id: changes.external_id.flatten(),
             },
