@@ -1,4 +1,4 @@
-//! Contacts one by one: changed by the rules of an update, and erased.
+//! Single contacts: changed by the rules of an update, and erased.
 
 use uuid::Uuid;
 
@@ -20,11 +20,11 @@ use crate::{
     },
 };
 
-/// What a contact is to become.
+/// The change of one contact.
 pub struct ContactUpdate {
-    /// Who asks.
+    /// The caller.
     pub caller: Caller,
-    /// Which contact.
+    /// The contact's id.
     pub id: Uuid,
     /// The changes.
     pub changes: ContactChanges,
@@ -35,7 +35,7 @@ pub struct ContactUpdate {
 }
 
 impl ContactUpdate {
-    /// Changes the contact, and answers it as it is then, with its record.
+    /// Changes the contact. Returns it as changed, with its record.
     pub async fn apply(
         self,
         repository: &Repository,
@@ -146,7 +146,7 @@ impl ContactUpdate {
     }
 }
 
-/// Erases a person everywhere. The opt-outs stay with the number, under its keyed hash.
+/// Erases a contact everywhere. Its opt-outs stay with the number, under the number's keyed hash.
 pub async fn erase(repository: &Repository, caller: Caller, id: Uuid) -> Result<()> {
     let organization = caller.organization.id;
     let lists = contacts::lists_of(repository.db(), organization, id).await?;
@@ -164,12 +164,12 @@ async fn erase_in(
     id: Uuid,
 ) -> Result<TransactionOutcome<()>> {
     let organization = &caller.organization;
-    // Lists come before contacts, as in an update: so the two never wait for each other.
+    // Lists are locked before contacts, as in an update, so that the two cannot deadlock.
     let mut lists = Vec::new();
     for list in contacts::lists_of(transaction.db(), organization.id, id).await? {
         lists.extend(contact_lists::lock(transaction, organization.id, list.id).await?);
     }
-    // So that no channel goes while its opt-outs move to the number.
+    // No channel may be deleted while its opt-outs move to the number.
     channels::share(transaction, organization.id).await?;
     let stored = contacts::lock_to_delete(transaction, organization.id, id)
         .await?
@@ -180,7 +180,7 @@ async fn erase_in(
         .map(|list| list.id)
         .ne(lists.iter().map(|list| list.id))
     {
-        // Somebody put the contact on a list, or took it off one, between the look and the lock.
+        // Another call added the contact to a list, or removed it from one, before the lock.
         return Err(Error::ConcurrentChange);
     }
     numbers::detach_opt_outs(transaction, organization, &[(id, stored.contact.phone)]).await?;

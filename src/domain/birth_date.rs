@@ -19,8 +19,8 @@ pub struct BirthDate {
 const LEAP_YEAR: i32 = 2000;
 
 impl BirthDate {
-    /// Parses a date, where year 0 means unknown; `None` if all three are 0. `now` is what "after tomorrow" is held
-    /// against.
+    /// Parses a date, where year 0 means unknown; `None` if all three are 0. Fails if the date is later than
+    /// the day after `now`.
     pub fn parse(
         year: i32,
         month: i32,
@@ -53,7 +53,7 @@ impl BirthDate {
         Ok(Some(Self { year, month, day }))
     }
 
-    /// Takes what a parsed date was stored as, "YYYY-MM-DD"; `None` if it cannot have been one.
+    /// Makes a date from its stored form, "YYYY-MM-DD"; `None` if that is malformed.
     pub fn from_stored(date: &str) -> Option<Self> {
         let mut parts = date.split('-');
         Some(Self {

@@ -35,9 +35,9 @@ pub struct ContactList {
 pub enum ListState {
     /// In use.
     Active,
-    /// Put away.
+    /// Kept, but no longer changed by updates.
     Archived,
-    /// Gone for good.
+    /// Deleted; cannot be restored.
     Deleted,
 }
 
@@ -69,7 +69,7 @@ impl Color {
         Ok(Some(Self(color.to_owned())))
     }
 
-    /// Takes what a parsed color was stored as.
+    /// Makes a color from its stored form.
     pub fn from_stored(color: String) -> Self {
         Self(color)
     }

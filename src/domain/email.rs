@@ -29,7 +29,7 @@ impl Email {
         Ok(Some(Self(email)))
     }
 
-    /// Takes what a parsed address was stored as.
+    /// Makes an address from its stored form.
     pub fn from_stored(email: String) -> Self {
         Self(email)
     }

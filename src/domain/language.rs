@@ -25,7 +25,7 @@ impl Language {
         Ok(Some(Self(language)))
     }
 
-    /// Takes what a parsed tag was stored as.
+    /// Makes a tag from its stored form.
     pub fn from_stored(language: String) -> Self {
         Self(language)
     }

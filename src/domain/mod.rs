@@ -1,4 +1,4 @@
-//! Parsed values: what is in one of these types has been checked. Nothing here does I/O.
+//! Parsed values: a value of one of these types has been checked. Nothing here does I/O.
 
 pub mod birth_date;
 pub mod channel;

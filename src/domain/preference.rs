@@ -6,7 +6,7 @@ use uuid::Uuid;
 /// The channel id under which an opt-out of all channels, present and later, is kept.
 pub const ALL_CHANNELS: Uuid = Uuid::nil();
 
-/// Whether a contact is opted in to or out of a channel, since when, and who said so.
+/// Whether a contact is opted in to or out of a channel, since when, and by which call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Preference {
     /// The contact's id.
@@ -17,13 +17,13 @@ pub struct Preference {
     pub opted_in: bool,
     /// Since when.
     pub change_time: OffsetDateTime,
-    /// The API key that said so.
+    /// The API key of the call that last changed it.
     pub api_key_id: Uuid,
-    /// The update that said so, if it was one.
+    /// The update that last changed it, if it was one.
     pub update_id: Option<Uuid>,
 }
 
-/// Who says a preference, when, and in which update.
+/// Where a change comes from: its caller, time and update.
 #[derive(Debug, Clone, Copy)]
 pub struct ChangeOrigin {
     /// The time of the change.
@@ -42,8 +42,8 @@ pub type NumberHash = [u8; 32];
 pub struct NumberPreference {
     /// The channel, or [`ALL_CHANNELS`].
     pub channel_id: Uuid,
-    /// False: opted out. True: the opt-out of all channels was lifted for this one; nobody is opted in.
+    /// False: opted out. True: the opt-out of all channels was lifted for this one; it opts no contact in.
     pub opted_in: bool,
-    /// Who said so, when.
+    /// Where the preference comes from.
     pub origin: ChangeOrigin,
 }

@@ -38,7 +38,7 @@ pub enum Scalar {
 /// 2^53: from here on a 64-bit float no longer tells all whole numbers apart.
 pub const WHOLE_NUMBER_LIMIT: f64 = 9_007_199_254_740_992.0;
 
-/// Writes whole numbers without a fraction, so that what people read in the database is what was sent.
+/// Writes whole numbers without a fraction, so that the database shows what was sent.
 fn serialize_number<S: Serializer>(number: &f64, serializer: S) -> Result<S::Ok, S::Error> {
     if number.fract() == 0.0 && number.abs() < WHOLE_NUMBER_LIMIT {
         serializer.serialize_i64(*number as i64)
@@ -47,7 +47,7 @@ fn serialize_number<S: Serializer>(number: &f64, serializer: S) -> Result<S::Ok,
     }
 }
 
-/// Writes values as JSON into formats that do not tell what comes next, as values do by their look alone.
+/// Writes values as JSON text into formats that are not self-describing: untagged values need one that is.
 pub mod as_json {
     use serde::{Deserialize, Deserializer, Serialize, Serializer, de, de::DeserializeOwned, ser};
 

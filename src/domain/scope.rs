@@ -6,11 +6,11 @@ use strum::{EnumString, IntoStaticStr};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, IntoStaticStr, EnumString)]
 #[strum(serialize_all = "lowercase")]
 pub enum Scope {
-    /// Look.
+    /// Read everything.
     Read,
     /// Change contacts, lists and preferences.
     Write,
-    /// Set up, and what cannot be taken back.
+    /// Set up the organization, and do what cannot be undone.
     Admin,
 }
 

@@ -19,7 +19,7 @@ impl Text {
         Ok((!text.is_empty()).then_some(Self(text)))
     }
 
-    /// Takes what a parsed text was stored as.
+    /// Makes a text from its stored form.
     pub fn from_stored(text: String) -> Self {
         Self(text)
     }

@@ -1,4 +1,4 @@
-//! Headers: what an update is to do.
+//! The header of an update.
 
 use strum::{EnumString, IntoStaticStr};
 use uuid::Uuid;
@@ -14,7 +14,7 @@ pub struct UpdateHeader {
     pub action: Action,
     /// What the contacts are opted in to.
     pub opt_ins: OptIns,
-    /// Whether to opt back in those who have opted out.
+    /// Whether contacts that opted out are opted in again.
     pub resubscribe: bool,
     /// The custom object that the contacts' properties belong to.
     pub custom_object_id: Option<Uuid>,

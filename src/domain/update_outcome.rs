@@ -1,4 +1,4 @@
-//! Outcomes: what an update did.
+//! The outcome of an update.
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -11,7 +11,7 @@ pub type Fingerprint = [u8; 32];
 /// What an update did.
 #[derive(Debug, Clone, PartialEq)]
 pub struct UpdateOutcome {
-    /// The id under which it is recorded; none for `validate_only`.
+    /// The id under which it is recorded; `None` for `validate_only`.
     pub update_id: Option<Uuid>,
     /// The list right after the update.
     pub contact_list: ContactList,
@@ -32,7 +32,7 @@ pub struct Counts {
     pub created: u64,
     /// Stored contacts whose row or record changed.
     pub updated: u64,
-    /// Stored contacts that were as given.
+    /// Stored contacts that were already as given.
     pub unchanged: u64,
     /// Contacts folded into an earlier one of the same phone.
     pub duplicate: u64,
@@ -44,7 +44,7 @@ pub struct Counts {
     pub removed: u64,
     /// Contact-channel pairs newly opted in.
     pub opted_in: u64,
-    /// Contact-channel pairs that would have been, but for an opt-out.
+    /// Contact-channel pairs that an opt-out kept from being opted in.
     pub kept_opt_out: u64,
 }
 

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+/// The one wire type of `domain`: the reasons are the contract's own list, and a second list could only differ from it.
 pub use crate::proto::ErrorReason as Reason;
 
 /// Why one thing is wrong with one contact or one field. Never holds the field's value.
@@ -10,7 +11,7 @@ pub struct Violation {
     /// The stable reason.
     #[serde(with = "reason_name")]
     pub reason: Reason,
-    /// The field's path; empty if it is the thing as a whole.
+    /// The field's path; empty for the contact or request as a whole.
     pub field: String,
     /// What is wrong, in English.
     pub message: String,
@@ -31,7 +32,7 @@ impl Violation {
         size_of::<Self>() + self.field.len() + self.message.len()
     }
 
-    /// The same violation of the thing at `parent`, which the field is a part of.
+    /// The violation with its field's path below `parent`.
     pub fn below(mut self, parent: &str) -> Self {
         self.field = match self.field.as_str() {
             "" => parent.to_owned(),
@@ -65,7 +66,7 @@ impl Invalid {
     }
 }
 
-/// Keeps reasons by their names, which outlive a renumbering.
+/// Stores reasons by name, as names outlive a renumbering.
 mod reason_name {
     use serde::{Deserialize, Deserializer, Serializer, de::Error};
 

@@ -49,7 +49,7 @@ impl ContactService for Api {
         let (reference, name) =
             parse_reference(request.into_inner(), caller.organization.default_region)?;
         let input = (organization, reference, name);
-        let Person {
+        let ContactDetails {
             contact,
             lists,
             preferences,
@@ -58,7 +58,12 @@ impl ContactService for Api {
         } = self
             .repository
             .snapshot(input, |(organization, reference, name), transaction| {
-                Box::pin(Person::read(transaction, *organization, reference, name))
+                Box::pin(ContactDetails::read(
+                    transaction,
+                    *organization,
+                    reference,
+                    name,
+                ))
             })
             .await?;
         let only = only_object.and_then(|object| {
@@ -161,7 +166,7 @@ impl ContactService for Api {
 }
 
 impl Api {
-    /// Reads what `UpdateContact` is to change, and checks it as an update checks its contacts.
+    /// Parses a request of `UpdateContact`, and checks the contact as an update does.
     async fn parse_update(
         &self,
         caller: Caller,
@@ -207,7 +212,7 @@ impl Api {
 }
 
 /// What `GetContact` reads, as of one instant.
-struct Person {
+struct ContactDetails {
     contact: StoredContact,
     lists: Vec<ContactList>,
     preferences: Vec<Preference>,
@@ -216,7 +221,7 @@ struct Person {
     only_object: Option<Uuid>,
 }
 
-impl Person {
+impl ContactDetails {
     async fn read(
         transaction: &Transaction,
         organization: OrganizationId,
@@ -242,7 +247,7 @@ impl Person {
     }
 }
 
-/// Leaves of a contact what the mask names: as it is where it is present, empty where it is absent.
+/// Keeps the fields of a contact that the mask names. A named field that is absent becomes empty, which clears it.
 fn mask(contact: &mut proto::Contact, mask: Option<FieldMask>) -> Result<()> {
     fn keep<T: Default>(field: &mut Option<T>, changed: bool) {
         if changed {

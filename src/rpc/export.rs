@@ -1,5 +1,5 @@
 //! `ExportContactListContacts`: the list is read as of one instant into a spool, and sent from there. No transaction is
-//! open while the client reads, and a slow or vanished one costs no more than the spool.
+//! open while the client reads, and a client that is slow or gone costs no more than the spool.
 
 use std::{cmp::Ordering, time::Duration};
 
@@ -85,8 +85,8 @@ async fn spool(
 
 /// Sends the members at the client's pace, unless it takes none for `idle_limit`. The call keeps its `place` until then.
 pub fn send(members: Spool<Member>, place: Option<CallPermit>, idle_limit: Duration) -> Messages {
-    // One message waits while the client reads; the other place is kept for word of a failure, so that a stream that is
-    // cut never looks whole.
+    // One message waits while the client reads; the other slot is kept for an error, so that a stream that is
+    // cut off never looks complete.
     let (sender, receiver) = mpsc::channel(2);
     tokio::spawn(async move {
         let _place = place;
@@ -133,7 +133,7 @@ async fn send_one(
     }
 }
 
-/// A message while it fills.
+/// A message that is being filled.
 #[derive(Default)]
 struct Batch {
     members: Vec<ContactListContact>,
@@ -141,7 +141,7 @@ struct Batch {
 }
 
 impl Batch {
-    /// Adds a member, and answers the message before it if that is full.
+    /// Adds a member. Returns the message before it if that is full.
     fn add(&mut self, member: ContactListContact) -> Option<ExportContactListContactsResponse> {
         let bytes = member.encoded_len() + 8;
         let is_full = self.members.len() == MAX_MESSAGE_CONTACTS

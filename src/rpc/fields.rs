@@ -1,4 +1,4 @@
-//! Reads the fields of a request, and gathers all that is wrong with them.
+//! Reads the fields of a request, and collects all that is wrong with them.
 
 use prost_types::FieldMask;
 use uuid::Uuid;
@@ -8,7 +8,7 @@ use crate::{
     error::{Error, Result},
 };
 
-/// As much of an unknown path as an error repeats.
+/// How much of an unknown path an error repeats.
 const MAX_PATH_CHARACTERS: usize = 64;
 
 /// What is wrong with the fields read so far.
@@ -29,7 +29,7 @@ impl Fields {
         }
     }
 
-    /// The value of the field `path`, if it is there.
+    /// The value of the field `path`, which is required.
     pub fn required<T>(&mut self, path: impl Into<String>, value: Option<T>) -> Option<T> {
         if value.is_none() {
             self.refuse(path, Reason::FieldRequired, "is required");
@@ -82,7 +82,7 @@ impl Fields {
         self.violations
     }
 
-    /// What was to be gathered, if nothing is wrong with it.
+    /// The value made of the fields, if nothing is wrong with them.
     pub fn finish<T>(self, value: Option<T>) -> Result<T> {
         match value {
             Some(value) if self.violations.is_empty() => Ok(value),
@@ -109,7 +109,7 @@ pub fn changed<const N: usize>(
                 }
             }
             if !known {
-                // A path is the caller's text, of any length, and errors travel in small trailers.
+                // A path is the caller's text, of any length, and errors are sent in trailers, which are small.
                 let path = path.chars().take(MAX_PATH_CHARACTERS).collect();
                 return Err(Error::FieldMaskInvalid { path });
             }

@@ -1,4 +1,5 @@
-//! How the service is asked: a file per service of `proto/`. Each call reads the request, calls, and answers.
+//! How the service is called: a file for each service of `proto/`. A call parses its request, calls `app` or `repository`,
+//! and writes the response.
 
 mod channel_service;
 pub mod codec;
@@ -21,7 +22,7 @@ use tokio::sync::Semaphore;
 
 use crate::{repository::Repository, settings::ServeSettings, spool::SpoolQuota};
 
-/// What the calls work with. Cheap to clone.
+/// The services, with what they work with. Cheap to clone.
 #[derive(Clone)]
 pub struct Api {
     repository: Repository,

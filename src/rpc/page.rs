@@ -1,4 +1,4 @@
-//! Pages: by key, never by offset, with a token that holds for the same call and filter only.
+//! Pages of answers: by key, never by offset, with a token that is valid for the same call and filter only.
 
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
@@ -12,7 +12,7 @@ use crate::{
 const DEFAULT_SIZE: u64 = 50;
 const MAX_SIZE: u64 = 500;
 
-/// Which page is asked for.
+/// The page that a request asks for.
 pub struct Page {
     size: u64,
     after: Option<Uuid>,
@@ -45,7 +45,7 @@ impl Page {
         })
     }
 
-    /// The last key of the page before.
+    /// The last key of the previous page.
     pub fn after(&self) -> Option<Uuid> {
         self.after
     }
@@ -55,7 +55,7 @@ impl Page {
         self.size + 1
     }
 
-    /// Cuts `rows` to the page, and answers the next page's token; empty if this is the last one.
+    /// Cuts `rows` to the page. Returns the next page's token, which is empty if this is the last page.
     pub fn cut<T>(&self, rows: &mut Vec<T>, key: impl Fn(&T) -> Uuid) -> String {
         let size = usize::try_from(self.size).unwrap_or(usize::MAX);
         if rows.len() <= size {

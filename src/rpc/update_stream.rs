@@ -32,7 +32,7 @@ const PART_CONTACTS: usize = 500;
 /// How many parts of a call are checked at once.
 const MAX_PARTS: usize = 2;
 
-/// Takes the stream in and applies it.
+/// Receives the stream and applies it.
 pub async fn update(
     api: &Api,
     caller: Caller,
@@ -96,15 +96,15 @@ pub async fn update(
     }
 }
 
-/// Takes messages in: their contacts are checked in parts, beside each other and beside the arrival of the next message, and
-/// kept in order.
+/// Receives messages. Their contacts are checked in parts, in parallel with each other and with the arrival of the next
+/// message, and kept in order.
 struct Receiver {
     incoming: IncomingUpdate,
-    /// What was sent, where it is to be known again.
+    /// The digest of what was sent, if the call has a `request_id`.
     sent: Option<Sha256>,
-    /// What all calls together have for checking.
+    /// Limits how many parts of all calls are checked at once.
     cores: Arc<Semaphore>,
-    /// A task a part.
+    /// One task for each part.
     checking: FuturesOrdered<AbortOnDropHandle<Result<CheckedPart>>>,
 }
 
@@ -121,7 +121,7 @@ struct CheckedPart {
 }
 
 impl Receiver {
-    /// Counts a message's contacts and has them checked, and answers what its footer says.
+    /// Counts a message's contacts and has them checked. Returns the count that its footer gives.
     async fn take(&mut self, message: UpdateMessage) -> Result<Option<i64>> {
         if let Err(error) = self.incoming.count_contacts(message.contacts.count()) {
             return self.refuse(error).await;
@@ -163,7 +163,7 @@ impl Receiver {
         }
     }
 
-    /// Keeps the contacts of the first part that is being checked. Answers whether there was one.
+    /// Keeps the contacts of the first part that is being checked. Returns whether there was one.
     async fn keep_first(&mut self) -> Result<bool> {
         let first = self.checking.next().await;
         first.map_or(Ok(false), |checked| self.keep(checked).map(|()| true))
@@ -230,7 +230,7 @@ impl CheckedPart {
     }
 }
 
-/// The messages of a stream, none of them too long in coming.
+/// The messages of a stream, each of which must come within the idle limit.
 struct Messages {
     stream: Streaming<UpdateMessage>,
     idle_limit: Duration,
@@ -238,7 +238,7 @@ struct Messages {
 }
 
 impl Messages {
-    /// Until when the next message must have come.
+    /// When the next message is too late.
     fn deadline(&self) -> Instant {
         Instant::now() + self.idle_limit
     }
@@ -249,11 +249,11 @@ impl Messages {
                 limit_seconds: self.idle_limit.as_secs(),
             }),
             Ok(Ok(message)) => Ok(message),
-            Ok(Err(status)) => Err(self.failure(status)),
+            Ok(Err(status)) => Err(self.error_of(status)),
         }
     }
 
-    fn failure(&self, status: Status) -> Error {
+    fn error_of(&self, status: Status) -> Error {
         match status.code() {
             // The second is what a compressed message turns out to be.
             Code::OutOfRange | Code::ResourceExhausted => Error::MessageTooLarge {

@@ -1,4 +1,4 @@
-//! Opt-ins and opt-outs said by themselves, outside of an update.
+//! Opt-ins and opt-outs outside of an update.
 
 pub mod numbers;
 
@@ -23,23 +23,23 @@ use crate::{
     },
 };
 
-/// Who is to be opted in to or out of what.
+/// A change of communication preferences.
 pub struct PreferenceChange {
-    /// Who asks.
+    /// The caller.
     pub caller: Caller,
-    /// Whom.
+    /// The contacts, or numbers, to opt in or out.
     pub contacts: Vec<ContactReference>,
-    /// Which channels.
+    /// The channels to opt in to or out of.
     pub channels: Channels,
-    /// In or out.
+    /// True: opt in. False: opt out.
     pub opt_in: bool,
 }
 
-/// Which channels a change is about.
+/// The channels of a change.
 pub enum Channels {
-    /// All, on an opt-out later ones too.
+    /// All channels; an opt-out covers those created later too.
     All,
-    /// These.
+    /// These channels.
     Listed(Vec<ChannelReference>),
 }
 

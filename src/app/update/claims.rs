@@ -1,4 +1,4 @@
-//! Claims: what two groups of one update must not both have.
+//! Claims: keys that only one group of an update may have.
 
 use std::cmp::Ordering;
 
@@ -11,7 +11,7 @@ use crate::{
     spool::{Item, Spool, SpoolQuota},
 };
 
-/// Who claims what.
+/// The claims of an update's groups.
 pub struct Claims {
     claims: Spool<Claim>,
     quota: SpoolQuota,
@@ -43,7 +43,7 @@ impl Claims {
         }
     }
 
-    /// The group of `phone` claims `claimed`.
+    /// Notes that the group of `phone` claims the key `claimed`.
     pub fn claim(&mut self, claimed: impl Into<String>, phone: PhoneNumber) -> Result<()> {
         self.claims.push(Claim {
             claimed: claimed.into(),
@@ -51,7 +51,7 @@ impl Claims {
         })
     }
 
-    /// The phones of the groups that claim what another group claims too.
+    /// The phones of the groups that claim a key that another group claims too.
     pub fn contested(mut self) -> Result<PhoneSet> {
         self.claims.sort();
         let mut phones = PhoneSet::new(&self.quota);

@@ -97,7 +97,7 @@ impl<'a> Group<'a> {
         self.folded.encoded_bytes
     }
 
-    /// Every external_id that one of them gives.
+    /// Every external_id that one of the contacts has.
     fn external_ids(&self) -> impl Iterator<Item = &Text> {
         let last = self.changes().given_external_id();
         self.earlier_external_ids.iter().chain(last)
@@ -132,9 +132,9 @@ impl<'a> Group<'a> {
     }
 }
 
-/// The groups of a call that can be looked up in what is stored: not those that contradict each other or themselves.
+/// The groups of a call that neither contradict themselves nor each other.
 pub struct Groups {
-    /// In the order of their phones.
+    /// Sorted by phone.
     contacts: Spool<Box<ReceivedContact>>,
     /// The phones of the groups that are left out.
     conflicting: PhoneSet,
@@ -180,7 +180,7 @@ impl Groups {
         })
     }
 
-    /// The groups, in the order of their phones.
+    /// The groups, sorted by phone.
     pub fn iter(&self) -> impl Iterator<Item = Result<Group<'_>>> {
         let mut conflicting = self.conflicting.lookup();
         let applied = self.contacts.iter().filter_map(move |contact| {
@@ -198,7 +198,7 @@ impl Groups {
     }
 }
 
-/// Groups contacts that come in the order of their phones.
+/// Groups contacts that are sorted by phone.
 fn groups<'a>(
     contacts: impl Iterator<Item = Result<Cow<'a, Box<ReceivedContact>>>>,
 ) -> impl Iterator<Item = Result<Group<'a>>> {

@@ -1,4 +1,4 @@
-//! A set of phones that is asked in their order: any number of them, in little memory.
+//! A set of any number of phones in little memory, which must be asked for in order.
 
 use std::{cmp::Ordering, iter::Peekable};
 
@@ -36,17 +36,17 @@ impl PhoneSet {
         self.phones.push(phone)
     }
 
-    /// Ends the adding: from here on the set can be asked.
+    /// Ends the adding. From here on the set can be looked up.
     pub fn sort(&mut self) {
         self.phones.sort();
     }
 
-    /// Whether it has none.
+    /// Whether the set has no phones.
     pub fn is_empty(&self) -> bool {
         self.phones.is_empty()
     }
 
-    /// A look-up for phones that are asked for in their order.
+    /// A look-up of phones in order.
     pub fn lookup(&self) -> Lookup<'_> {
         Lookup {
             phones: self.phones.iter().peekable(),
@@ -54,13 +54,13 @@ impl PhoneSet {
     }
 }
 
-/// Walks through the set beside a walk through all groups.
+/// Walks through the set while its caller walks through all groups.
 pub struct Lookup<'a> {
     phones: Peekable<Items<'a, PhoneNumber>>,
 }
 
 impl Lookup<'_> {
-    /// Whether the set has `phone`. The phones must be asked for in their order.
+    /// Whether the set has `phone`. The phones must be asked for in order.
     pub fn contains(&mut self, phone: PhoneNumber) -> Result<bool> {
         while let Some(before) = self
             .phones

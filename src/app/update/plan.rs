@@ -29,7 +29,7 @@ use crate::{
 
 /// What an update is to write.
 pub struct Plan {
-    /// The groups that are applied, in the order of their phones.
+    /// The groups that are applied, sorted by phone.
     pub groups: Spool<Planned>,
     /// The contacts that are not.
     pub rejections: Rejections,
@@ -69,7 +69,7 @@ pub enum PlannedChange {
         /// The number that it gives up.
         old_phone: Option<PhoneNumber>,
     },
-    /// A stored contact is as given.
+    /// A stored contact is already as given.
     Keep(Uuid),
     /// The group is rejected.
     Reject(Vec<Violation>),
@@ -223,7 +223,7 @@ impl Planner<'_> {
             let mut fields = ContactFields::default();
             group.changes().fields.apply_to(&mut fields);
             let contact = Box::new(Contact {
-                // Ids in the order of the phones: those that arrive in order are the fastest to index.
+                // The ids are in the order of the phones, as an index takes keys fastest in order.
                 id: Uuid::now_v7(),
                 phone: group.phone(),
                 fields,

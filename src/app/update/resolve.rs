@@ -1,4 +1,4 @@
-//! Who is the same contact: decided by what is stored before the update.
+//! Which stored contact a group of a call is, decided by what is stored before the update.
 
 use uuid::Uuid;
 
@@ -9,10 +9,10 @@ use crate::domain::{
     violation::{Reason, Violation},
 };
 
-/// Who a group of the call is.
+/// The stored contact that a group of a call is, if it is one.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Identity<'a> {
-    /// Nobody who is stored.
+    /// No stored contact.
     New,
     /// A stored contact with the same external_id; its number may change.
     ByExternalId(&'a Contact),
@@ -24,7 +24,8 @@ pub enum Identity<'a> {
     ExternalIdMismatch,
 }
 
-/// Decides who a group is, given the external_id that it has, and who is stored under it and under its phone.
+/// Decides which contact a group is. `by_external_id` and `by_phone` are the stored contacts with its external_id and its
+/// phone.
 pub fn resolve<'a>(
     external_id: Option<&Text>,
     by_external_id: Option<&'a Contact>,

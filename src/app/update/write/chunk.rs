@@ -1,0 +1,89 @@
+//! A chunk of a plan, sorted by what is to be written.
+
+use std::borrow::Cow;
+
+use uuid::Uuid;
+
+use crate::{
+    app::update::plan::{Planned, PlannedChange},
+    domain::{
+        contact::Contact, phone_number::PhoneNumber, property_value::Properties,
+        update_outcome::Counts,
+    },
+    error::Result,
+};
+
+/// Some groups of a plan, sorted by what is to be written.
+#[derive(Default)]
+pub(super) struct Chunk {
+    /// The contacts that were stored before.
+    pub(super) stored_ids: Vec<Uuid>,
+    pub(super) created: Vec<Contact>,
+    pub(super) updated: Vec<Contact>,
+    pub(super) records: Vec<(Uuid, Properties)>,
+    /// The contacts that give up a number, with that number.
+    pub(super) moved: Vec<(Uuid, PhoneNumber)>,
+    /// The contacts that get a number, with that number.
+    pub(super) arrived: Vec<(Uuid, PhoneNumber)>,
+    duplicate_count: u64,
+}
+
+impl Chunk {
+    /// Reads the groups of a chunk.
+    pub(super) fn of<'a>(groups: impl Iterator<Item = Result<Cow<'a, Planned>>>) -> Result<Self> {
+        let mut chunk = Self::default();
+        for group in groups {
+            chunk.add(group?.into_owned());
+        }
+        Ok(chunk)
+    }
+
+    /// Whether it has no groups.
+    pub(super) fn is_empty(&self) -> bool {
+        self.created.is_empty() && self.stored_ids.is_empty()
+    }
+
+    fn add(&mut self, group: Planned) {
+        self.duplicate_count += u64::from(group.duplicate_count);
+        let (contact_id, record) = match group.change {
+            PlannedChange::Create { contact, record } => {
+                self.arrived.push((contact.id, contact.phone));
+                let id = contact.id;
+                self.created.push(*contact);
+                (id, record)
+            }
+            PlannedChange::Update {
+                contact,
+                record,
+                old_phone,
+            } => {
+                if let Some(old_phone) = old_phone {
+                    self.moved.push((contact.id, old_phone));
+                    self.arrived.push((contact.id, contact.phone));
+                }
+                let id = contact.id;
+                self.stored_ids.push(id);
+                self.updated.push(*contact);
+                (id, record)
+            }
+            PlannedChange::Keep(id) => {
+                self.stored_ids.push(id);
+                (id, None)
+            }
+            // A plan's groups are those that are applied.
+            PlannedChange::Reject(_) => return,
+        };
+        self.records
+            .extend(record.map(|record| (contact_id, record)));
+    }
+}
+
+impl Counts {
+    /// Counts what a chunk changes in contacts.
+    pub(super) fn add_chunk(&mut self, chunk: &Chunk) {
+        self.created += chunk.created.len() as u64;
+        self.updated += chunk.updated.len() as u64;
+        self.unchanged += (chunk.stored_ids.len() - chunk.updated.len()) as u64;
+        self.duplicate += chunk.duplicate_count;
+    }
+}

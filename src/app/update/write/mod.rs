@@ -1,0 +1,129 @@
+//! Writes a plan, with a constant number of statements for each chunk of its groups.
+
+mod chunk;
+mod opt_ins;
+mod overwrite;
+
+use uuid::Uuid;
+
+use self::chunk::Chunk;
+use super::{Update, plan::Plan};
+use crate::{
+    domain::{preference::ChangeOrigin, update_header::Action, update_outcome::Counts},
+    error::Result,
+    repository::{Transaction, bulk},
+};
+
+/// Writes `plan`. Returns the counts of what changed.
+pub async fn write_plan(
+    update: &Update,
+    transaction: &Transaction,
+    plan: &mut Plan,
+    channels: &[Uuid],
+    origin: ChangeOrigin,
+) -> Result<Counts> {
+    let mut writer = Writer {
+        update,
+        transaction,
+        channels,
+        targets: opt_ins::targets(update, channels),
+        origin,
+        counts: Counts::default(),
+    };
+    if update.header.action == Action::Overwrite {
+        writer.remove_others(plan).await?;
+    }
+    let mut groups = plan.groups.drain();
+    let size = bulk::chunk_size(transaction.backend());
+    let mut take = || Chunk::of(groups.by_ref().take(size));
+    let mut chunk = take()?;
+    let mut written_chunks: u64 = 0;
+    while !chunk.is_empty() {
+        transaction.check_caller()?;
+        if written_chunks.is_power_of_two() {
+            // A query plan made for small tables gets slower as this update fills them.
+            transaction.discard_plans().await?;
+        }
+        // While the database writes a chunk, the next one is read from the plan.
+        (_, chunk) = tokio::try_join!(biased; writer.write_chunk(&chunk), async { take() })?;
+        written_chunks += 1;
+    }
+    Ok(writer.counts)
+}
+
+struct Writer<'a> {
+    update: &'a Update,
+    transaction: &'a Transaction,
+    /// Every channel of the organization.
+    channels: &'a [Uuid],
+    /// The channels that the contacts are opted in to.
+    targets: Vec<Uuid>,
+    origin: ChangeOrigin,
+    counts: Counts,
+}
+
+impl Writer<'_> {
+    async fn write_chunk(&mut self, chunk: &Chunk) -> Result<()> {
+        let (organization, fields) = (self.update.organization(), self.update.fields);
+        self.counts.add_chunk(chunk);
+        let created: Vec<_> = chunk.created.iter().collect();
+        if !created.is_empty() {
+            bulk::insert_contacts(
+                self.transaction,
+                organization,
+                fields,
+                &created,
+                self.origin,
+            )
+            .await?;
+        }
+        let updated: Vec<_> = chunk.updated.iter().collect();
+        if !updated.is_empty() {
+            bulk::update_contacts(
+                self.transaction,
+                organization,
+                fields,
+                &updated,
+                self.origin,
+            )
+            .await?;
+        }
+        if let Some(object) = self.update.custom_object()
+            && !chunk.records.is_empty()
+        {
+            let records: Vec<_> = chunk
+                .records
+                .iter()
+                .map(|(id, record)| (*id, record))
+                .collect();
+            bulk::upsert_records(self.transaction, organization, object.id, &records).await?;
+        }
+        let opted_out = self.hand_over_numbers(chunk).await?;
+        self.opt_in(chunk, &opted_out).await?;
+        self.change_members(chunk).await
+    }
+
+    async fn change_members(&mut self, chunk: &Chunk) -> Result<()> {
+        let (transaction, organization) = (self.transaction, self.update.organization());
+        let (list, join_time) = (self.update.header.contact_list_id, self.origin.change_time);
+        // A new contact cannot be a member yet.
+        let created = chunk.created.iter().map(|contact| contact.id);
+        let stored = chunk.stored_ids.iter().copied();
+        if self.update.header.action == Action::Remove {
+            if !chunk.stored_ids.is_empty() {
+                self.counts.removed +=
+                    bulk::remove_members(transaction, organization, list, stored).await?;
+            }
+            return Ok(());
+        }
+        if !chunk.created.is_empty() {
+            self.counts.added +=
+                bulk::add_new_members(transaction, organization, list, created, join_time).await?;
+        }
+        if !chunk.stored_ids.is_empty() {
+            self.counts.added +=
+                bulk::add_members(transaction, organization, list, stored, join_time).await?;
+        }
+        Ok(())
+    }
+}
