@@ -1,7 +1,19 @@
 //! contact-lists: a gRPC service that keeps an organization's contact lists.
 //!
-//! A call is asked in [`rpc`], means something in [`domain`], [`update`], [`contacts`] and [`preferences`], and is kept in
-//! [`repository`]. Only `rpc`, [`server`] and [`error`] know tonic; only `repository` knows SeaORM; `domain` knows neither.
+//! A call goes down this list, and each module imports only from those below it:
+//!
+//! - [`cli`]: the commands;
+//! - [`server`]: a server that is bound to its address, and the layers that each call passes through;
+//! - [`settings`]: the flags and their environment variables; [`jobs`]: what runs beside the calls;
+//! - [`rpc`]: how a call is asked and answered on the wire;
+//! - [`app`]: what a call means; [`auth`]: who makes it;
+//! - [`repository`]: where everything is stored;
+//! - [`spool`], [`telemetry`] and the keyed semaphore: small parts that others share;
+//! - [`error`]: what can go wrong with a call;
+//! - [`domain`]: checked values, without I/O.
+//!
+//! Only `server`, `rpc` and `error` know tonic, and of `jobs` only the one that reports health. Only `repository` knows SeaORM
+//! and sqlx.
 
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]

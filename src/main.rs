@@ -6,7 +6,7 @@ use clap::Parser;
 use contact_lists::cli::{self, CommandLine};
 use mimalloc::MiMalloc;
 
-/// A call of many contacts makes many small values: that is much of its work with the system's allocator.
+/// A call with many contacts allocates many small values, which takes the system's allocator much of the call's time.
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 
@@ -14,15 +14,15 @@ fn main() -> ExitCode {
     let command_line = CommandLine::parse();
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
-        Err(failure) => {
-            eprintln!("error: {failure}");
+        Err(error) => {
+            eprintln!("error: {error}");
             return ExitCode::FAILURE;
         }
     };
     match runtime.block_on(cli::run(command_line)) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => {
-            eprintln!("error: {failure:#}");
+        Err(error) => {
+            eprintln!("error: {error:#}");
             ExitCode::FAILURE
         }
     }

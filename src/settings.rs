@@ -2,10 +2,10 @@
 
 use std::{ffi::OsString, net::SocketAddr, path::PathBuf, time::Duration};
 
-use clap::{Args, Parser, ValueEnum};
+use clap::{Args, Parser};
 use secrecy::SecretString;
 
-use crate::repository::DatabaseOptions;
+use crate::{repository::DatabaseOptions, telemetry::LogFormat};
 
 /// The database to use.
 #[derive(Debug, Clone, Args)]
@@ -110,15 +110,6 @@ pub struct ServeSettings {
     pub log: String,
 }
 
-/// How the log is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum LogFormat {
-    /// For people.
-    Human,
-    /// For machines: a JSON object per line.
-    Json,
-}
-
 impl ServeSettings {
     /// Parses the flags `args` as `contact-lists serve` does. Fails as the command line would.
     pub fn from_args<I, S>(args: I) -> Result<Self, clap::Error>
@@ -143,6 +134,11 @@ impl ServeSettings {
     /// Returns how long a recorded update keeps its `request_id`.
     pub fn retention(&self) -> Duration {
         Duration::from_secs(self.retention_hours * 3600)
+    }
+
+    /// Returns how long lies between two purges.
+    pub fn purge_interval(&self) -> Duration {
+        Duration::from_secs(self.purge_interval_seconds)
     }
 
     /// Returns how long running calls have to end.

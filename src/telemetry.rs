@@ -1,12 +1,21 @@
-//! The log, set up once.
+//! The log.
 
 use std::io::IsTerminal;
 
+use clap::ValueEnum;
 use tracing_subscriber::{EnvFilter, fmt, prelude::*};
 
-use crate::settings::LogFormat;
+/// How the log is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    Human,
+    /// For machines: a JSON object per line.
+    Json,
+}
 
-/// Sends the log to standard error. `filter` is what to log.
+/// Starts to write the log to standard error. `filter` says what to log, such as "contact_lists=debug,info". Fails if the
+/// filter is malformed, or if a log was started before.
 pub fn start(format: LogFormat, filter: &str) -> anyhow::Result<()> {
     let filter = EnvFilter::try_new(filter)?;
     let layer = fmt::layer()

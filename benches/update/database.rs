@@ -5,8 +5,7 @@ use std::{path::Path, str::FromStr, time::Duration};
 
 use anyhow::Context;
 use contact_lists::{
-    auth::Scope,
-    domain::now,
+    domain::{now, scope::Scope},
     repository::{
         Repository, api_keys,
         entity::{channel, contact_list},

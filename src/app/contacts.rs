@@ -7,8 +7,8 @@ use crate::{
         preferences::numbers,
         update::{checks::Checks, plan::PlannedChange},
     },
-    auth::Caller,
     domain::{
+        caller::Caller,
         contact::{ContactChanges, ContactFieldSet, ContactReference, StoredContact},
         now,
         preference::ChangeOrigin,

@@ -1,6 +1,7 @@
 //! Parsed values: a value of one of these types has been checked. Nothing here does I/O.
 
 pub mod birth_date;
+pub mod caller;
 pub mod channel;
 pub mod contact;
 pub mod contact_list;

@@ -8,15 +8,18 @@ use crate::{
     domain::now,
     error::Result,
     repository::{Repository, TransactionOutcome, organizations, updates},
-    settings::ServeSettings,
 };
 
-/// Takes what outlives its use out of old updates, again and again until `draining`.
-pub async fn watch(repository: Repository, settings: ServeSettings, draining: CancellationToken) {
-    let interval = Duration::from_secs(settings.purge_interval_seconds);
+/// Takes what outlives its use out of updates that are older than `retention`, once every `interval` until `draining`.
+pub async fn watch(
+    repository: Repository,
+    retention: Duration,
+    interval: Duration,
+    draining: CancellationToken,
+) {
     loop {
         let purged = tokio::select! {
-            purged = purge(&repository, settings.retention()) => purged,
+            purged = purge(&repository, retention) => purged,
             // A database that does not answer does not keep the server from stopping.
             () = draining.cancelled() => return,
         };

@@ -14,7 +14,6 @@ use super::{
     entity::{api_key, organization, parse_name},
 };
 use crate::{
-    auth::Caller,
     domain::{OrganizationId, now, organization::Organization, scope::Scope},
     error::{Error, Result},
 };
@@ -108,27 +107,26 @@ pub async fn set_disabled(
     model.try_into()
 }
 
-/// Finds an enabled key and its organization. Fails the same way for every key that is not valid.
-pub async fn authenticate(repository: &Repository, key: &str) -> Result<Caller> {
-    let organization = organization_of(key).ok_or(Error::ApiKeyInvalid)?;
+/// Returns what is stored of `key` and its organization, if it is a key at all. A disabled key is found as well.
+pub async fn find(repository: &Repository, key: &str) -> Result<Option<(ApiKey, Organization)>> {
+    let Some(organization) = organization_of(key) else {
+        return Ok(None);
+    };
     let hash = hash(key);
-    let (model, organization) = api_key::Entity::find()
+    let found = api_key::Entity::find()
         .find_also_related(organization::Entity)
         .filter(api_key::Column::OrganizationId.eq(organization.0))
         .filter(organization::Column::Id.eq(organization.0))
         .filter(api_key::Column::KeyHash.eq(hash.as_slice()))
         .one(repository.db())
-        .await?
-        .filter(|(model, _)| model.key_hash.ct_eq(&hash).into())
-        .filter(|(model, _)| !model.disabled)
-        .ok_or(Error::ApiKeyInvalid)?;
-    let organization = organization.ok_or(Error::ApiKeyInvalid)?;
-    let api_key = ApiKey::try_from(model)?;
-    Ok(Caller {
-        organization: Organization::from(organization),
-        api_key_id: api_key.id,
-        scope: api_key.scope,
-    })
+        .await?;
+    let Some((key, Some(organization))) = found else {
+        return Ok(None);
+    };
+    if !bool::from(key.key_hash.ct_eq(&hash)) {
+        return Ok(None);
+    }
+    Ok(Some((key.try_into()?, organization.into())))
 }
 
 fn organization_of(key: &str) -> Option<OrganizationId> {

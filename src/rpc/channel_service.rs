@@ -4,14 +4,16 @@ use tonic::{Request, Response, Status};
 
 use super::{
     Api,
+    call::authorize,
     fields::{Fields, changed, required_id},
     page::Page,
     wire,
 };
 use crate::{
     app::{self, channels::ChannelChange},
-    auth::{Caller, Scope},
-    domain::{channel::ChannelType, name::Name, phone_number::PhoneNumber},
+    domain::{
+        caller::Caller, channel::ChannelType, name::Name, phone_number::PhoneNumber, scope::Scope,
+    },
     error::Result,
     proto::{
         CreateChannelRequest, CreateChannelResponse, DeleteChannelRequest, DeleteChannelResponse,
@@ -28,7 +30,7 @@ impl ChannelService for Api {
         &self,
         request: Request<CreateChannelRequest>,
     ) -> Result<Response<CreateChannelResponse>, Status> {
-        let caller = Caller::with_scope(&request, Scope::Admin)?;
+        let caller = authorize(&request, Scope::Admin)?;
         let request = request.into_inner();
         let mut fields = Fields::default();
         let name = fields.read("name", Name::parse(&request.name));
@@ -52,7 +54,7 @@ impl ChannelService for Api {
         &self,
         request: Request<ListChannelsRequest>,
     ) -> Result<Response<ListChannelsResponse>, Status> {
-        let caller = Caller::with_scope(&request, Scope::Read)?;
+        let caller = authorize(&request, Scope::Read)?;
         let request = request.into_inner();
         let binding = ["ListChannels"];
         let page = Page::parse(&caller, request.page_size, &request.page_token, &binding)?;
@@ -74,7 +76,7 @@ impl ChannelService for Api {
         &self,
         request: Request<GetChannelRequest>,
     ) -> Result<Response<GetChannelResponse>, Status> {
-        let caller = Caller::with_scope(&request, Scope::Read)?;
+        let caller = authorize(&request, Scope::Read)?;
         let id = required_id("id", &request.into_inner().id)?;
         let channel = channels::get(self.repository.db(), caller.organization.id, id).await?;
         Ok(Response::new(GetChannelResponse {
@@ -86,7 +88,7 @@ impl ChannelService for Api {
         &self,
         request: Request<UpdateChannelRequest>,
     ) -> Result<Response<UpdateChannelResponse>, Status> {
-        let caller = Caller::with_scope(&request, Scope::Admin)?;
+        let caller = authorize(&request, Scope::Admin)?;
         let change = channel_change(&caller, request.into_inner())?;
         let channel = change.apply(&self.repository).await?;
         Ok(Response::new(UpdateChannelResponse {
@@ -98,7 +100,7 @@ impl ChannelService for Api {
         &self,
         request: Request<DeleteChannelRequest>,
     ) -> Result<Response<DeleteChannelResponse>, Status> {
-        let caller = Caller::with_scope(&request, Scope::Admin)?;
+        let caller = authorize(&request, Scope::Admin)?;
         let id = required_id("id", &request.into_inner().id)?;
         app::channels::delete(&self.repository, caller.organization.id, id).await?;
         Ok(Response::new(DeleteChannelResponse {}))

@@ -2,11 +2,10 @@
 
 use tonic::{Request, Response, Status};
 
-use super::{Api, fields::Fields, page::Page, wire};
+use super::{Api, call::authorize, fields::Fields, page::Page, wire};
 use crate::{
     app::preferences::{self, ChangedPairs, Channels, PreferenceChange},
-    auth::{Caller, Scope},
-    domain::{contact::ContactReference, violation::Reason},
+    domain::{caller::Caller, contact::ContactReference, scope::Scope, violation::Reason},
     error::{Error, Result},
     proto::{
         ChannelReference, ContactReference as WireContactReference,
@@ -26,7 +25,7 @@ impl CommunicationPreferenceService for Api {
         &self,
         request: Request<OptInRequest>,
     ) -> Result<Response<OptInResponse>, Status> {
-        let caller = Caller::with_scope(&request, Scope::Write)?;
+        let caller = authorize(&request, Scope::Write)?;
         let request = request.into_inner();
         let (contacts, channels) = (request.contacts, request.channels);
         let pairs = self
@@ -42,7 +41,7 @@ impl CommunicationPreferenceService for Api {
         &self,
         request: Request<OptOutRequest>,
     ) -> Result<Response<OptOutResponse>, Status> {
-        let caller = Caller::with_scope(&request, Scope::Write)?;
+        let caller = authorize(&request, Scope::Write)?;
         let request = request.into_inner();
         let (contacts, channels) = (request.contacts, request.channels);
         let pairs = self
@@ -58,7 +57,7 @@ impl CommunicationPreferenceService for Api {
         &self,
         request: Request<ListCommunicationPreferencesRequest>,
     ) -> Result<Response<ListCommunicationPreferencesResponse>, Status> {
-        let caller = Caller::with_scope(&request, Scope::Read)?;
+        let caller = authorize(&request, Scope::Read)?;
         let request = request.into_inner();
         let (db, organization) = (self.repository.db(), caller.organization.id);
         let mut fields = Fields::default();

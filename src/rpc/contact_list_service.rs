@@ -4,6 +4,7 @@ use tonic::{Request, Response, Status, Streaming};
 
 use super::{
     Api,
+    call::{CallPermit, authorize},
     contact_list_change::list_change,
     export,
     fields::{Fields, optional_id, required_id},
@@ -14,10 +15,10 @@ use super::{
 };
 use crate::{
     app,
-    auth::{CallPermit, Caller, Scope},
     domain::{
         contact_list::{Color, ListState},
         name::Name,
+        scope::Scope,
         text,
         update_header::Action,
     },
@@ -47,7 +48,7 @@ impl ContactListService for Api {
         &self,
         request: Request<Streaming<UpdateMessage>>,
     ) -> Result<Response<UpdateContactListContactsResponse>, Status> {
-        let caller = Caller::with_scope(&request, Scope::Write)?;
+        let caller = authorize(&request, Scope::Write)?;
         let span = tracing::Span::current();
         span.record("organization", caller.organization.id.to_string());
         let outcome = update_stream::update(self, caller, request.into_inner()).await?;
@@ -61,7 +62,7 @@ impl ContactListService for Api {
         &self,
         request: Request<CreateContactListRequest>,
     ) -> Result<Response<CreateContactListResponse>, Status> {
-        let caller = Caller::with_scope(&request, Scope::Write)?;
+        let caller = authorize(&request, Scope::Write)?;
         let request = request.into_inner();
         let mut fields = Fields::default();
         let name = fields.read("name", Name::parse(&request.name));
@@ -78,7 +79,7 @@ impl ContactListService for Api {
         &self,
         request: Request<GetContactListRequest>,
     ) -> Result<Response<GetContactListResponse>, Status> {
-        let caller = Caller::with_scope(&request, Scope::Read)?;
+        let caller = authorize(&request, Scope::Read)?;
         let id = required_id("id", &request.into_inner().id)?;
         let list = contact_lists::get(self.repository.db(), caller.organization.id, id).await?;
         Ok(Response::new(GetContactListResponse {
@@ -90,7 +91,7 @@ impl ContactListService for Api {
         &self,
         request: Request<ListContactListsRequest>,
     ) -> Result<Response<ListContactListsResponse>, Status> {
-        let caller = Caller::with_scope(&request, Scope::Read)?;
+        let caller = authorize(&request, Scope::Read)?;
         let request = request.into_inner();
         let mut fields = Fields::default();
         let state = fields.known("state", request.state).and_then(list_state);
@@ -123,7 +124,7 @@ impl ContactListService for Api {
         &self,
         request: Request<UpdateContactListRequest>,
     ) -> Result<Response<UpdateContactListResponse>, Status> {
-        let caller = Caller::with_scope(&request, Scope::Write)?;
+        let caller = authorize(&request, Scope::Write)?;
         let change = list_change(caller.organization.id, request.into_inner())?;
         let list = change.apply(&self.repository).await?;
         Ok(Response::new(UpdateContactListResponse {
@@ -135,7 +136,7 @@ impl ContactListService for Api {
         &self,
         request: Request<DeleteContactListRequest>,
     ) -> Result<Response<DeleteContactListResponse>, Status> {
-        let caller = Caller::with_scope(&request, Scope::Write)?;
+        let caller = authorize(&request, Scope::Write)?;
         let id = required_id("id", &request.into_inner().id)?;
         let (repository, organization) = (&self.repository, caller.organization.id);
         let list = app::contact_lists::delete(repository, organization, id).await?;
@@ -148,7 +149,7 @@ impl ContactListService for Api {
         &self,
         request: Request<ListContactListContactsRequest>,
     ) -> Result<Response<ListContactListContactsResponse>, Status> {
-        let caller = Caller::with_scope(&request, Scope::Read)?;
+        let caller = authorize(&request, Scope::Read)?;
         let request = request.into_inner();
         let filter = MemberRequest {
             contact_list_id: &request.contact_list_id,
@@ -180,7 +181,7 @@ impl ContactListService for Api {
         request: Request<ExportContactListContactsRequest>,
     ) -> Result<Response<Self::ExportContactListContactsStream>, Status> {
         let place = CallPermit::of(&request);
-        let caller = Caller::with_scope(&request, Scope::Read)?;
+        let caller = authorize(&request, Scope::Read)?;
         let request = request.into_inner();
         let filter = MemberRequest {
             contact_list_id: &request.contact_list_id,
@@ -202,7 +203,7 @@ impl ContactListService for Api {
         request: Request<GetContactListUpdateRequest>,
     ) -> Result<Response<GetContactListUpdateResponse>, Status> {
         use proto::get_contact_list_update_request::Reference;
-        let caller = Caller::with_scope(&request, Scope::Read)?;
+        let caller = authorize(&request, Scope::Read)?;
         let (db, organization) = (self.repository.db(), caller.organization.id);
         let mut fields = Fields::default();
         let reference = fields.required("reference", request.into_inner().reference);
@@ -229,7 +230,7 @@ impl ContactListService for Api {
         &self,
         request: Request<ListContactListUpdatesRequest>,
     ) -> Result<Response<ListContactListUpdatesResponse>, Status> {
-        let caller = Caller::with_scope(&request, Scope::Read)?;
+        let caller = authorize(&request, Scope::Read)?;
         let request = request.into_inner();
         let list = optional_id("contact_list_id", request.contact_list_id.as_deref())?;
         let binding = ["ListContactListUpdates", request.contact_list_id()];

@@ -9,21 +9,23 @@ use uuid::Uuid;
 
 use super::{
     Api,
+    call::authorize,
     fields::{Fields, changed, id, optional_id, required_id},
     page::Page,
     wire,
 };
 use crate::{
     app::{contacts::ContactUpdate, update::checks::Checks},
-    auth::{Caller, Scope},
     domain::{
         OrganizationId,
+        caller::Caller,
         contact::{ContactReference, StoredContact},
         contact_list::{ContactList, ListState},
         now,
         phone_number::DefaultRegion,
         preference::Preference,
         property_value::Properties,
+        scope::Scope,
         text::{self, Text},
         violation::Reason,
     },
@@ -44,7 +46,7 @@ impl ContactService for Api {
         &self,
         request: Request<GetContactRequest>,
     ) -> Result<Response<GetContactResponse>, Status> {
-        let caller = Caller::with_scope(&request, Scope::Read)?;
+        let caller = authorize(&request, Scope::Read)?;
         let organization = caller.organization.id;
         let (reference, name) =
             parse_reference(request.into_inner(), caller.organization.default_region)?;
@@ -92,7 +94,7 @@ impl ContactService for Api {
         &self,
         request: Request<ListContactsRequest>,
     ) -> Result<Response<ListContactsResponse>, Status> {
-        let caller = Caller::with_scope(&request, Scope::Read)?;
+        let caller = authorize(&request, Scope::Read)?;
         let request = request.into_inner();
         let organization = caller.organization.id;
         let filter = parse_filter(&request, caller.organization.default_region)?;
@@ -146,7 +148,7 @@ impl ContactService for Api {
         &self,
         request: Request<UpdateContactRequest>,
     ) -> Result<Response<UpdateContactResponse>, Status> {
-        let caller = Caller::with_scope(&request, Scope::Write)?;
+        let caller = authorize(&request, Scope::Write)?;
         let update = self.parse_update(caller, request.into_inner()).await?;
         let (contact, record) = update.apply(&self.repository).await?;
         Ok(Response::new(UpdateContactResponse {
@@ -158,7 +160,7 @@ impl ContactService for Api {
         &self,
         request: Request<DeleteContactRequest>,
     ) -> Result<Response<DeleteContactResponse>, Status> {
-        let caller = Caller::with_scope(&request, Scope::Admin)?;
+        let caller = authorize(&request, Scope::Admin)?;
         let id = required_id("id", &request.into_inner().id)?;
         crate::app::contacts::erase(&self.repository, caller, id).await?;
         Ok(Response::new(DeleteContactResponse {}))

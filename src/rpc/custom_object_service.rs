@@ -6,16 +6,17 @@ use tonic::{Request, Response, Status};
 
 use super::{
     Api,
+    call::authorize,
     fields::{Fields, required_id},
     page::Page,
     wire,
 };
 use crate::{
     app,
-    auth::{Caller, Scope},
     domain::{
         custom_object::{CustomObject, CustomProperty, Key, MAX_PROPERTIES, PropertyType},
         name::Name,
+        scope::Scope,
         violation::Reason,
     },
     error::Result,
@@ -35,7 +36,7 @@ impl CustomObjectService for Api {
         &self,
         request: Request<CreateCustomObjectRequest>,
     ) -> Result<Response<CreateCustomObjectResponse>, Status> {
-        let caller = Caller::with_scope(&request, Scope::Admin)?;
+        let caller = authorize(&request, Scope::Admin)?;
         let request = request.into_inner();
         let mut fields = Fields::default();
         let key = fields.read("key", Key::parse(&request.key));
@@ -54,7 +55,7 @@ impl CustomObjectService for Api {
         &self,
         request: Request<GetCustomObjectRequest>,
     ) -> Result<Response<GetCustomObjectResponse>, Status> {
-        let caller = Caller::with_scope(&request, Scope::Read)?;
+        let caller = authorize(&request, Scope::Read)?;
         let id = required_id("id", &request.into_inner().id)?;
         let object = custom_objects::get(self.repository.db(), caller.organization.id, id).await?;
         Ok(Response::new(GetCustomObjectResponse {
@@ -66,7 +67,7 @@ impl CustomObjectService for Api {
         &self,
         request: Request<ListCustomObjectsRequest>,
     ) -> Result<Response<ListCustomObjectsResponse>, Status> {
-        let caller = Caller::with_scope(&request, Scope::Read)?;
+        let caller = authorize(&request, Scope::Read)?;
         let request = request.into_inner();
         let binding = ["ListCustomObjects"];
         let page = Page::parse(&caller, request.page_size, &request.page_token, &binding)?;
@@ -84,7 +85,7 @@ impl CustomObjectService for Api {
         &self,
         request: Request<AddCustomPropertyRequest>,
     ) -> Result<Response<AddCustomPropertyResponse>, Status> {
-        let caller = Caller::with_scope(&request, Scope::Admin)?;
+        let caller = authorize(&request, Scope::Admin)?;
         let request = request.into_inner();
         let id = required_id("custom_object_id", &request.custom_object_id)?;
         let mut fields = Fields::default();
@@ -111,7 +112,7 @@ impl CustomObjectService for Api {
         &self,
         request: Request<DeleteCustomObjectRequest>,
     ) -> Result<Response<DeleteCustomObjectResponse>, Status> {
-        let caller = Caller::with_scope(&request, Scope::Admin)?;
+        let caller = authorize(&request, Scope::Admin)?;
         let id = required_id("id", &request.into_inner().id)?;
         app::custom_objects::delete(&self.repository, caller.organization.id, id).await?;
         Ok(Response::new(DeleteCustomObjectResponse {}))

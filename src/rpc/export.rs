@@ -9,9 +9,8 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
 use uuid::Uuid;
 
-use super::members::wire_member;
+use super::{call::CallPermit, members::wire_member};
 use crate::{
-    auth::CallPermit,
     domain::OrganizationId,
     error::{Error, Result},
     proto::{ContactListContact, ExportContactListContactsResponse},

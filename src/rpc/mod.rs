@@ -1,6 +1,7 @@
 //! How the service is called: a file for each service of `proto/`. A call parses its request, calls `app` or `repository`,
 //! and writes the response.
 
+pub mod call;
 mod channel_service;
 pub mod codec;
 mod communication_preference_service;
@@ -20,7 +21,7 @@ use std::{num::NonZero, sync::Arc, thread, time::Duration};
 
 use tokio::sync::Semaphore;
 
-use crate::{repository::Repository, settings::ServeSettings, spool::SpoolQuota};
+use crate::{repository::Repository, spool::SpoolQuota};
 
 /// The services, with what they work with. Cheap to clone.
 #[derive(Clone)]
@@ -28,37 +29,37 @@ pub struct Api {
     repository: Repository,
     limits: Limits,
     quota: SpoolQuota,
-    /// How many exports may read at once.
+    /// One permit for each export that may read at once.
     exports: Arc<Semaphore>,
-    /// How many parts of messages may be checked at once: one a core.
+    /// One permit for each part of a message that may be checked at once: one a core.
     checks: Arc<Semaphore>,
 }
 
-/// The limits of a call that the operator sets.
+/// The limits that the operator sets.
 #[derive(Debug, Clone, Copy)]
-struct Limits {
-    max_contacts: u64,
-    max_message_bytes: usize,
-    stream_idle: Duration,
+pub struct Limits {
+    /// The most contacts of a call.
+    pub max_contacts: u64,
+    /// The most bytes of a message.
+    pub max_message_bytes: usize,
+    /// The most bytes that all calls together may spool.
+    pub max_spool_bytes: u64,
+    /// How many exports may read at once.
+    pub max_exports: usize,
+    /// How long a stream may be without a message.
+    pub stream_idle: Duration,
 }
 
 impl Api {
-    /// The calls over `repository`, within the limits of `settings`.
-    pub fn new(repository: Repository, settings: &ServeSettings) -> Self {
+    /// The calls over `repository`, within `limits`.
+    pub fn new(repository: Repository, limits: Limits) -> Self {
+        let core_count = thread::available_parallelism().map_or(1, NonZero::get);
         Self {
             repository,
-            limits: Limits {
-                max_contacts: settings.max_contacts.into(),
-                max_message_bytes: settings.max_message_bytes as usize,
-                stream_idle: settings.stream_idle(),
-            },
-            quota: SpoolQuota::new(settings.max_spool_bytes),
-            exports: Arc::new(Semaphore::new(
-                (settings.database.max_connections as usize / 8).max(1),
-            )),
-            checks: Arc::new(Semaphore::new(
-                thread::available_parallelism().map_or(1, NonZero::get),
-            )),
+            limits,
+            quota: SpoolQuota::new(limits.max_spool_bytes),
+            exports: Arc::new(Semaphore::new(limits.max_exports)),
+            checks: Arc::new(Semaphore::new(core_count)),
         }
     }
 }

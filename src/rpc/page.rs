@@ -4,8 +4,10 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use crate::{
-    auth::Caller,
-    domain::violation::{Reason, Violation},
+    domain::{
+        caller::Caller,
+        violation::{Reason, Violation},
+    },
     error::{Error, Result},
 };
 

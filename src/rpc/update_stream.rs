@@ -21,8 +21,7 @@ use crate::{
         receive::{IncomingUpdate, ReceivedUpdate},
         rejections::InvalidContact,
     },
-    auth::Caller,
-    domain::{contact::ContactChanges, now, update_outcome::UpdateOutcome},
+    domain::{caller::Caller, contact::ContactChanges, now, update_outcome::UpdateOutcome},
     error::{Error, Result},
 };
 

@@ -17,7 +17,7 @@ use self::shutdown::Shutdown;
 use crate::{
     jobs::{health::Health, retention},
     repository::Repository,
-    rpc::Api,
+    rpc::{Api, Limits},
     settings::ServeSettings,
 };
 
@@ -86,7 +86,8 @@ impl Server {
         let health = tokio::spawn(health.watch(self.repository.clone(), stages.draining.clone()));
         let retention = tokio::spawn(retention::watch(
             self.repository.clone(),
-            self.settings.clone(),
+            self.settings.retention(),
+            self.settings.purge_interval(),
             stages.draining.clone(),
         ));
 
@@ -123,7 +124,7 @@ impl Server {
 
     /// All services but health, in the layers that they need.
     fn routes(&self, shutdown: &Shutdown) -> anyhow::Result<Routes> {
-        let api = Api::new(self.repository.clone(), &self.settings);
+        let api = Api::new(self.repository.clone(), limits(&self.settings));
         let routes = services::routes(&api, self.settings.max_message_bytes as usize);
         let routes = layers::around(routes, &self.repository, &self.settings, shutdown);
         Ok(services::with_reflection(routes)?)
@@ -142,6 +143,17 @@ impl Server {
                 .context("bad TLS settings"),
             None => Ok(transport),
         }
+    }
+}
+
+fn limits(settings: &ServeSettings) -> Limits {
+    Limits {
+        max_contacts: settings.max_contacts.into(),
+        max_message_bytes: settings.max_message_bytes as usize,
+        max_spool_bytes: settings.max_spool_bytes,
+        // An export keeps its connection while it reads, and others read as well.
+        max_exports: (settings.database.max_connections as usize / 8).max(1),
+        stream_idle: settings.stream_idle(),
     }
 }
 

@@ -8,8 +8,8 @@ use uuid::Uuid;
 
 use crate::{
     app,
-    auth::Caller,
     domain::{
+        caller::Caller,
         channel::ChannelReference,
         contact::ContactReference,
         now,

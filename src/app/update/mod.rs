@@ -25,9 +25,9 @@ use self::{
     timer::{Stage, StageTimer},
 };
 use crate::{
-    auth::Caller,
     domain::{
         OrganizationId,
+        caller::Caller,
         contact::ContactFieldSet,
         contact_list::{ContactList, ListState},
         custom_object::CustomObject,

@@ -13,8 +13,8 @@ use super::{
 };
 use crate::{
     app,
-    auth::Caller,
     domain::{
+        caller::Caller,
         contact::{ContactChanges, ContactFieldSet},
         update_header::{Action, OptIns, UpdateHeader},
         update_outcome::{Fingerprint, UpdateOutcome},

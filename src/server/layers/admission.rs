@@ -12,9 +12,7 @@ use uuid::Uuid;
 
 use super::{super::shutdown::Shutdown, Refusal};
 use crate::{
-    auth::{CallPermit, Caller},
-    error::Error,
-    keyed_semaphore::KeyedSemaphore,
+    domain::caller::Caller, error::Error, keyed_semaphore::KeyedSemaphore, rpc::call::CallPermit,
 };
 
 /// How many calls the server runs at once, and for how long.

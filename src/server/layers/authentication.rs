@@ -8,10 +8,7 @@ use axum::{
 };
 
 use super::Refusal;
-use crate::{
-    error::Error,
-    repository::{Repository, api_keys},
-};
+use crate::{auth, error::Error, repository::Repository};
 
 /// Puts the caller into the request's extensions, or refuses the call.
 pub async fn authenticate(
@@ -20,7 +17,7 @@ pub async fn authenticate(
     next: Next,
 ) -> Result<Response, Refusal> {
     let key = bearer_key(request.headers()).ok_or(Error::ApiKeyInvalid)?;
-    let caller = api_keys::authenticate(&repository, key).await?;
+    let caller = auth::authenticate(&repository, key).await?;
     tracing::Span::current().record("organization", caller.organization.id.to_string());
     request.extensions_mut().insert(caller);
     Ok(next.run(request).await)

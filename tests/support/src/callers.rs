@@ -1,6 +1,6 @@
 //! Who calls the service: organizations, their keys, and clients that hold them.
 
-use contact_lists::{auth::Scope, repository::Repository};
+use contact_lists::{domain::scope::Scope, repository::Repository};
 use uuid::Uuid;
 
 use super::{Client, Service, tenants};

@@ -47,6 +47,6 @@ pub use steps::phones;
 pub use stored_text::{lists_with_a_wrong_count, orphans, rows_containing, tables_containing};
 pub use update::{HeaderExt, header, messages};
 
-pub use contact_lists::auth::Scope;
+pub use contact_lists::domain::scope::Scope;
 pub use serde_json::json;
 pub use tonic::Code;

@@ -2,8 +2,7 @@
 //! the tests that knows the repository's own functions.
 
 use contact_lists::{
-    auth::Scope,
-    domain::OrganizationId,
+    domain::{OrganizationId, scope::Scope},
     repository::{Repository, api_keys, organizations},
     settings::DatabaseSettings,
 };

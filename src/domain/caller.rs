@@ -1,0 +1,16 @@
+//! Who calls.
+
+use uuid::Uuid;
+
+use super::{organization::Organization, scope::Scope};
+
+/// The organization and the API key that a call is made with.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    /// The key's organization. No call reaches another one.
+    pub organization: Organization,
+    /// The key.
+    pub api_key_id: Uuid,
+    /// What the key may do.
+    pub scope: Scope,
+}
