@@ -14,7 +14,7 @@ async fn delete(caller: &Client, id: &str) -> Result<(), Status> {
 }
 
 on_both! {
-    async fn a_channel_that_somebody_is_opted_in_to_stays(service: Service) {
+    async fn a_channel_that_a_contact_is_opted_in_to_is_not_deleted(service: Service) {
         let admin = service.admin();
         let channel = create_desk(&admin).await;
         store(&admin, contact(&number(1))).await;
@@ -37,7 +37,7 @@ on_both! {
         delete(&admin, &channel.id).await.unwrap();
     }
 
-    async fn a_channel_that_is_somebodys_default_stays(service: Service) {
+    async fn a_channel_that_is_a_contacts_default_is_not_deleted(service: Service) {
         let admin = service.admin();
         let channel = create_desk(&admin).await;
         let list = store(&admin, contact(&number(1)).default_channel(&channel.id)).await;
@@ -55,7 +55,7 @@ on_both! {
         delete(&admin, &channel.id).await.unwrap();
     }
 
-    async fn opt_outs_of_a_channel_go_with_it(service: Service) {
+    async fn opt_outs_of_a_channel_are_deleted_with_it(service: Service) {
         let admin = service.admin();
         let (channel, other) = (create_desk(&admin).await, admin.create_channel(&number(91)).await);
         store(&admin, contact(&number(1))).await;
@@ -102,7 +102,7 @@ on_both! {
             .update(header(&list).add(), vec![contact(&number(1))])
             .await
             .unwrap();
-        assert_eq!((outcome.opted_in_count, outcome.kept_opt_out_count), (0, 1));
+        assert_counts!(opt_ins(&outcome), kept_opt_outs: 1);
     }
 
     async fn a_deleted_channel_is_unknown_and_its_phone_free(service: Service) {

@@ -1,6 +1,7 @@
 //! The built program, as a person uses it.
 
 mod commands;
+mod help;
 mod serving;
 mod settings;
 
@@ -17,9 +18,9 @@ use tempfile::TempDir;
 const LIMIT: Duration = Duration::from_secs(30);
 
 /// A folder with a database of its own, which the program runs in.
-struct Place(TempDir);
+struct Folder(TempDir);
 
-impl Place {
+impl Folder {
     fn new() -> Self {
         Self(tempfile::tempdir().expect("a temporary folder"))
     }
@@ -46,7 +47,7 @@ impl Place {
         child.wait_with_output().expect("its output")
     }
 
-    /// Runs a command that succeeds, and gives back its lines.
+    /// Runs a command that succeeds, and returns its lines.
     #[track_caller]
     fn lines(&self, args: &[&str]) -> Vec<String> {
         let output = self.run(args);
@@ -54,7 +55,7 @@ impl Place {
         text(&output.stdout).lines().map(str::to_owned).collect()
     }
 
-    /// Runs a command that fails, and gives back its one line of why.
+    /// Runs a command that fails, and returns its one line of why.
     #[track_caller]
     fn refusal(&self, args: &[&str]) -> String {
         let output = self.run(args);
@@ -80,7 +81,7 @@ impl Place {
         Server::start(command.args(args))
     }
 
-    /// Makes an organization and gives back its id.
+    /// Makes an organization and returns its id.
     fn organization(&self) -> String {
         self.lines(&["organization", "create", "Acme"]).remove(0)
     }
@@ -120,7 +121,7 @@ impl Server {
         server
     }
 
-    /// Asks it to end, as an operator's tools do, and gives back its exit code and its standard error.
+    /// Asks it to end, as an operator's tools do, and returns its exit code and its standard error.
     fn terminate(mut self, signal: &str) -> (Option<i32>, String) {
         let pid = self.child.id().to_string();
         let sent = Command::new("kill")

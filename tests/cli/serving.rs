@@ -5,37 +5,37 @@ use crate::*;
 /// Also of the first start: the key that it shows is shown only once.
 #[test]
 fn tls_files_that_cannot_be_read_are_named_before_anything_is_made() {
-    let place = Place::new();
+    let folder = Folder::new();
     let tls = ["--tls-certificate", "no.pem", "--tls-key", "no.pem"];
-    let line = place.refusal(&[&["--listen", "127.0.0.1:0"], &tls[..]].concat());
+    let line = folder.refusal(&[&["--listen", "127.0.0.1:0"], &tls[..]].concat());
     assert!(line.contains("no.pem"), "{line}");
-    assert!(place.lines(&["organization", "list"]).is_empty());
+    assert!(folder.lines(&["organization", "list"]).is_empty());
 }
 
 #[test]
 fn an_address_that_is_taken_is_named() {
-    let place = Place::new();
-    let server = place.serve(&[]);
-    let line = place.refusal(&["--listen", &server.address]);
+    let folder = Folder::new();
+    let server = folder.serve(&[]);
+    let line = folder.refusal(&["--listen", &server.address]);
     assert!(line.contains(&server.address), "{line}");
 }
 
 #[test]
 fn an_address_that_is_not_loopback_needs_tls_or_plaintext() {
-    let place = Place::new();
-    let line = place.refusal(&["--listen", "0.0.0.0:0"]);
+    let folder = Folder::new();
+    let line = folder.refusal(&["--listen", "0.0.0.0:0"]);
     assert!(
         line.contains("--plaintext") && line.contains("--tls-certificate"),
         "{line}"
     );
-    let server = Server::start(&mut place.program(&["--listen", "0.0.0.0:0", "--plaintext"]));
+    let server = Server::start(&mut folder.program(&["--listen", "0.0.0.0:0", "--plaintext"]));
     assert!(server.address.starts_with("0.0.0.0:"));
 }
 
 #[test]
 fn the_first_start_prints_lines_to_try_and_keeps_the_key_out_of_the_log() {
-    let place = Place::new();
-    let server = place.serve(&["--log", "trace"]);
+    let folder = Folder::new();
+    let server = folder.serve(&["--log", "trace"]);
     let greeting = server.greeting.join("\n");
     let key = server.value("API key").expect("a key").to_owned();
     let list = server.value("contact list").expect("a list").to_owned();
@@ -63,7 +63,7 @@ fn the_first_start_prints_lines_to_try_and_keeps_the_key_out_of_the_log() {
     let (_, log) = server.terminate("-TERM");
     let secret = key.rsplit('_').next().unwrap();
     assert!(!log.contains(secret), "the key is in the log");
-    let listed = place.lines(&["organization", "list"]);
+    let listed = folder.lines(&["organization", "list"]);
     assert_eq!(listed.len(), 1);
     assert!(
         listed[0].starts_with(server_organization(&greeting)),
@@ -80,20 +80,20 @@ fn server_organization(greeting: &str) -> &str {
 
 #[test]
 fn the_second_start_prints_no_key() {
-    let place = Place::new();
-    drop(place.serve(&[]));
-    let second = place.serve(&[]);
+    let folder = Folder::new();
+    drop(folder.serve(&[]));
+    let second = folder.serve(&[]);
     assert_eq!(
         second.greeting,
         [format!("listening on {}", second.address)]
     );
-    assert_eq!(place.lines(&["organization", "list"]).len(), 1);
+    assert_eq!(folder.lines(&["organization", "list"]).len(), 1);
 }
 
 #[test]
 fn the_first_start_elsewhere_makes_nothing_and_names_the_commands() {
-    let place = Place::new();
-    let server = Server::start(&mut place.program(&["--listen", "0.0.0.0:0", "--plaintext"]));
+    let folder = Folder::new();
+    let server = Server::start(&mut folder.program(&["--listen", "0.0.0.0:0", "--plaintext"]));
     let greeting = server.greeting.join("\n");
     assert!(!greeting.contains("cl_"), "{greeting}");
     for command in [
@@ -102,23 +102,23 @@ fn the_first_start_elsewhere_makes_nothing_and_names_the_commands() {
     ] {
         assert!(greeting.contains(command), "{greeting}");
     }
-    assert!(place.lines(&["organization", "list"]).is_empty());
+    assert!(folder.lines(&["organization", "list"]).is_empty());
 }
 
 /// From the moment that it says where it listens: each is tried several times, as the moment is short.
 #[test]
 fn the_signals_to_stop_end_it_with_success() {
     for signal in ["-TERM", "-INT"].repeat(10) {
-        let place = Place::new();
-        let (code, log) = place.serve(&[]).terminate(signal);
+        let folder = Folder::new();
+        let (code, log) = folder.serve(&[]).terminate(signal);
         assert_eq!(code, Some(0), "{signal}: {log}");
     }
 }
 
 #[test]
 fn the_log_can_be_json_a_line_each() {
-    let place = Place::new();
-    let (_, log) = place.serve(&["--log-format", "json"]).terminate("-TERM");
+    let folder = Folder::new();
+    let (_, log) = folder.serve(&["--log-format", "json"]).terminate("-TERM");
     assert!(log.lines().count() > 0);
     for line in log.lines() {
         serde_json::from_str::<serde_json::Value>(line).unwrap_or_else(|_| panic!("{line}"));
@@ -127,7 +127,7 @@ fn the_log_can_be_json_a_line_each() {
 
 #[test]
 fn serve_is_what_runs_without_a_subcommand() {
-    let place = Place::new();
-    let server = Server::start(&mut place.program(&["serve", "--listen", "127.0.0.1:0"]));
+    let folder = Folder::new();
+    let server = Server::start(&mut folder.program(&["serve", "--listen", "127.0.0.1:0"]));
     assert!(server.address.starts_with("127.0.0.1:"));
 }

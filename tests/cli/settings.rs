@@ -57,7 +57,7 @@ const FLAGS: [(&str, &str, &str); 20] = [
 #[test]
 fn help_lists_every_flag_with_its_variable_and_its_default() {
     for args in [&["--help"][..], &["serve", "--help"]] {
-        let help = Place::new().lines(args).join("\n");
+        let help = Folder::new().lines(args).join("\n");
         for (flag, variable, default) in FLAGS {
             let start = help
                 .find(&format!("{flag} "))
@@ -81,7 +81,7 @@ fn help_lists_every_flag_with_its_variable_and_its_default() {
 
 #[test]
 fn every_flag_of_the_help_is_known_to_these_tests() {
-    let help = Place::new().lines(&["serve", "--help"]);
+    let help = Folder::new().lines(&["serve", "--help"]);
     let flags = help.iter().filter_map(|line| {
         let start = line.find("--")?;
         line[..start]
@@ -99,8 +99,8 @@ fn every_flag_of_the_help_is_known_to_these_tests() {
 
 #[test]
 fn help_does_not_show_the_value_of_the_database_url() {
-    let place = Place::new();
-    let mut command = place.program(&["--help"]);
+    let folder = Folder::new();
+    let mut command = folder.program(&["--help"]);
     command.env(
         "CONTACT_LISTS_DATABASE_URL",
         "postgres://app:hunter2@db/contacts",
@@ -132,27 +132,27 @@ fn bad_settings_give_one_clear_line() {
         ),
     ];
     for (args, named) in cases {
-        let line = Place::new().refusal(args);
+        let line = Folder::new().refusal(args);
         assert!(line.contains(named), "{args:?}: {line}");
     }
 }
 
 #[test]
 fn a_bad_log_filter_is_refused() {
-    let line = Place::new().refusal(&["--listen", "127.0.0.1:0", "--log", "a=b=c"]);
+    let line = Folder::new().refusal(&["--listen", "127.0.0.1:0", "--log", "a=b=c"]);
     assert!(line.contains("log") || line.contains("filter"), "{line}");
 }
 
 #[test]
 fn a_password_in_the_database_url_is_not_shown() {
-    let place = Place::new();
+    let folder = Folder::new();
     for args in [&["migrate"][..], &["--listen", "127.0.0.1:0"]] {
         for url in [
             "postgres://app:hunter2@127.0.0.1:1/contacts",
             "postgres://app:hunter2#9@127.0.0.1:1/contacts",
             "mysql://app:hunter2@127.0.0.1:1/contacts",
         ] {
-            let mut command = place.program(args);
+            let mut command = folder.program(args);
             let output = command.args(["--database-url", url]).output().unwrap();
             assert_eq!(output.status.code(), Some(1), "{url}");
             let shown = text(&output.stdout) + &text(&output.stderr);
@@ -164,13 +164,13 @@ fn a_password_in_the_database_url_is_not_shown() {
 
 #[test]
 fn the_environment_sets_what_no_flag_does() {
-    let place = Place::new();
-    let mut command = place.program(&["organization", "create", "Acme"]);
+    let folder = Folder::new();
+    let mut command = folder.program(&["organization", "create", "Acme"]);
     command.env("CONTACT_LISTS_DATABASE_URL", "sqlite://other.db");
     assert!(command.output().unwrap().status.success());
-    assert!(place.lines(&["organization", "list"]).is_empty());
+    assert!(folder.lines(&["organization", "list"]).is_empty());
     assert_eq!(
-        place
+        folder
             .lines(&[
                 "organization",
                 "list",

@@ -45,15 +45,6 @@ async fn erase(caller: &Client, phone: &str) {
     delete(caller, &id).await.expect("an erasure");
 }
 
-/// (channel, opted in) of each of a number's preferences.
-async fn said(caller: &Client, phone: &str) -> Vec<(String, bool)> {
-    let preferences = caller.preferences(phone).await;
-    preferences
-        .into_iter()
-        .map(|it| (it.channel_id, it.opted_in))
-        .collect()
-}
-
 on_both! {
     async fn an_erased_contact_is_found_by_nothing(service: Service) {
         let admin = service.admin();
@@ -187,7 +178,7 @@ on_both! {
         );
     }
 
-    async fn who_has_opted_out_of_nothing_leaves_no_hash(service: Service) {
+    async fn a_contact_without_opt_outs_leaves_no_hash(service: Service) {
         let admin = service.admin();
         let (channel, list) = (
             admin.create_channel(&number(9)).await,
@@ -200,7 +191,7 @@ on_both! {
             )
             .await
             .unwrap();
-        assert_eq!(said(&admin, &number(1)).await, [(channel, true)]);
+        assert_eq!(admin.opt_states(&number(1)).await, [(channel, true)]);
         erase(&admin, &number(1)).await;
         assert_eq!(
             service.rows("SELECT count(*) FROM opted_out_numbers").await,
@@ -240,7 +231,7 @@ on_both! {
         assert_ne!(id_of(&admin, &number(1)).await, old);
         let mut expected = [(out, false), (open, true)];
         expected.sort();
-        assert_eq!(said(&admin, &number(1)).await, expected);
+        assert_eq!(admin.opt_states(&number(1)).await, expected);
     }
 
     async fn an_opt_out_of_all_channels_outlives_the_contact(service: Service) {
@@ -254,7 +245,7 @@ on_both! {
             .update(header(&list).add(), vec![contact(&number(1))])
             .await
             .unwrap();
-        assert_eq!((outcome.opted_in_count, outcome.kept_opt_out_count), (0, 1));
+        assert_counts!(opt_ins(&outcome), kept_opt_outs: 1);
         let preferences = admin.preferences(&number(1)).await;
         assert!(
             preferences[0].all_channels && preferences.iter().all(|it| !it.opted_in),

@@ -28,7 +28,7 @@ async fn by_external_id(caller: &Client, external_id: &str) -> Result<GetContact
     get(caller, Some(Reference::ExternalId(external_id.to_owned()))).await
 }
 
-/// Puts contacts on a new list; gives back its id.
+/// Puts contacts on a new list; returns its id.
 async fn store(caller: &Client, name: &str, contacts: Vec<Contact>) -> String {
     let list = caller.create_list(name).await;
     caller.update(header(&list).add(), contacts).await.unwrap();

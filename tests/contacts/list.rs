@@ -72,7 +72,7 @@ async fn store_named(caller: &Client, names: &[&str]) {
 }
 
 on_both! {
-    async fn without_a_filter_everybody_is_listed_in_the_order_of_ids(service: Service) {
+    async fn without_a_filter_every_contact_is_listed_in_the_order_of_ids(service: Service) {
         let admin = service.admin();
         store(&admin, contacts(3..6)).await;
         store(&admin, contacts(0..3)).await;
@@ -89,7 +89,7 @@ on_both! {
         );
     }
 
-    async fn nobody_is_listed_where_there_is_nobody(service: Service) {
+    async fn an_organization_without_contacts_lists_none(service: Service) {
         assert_eq!(found(&service.admin(), Request::default()).await, [""; 0]);
     }
 

@@ -222,7 +222,7 @@ on_both! {
         assert_eq!(get(&admin, &id).await.unwrap().properties.len(), 200);
     }
 
-    async fn two_callers_who_add_the_same_key_add_it_once(service: Service) {
+    async fn two_callers_that_add_the_same_key_add_it_once(service: Service) {
         let (one, two) = (service.admin(), service.admin());
         let id = one.create_object("customer", vec![]).await;
         for n in 0..5 {

@@ -11,7 +11,7 @@ async fn delete(caller: &Client, id: &str) -> Result<(), Status> {
 }
 
 on_both! {
-    async fn an_object_with_records_stays(service: Service) {
+    async fn an_object_with_records_is_not_deleted(service: Service) {
         let admin = service.admin();
         let id = admin
             .create_object("customer", vec![property("plan", Type::Text)])

@@ -119,7 +119,7 @@ async fn create_channel(caller: &Client, phone: &str) -> Result<(), Status> {
 
 on_both! {
     /// `assert_refused` looks for the reason and the domain of each.
-    async fn no_refusal_shows_what_the_service_is_made_of_or_that_another_organization_is_there(service: Service) {
+    async fn no_error_shows_internals_or_another_organization(service: Service) {
         for status in refusals(&service).await {
             let shown = format!("{} {:?}", status.message(), status.get_error_details()).to_lowercase();
             for secret in SECRETS {
@@ -252,7 +252,7 @@ on_both! {
         assert!(status.message().len() + status.details().len() < TRAILER_BYTES);
     }
 
-    async fn bytes_that_are_no_message_are_the_callers_fault_in_every_call(service: Service) {
+    async fn bytes_that_are_no_message_are_the_callers_error_in_every_call(service: Service) {
         let key = format!("Bearer {}", service.key(Scope::Admin).await);
         for call in ["ContactListService/GetContactList", "ChannelService/CreateChannel", "ContactService/GetContact"] {
             let path = format!("/contactlists.v1.{call}");

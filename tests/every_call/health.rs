@@ -55,7 +55,7 @@ on_both! {
         assert_eq!(status.code(), Code::NotFound);
     }
 
-    async fn who_watches_health_hears_of_the_shutdown(service: Service) {
+    async fn a_watcher_of_health_is_told_of_the_shutdown(service: Service) {
         let mut service = service;
         let connection = connect(&service);
         until_health_is(&connection, "", ServingStatus::Serving).await;

@@ -108,7 +108,7 @@ async fn list_channels(service: &Service, authorization: Option<&str>) -> Result
 }
 
 /// All that a caller sees of a refusal.
-fn face(status: &Status) -> (Code, String, Vec<u8>) {
+fn shown(status: &Status) -> (Code, String, Vec<u8>) {
     (
         status.code(),
         status.message().to_owned(),
@@ -127,14 +127,14 @@ fn every_call_that_is_served_has_a_scope_here() {
 
 on_both! {
     async fn keys_that_open_nothing_are_indistinguishable(service: Service) {
-        let mut faces = Vec::new();
+        let mut all_shown = Vec::new();
         for authorization in bad_authorizations(&service).await {
             let refused = list_channels(&service, authorization.as_deref()).await;
             let status = assert_refused(refused, Code::Unauthenticated, "API_KEY_INVALID");
-            faces.push((face(&status), authorization));
+            all_shown.push((shown(&status), authorization));
         }
-        for (face, authorization) in &faces {
-            assert_eq!(*face, faces[0].0, "{authorization:?}");
+        for (shown, authorization) in &all_shown {
+            assert_eq!(*shown, all_shown[0].0, "{authorization:?}");
         }
     }
 

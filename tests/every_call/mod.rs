@@ -1,5 +1,7 @@
 //! What holds for every call.
 
+mod contract;
+mod error_details;
 mod errors;
 mod health;
 mod keys;

@@ -12,7 +12,7 @@ use tonic::Status;
 use test_support::*;
 
 /// The calls, each with one filter or two. Filters of the same call have the same first word.
-const QUESTIONS: [&str; 15] = [
+const QUERIES: [&str; 15] = [
     "lists",
     "lists archived",
     "lists by name",
@@ -31,7 +31,7 @@ const QUESTIONS: [&str; 15] = [
 ];
 
 /// What there are more than two of, in one organization.
-struct World {
+struct Setup {
     caller: Client,
     lists: [String; 2],
     channel: String,
@@ -41,7 +41,7 @@ struct World {
 /// How many rows a page has, and the token for the next one.
 type Page = (usize, String);
 
-impl World {
+impl Setup {
     async fn new(caller: Client) -> Self {
         let mut channel = String::new();
         for n in 0..3 {
@@ -83,8 +83,8 @@ impl World {
         }
     }
 
-    async fn ask(&self, question: &str, page_size: i32, token: &str) -> Result<Page, Status> {
-        let (call, filter) = question.split_once(' ').unwrap_or((question, ""));
+    async fn ask(&self, query: &str, page_size: i32, token: &str) -> Result<Page, Status> {
+        let (call, filter) = query.split_once(' ').unwrap_or((query, ""));
         let page_token = token.to_owned();
         match call {
             "lists" => self.lists(filter, page_size, page_token).await,
@@ -237,14 +237,14 @@ impl World {
         Ok((page.communication_preferences.len(), page.next_page_token))
     }
 
-    /// The token for each question's second page.
+    /// The token for each query's second page.
     async fn tokens(&self) -> Vec<(&'static str, String)> {
         let mut tokens = Vec::new();
-        for question in QUESTIONS {
-            let (count, token) = self.ask(question, 1, "").await.expect("a page");
-            assert_eq!(count, 1, "{question}");
-            assert_ne!(token, "", "{question} has a second page");
-            tokens.push((question, token));
+        for query in QUERIES {
+            let (count, token) = self.ask(query, 1, "").await.expect("a page");
+            assert_eq!(count, 1, "{query}");
+            assert_ne!(token, "", "{query} has a second page");
+            tokens.push((query, token));
         }
         tokens
     }
@@ -252,29 +252,29 @@ impl World {
 
 on_both! {
     async fn page_after_page_gives_every_row(service: Service) {
-        let world = World::new(service.admin()).await;
-        for question in QUESTIONS {
-            let (whole, end) = world.ask(question, 0, "").await.unwrap();
+        let setup = Setup::new(service.admin()).await;
+        for query in QUERIES {
+            let (whole, end) = setup.ask(query, 0, "").await.unwrap();
             assert!(
                 (3..=50).contains(&whole) && end.is_empty(),
-                "{question}: {whole}"
+                "{query}: {whole}"
             );
-            let (mut count, mut token) = world.ask(question, 1, "").await.unwrap();
+            let (mut count, mut token) = setup.ask(query, 1, "").await.unwrap();
             while !token.is_empty() && count <= whole {
-                let (more, next) = world.ask(question, 1, &token).await.unwrap();
-                assert_eq!(more, 1, "{question}");
+                let (more, next) = setup.ask(query, 1, &token).await.unwrap();
+                assert_eq!(more, 1, "{query}");
                 (count, token) = (count + more, next);
             }
-            assert_eq!((count, &token[..]), (whole, ""), "{question}");
+            assert_eq!((count, &token[..]), (whole, ""), "{query}");
         }
     }
 
     async fn a_page_size_is_not_negative(service: Service) {
-        let world = World::new(service.admin()).await;
-        for question in QUESTIONS {
+        let setup = Setup::new(service.admin()).await;
+        for query in QUERIES {
             for page_size in [-1, i32::MIN] {
                 assert_invalid(
-                    world.ask(question, page_size, "").await,
+                    setup.ask(query, page_size, "").await,
                     "page_size",
                     "FIELD_INVALID",
                 );
@@ -284,30 +284,30 @@ on_both! {
 
     async fn a_page_has_50_rows_by_default_and_never_more_than_500(database: Database) {
         let service = Service::start(database).await;
-        let world = World::new(service.admin()).await;
+        let setup = Setup::new(service.admin()).await;
         let people: Vec<_> = (0..510).map(|n| contact(&number(n))).collect();
-        world
+        setup
             .caller
-            .update(header(&world.lists[0]).add().no_opt_ins(), people)
+            .update(header(&setup.lists[0]).add().no_opt_ins(), people)
             .await
             .unwrap();
-        for question in ["members", "contacts"] {
+        for query in ["members", "contacts"] {
             for (page_size, expected) in
                 [(0, 50), (499, 499), (500, 500), (501, 500), (i32::MAX, 500)]
             {
-                let (count, token) = world.ask(question, page_size, "").await.unwrap();
+                let (count, token) = setup.ask(query, page_size, "").await.unwrap();
                 assert_eq!(
                     (count, token.is_empty()),
                     (expected, false),
-                    "{question} by {page_size}"
+                    "{query} by {page_size}"
                 );
             }
         }
     }
 
     async fn fifty_rows_are_the_default_of_every_other_call_too(service: Service) {
-        let world = World::new(service.admin()).await;
-        let caller = &world.caller;
+        let setup = Setup::new(service.admin()).await;
+        let caller = &setup.caller;
         for n in 0..50 {
             caller.create_channel(&number(100 + n)).await;
             caller.create_object(&format!("key_{n}"), vec![]).await;
@@ -317,11 +317,11 @@ on_both! {
                 .await
                 .unwrap();
         }
-        for question in ["lists", "updates", "channels", "preferences", "objects"] {
-            let (count, token) = world.ask(question, 0, "").await.unwrap();
-            assert_eq!((count, token.is_empty()), (50, false), "{question}");
-            let (count, token) = world.ask(question, 501, "").await.unwrap();
-            assert!(count > 50 && token.is_empty(), "{question}: {count}");
+        for query in ["lists", "updates", "channels", "preferences", "objects"] {
+            let (count, token) = setup.ask(query, 0, "").await.unwrap();
+            assert_eq!((count, token.is_empty()), (50, false), "{query}");
+            let (count, token) = setup.ask(query, 501, "").await.unwrap();
+            assert!(count > 50 && token.is_empty(), "{query}: {count}");
         }
     }
 }

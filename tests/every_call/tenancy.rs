@@ -171,7 +171,7 @@ on_both! {
         assert!(seen.unwrap().channels.is_empty());
     }
 
-    async fn another_organizations_channel_is_nobodys_default(service: Service) {
+    async fn another_organizations_channel_is_no_contacts_default(service: Service) {
         let two = Two::new(service).await;
         let contact = contact(&number(2)).default_channel(&two.channel);
         let outcome = two.second.update(header(&two.second_list).add().skip(), vec![contact]).await.unwrap();
@@ -227,7 +227,7 @@ on_both! {
         two.first.opt_out(&number(1), &[&two.channel]).await;
         let contacts = vec![contact(&number(1)), contact(&number(2))];
         let outcome = two.second.update(header(&two.second_list).add(), contacts).await.unwrap();
-        assert_eq!((outcome.opted_in_count, outcome.kept_opt_out_count), (2, 0));
+        assert_counts!(opt_ins(&outcome), opted_in: 2);
         assert_eq!(two.second.preferences(&number(2)).await[0].channel_id, channel);
         assert!(!two.first.preferences(&number(1)).await[0].opted_in);
     }

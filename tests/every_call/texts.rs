@@ -247,7 +247,7 @@ on_both! {
         }
     }
 
-    async fn members_who_join_at_the_same_instant_have_one_order(service: Service) {
+    async fn members_that_join_at_the_same_instant_have_one_order(service: Service) {
         let admin = service.admin();
         let list = store(
             &admin,

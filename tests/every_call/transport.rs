@@ -132,7 +132,7 @@ on_both! {
         assert_eq!(admin.members(&list).await.len(), 300);
     }
 
-    async fn an_answer_is_compressed_for_those_who_can_read_it(service: Service) {
+    async fn an_answer_is_compressed_for_clients_that_accept_it(service: Service) {
         service.admin().create_channel("+12025550100").await;
         let plain = ChannelServiceClient::new(connect(&service).await);
         let packed = plain.clone().accept_compressed(CompressionEncoding::Gzip);

@@ -215,7 +215,7 @@ on_both! {
         );
     }
 
-    async fn a_sender_gets_only_those_who_are_opted_in_to_the_channel(service: Service) {
+    async fn a_sender_gets_only_contacts_that_are_opted_in_to_the_channel(service: Service) {
         let admin = service.admin();
         let list = admin.create_list("List").await;
         let (channel, other) = (
@@ -237,7 +237,7 @@ on_both! {
         assert_eq!(listed(&admin, request).await.unwrap(), exported);
     }
 
-    async fn who_has_opted_out_of_all_channels_is_not_sent_to(service: Service) {
+    async fn a_contact_that_opted_out_of_all_channels_is_not_exported_for_sending(service: Service) {
         let admin = service.admin();
         let (list, channel) = (
             admin.create_list("List").await,
@@ -360,7 +360,7 @@ fn properties(members: &[ContactListContact]) -> Option<serde_json::Value> {
     contact.properties.as_ref().map(json_of)
 }
 
-/// Reads the first message of an export and hangs up. Waits for room, which earlier clients give back some time after
+/// Reads the first message of an export and hangs up. Waits for room, which earlier clients return some time after
 /// they have left.
 async fn leave_half_way(caller: &Client, list: &str) {
     loop {

@@ -197,7 +197,7 @@ on_both! {
         assert_invalid(refused, "contact_list.state", "FIELD_INVALID");
     }
 
-    async fn a_deleted_list_never_changes_again(service: Service) {
+    async fn a_deleted_list_cannot_be_renamed_or_changed(service: Service) {
         let admin = service.admin();
         let list = customers(&admin).await;
         admin.delete_list(&list.id).await;
@@ -239,7 +239,7 @@ on_both! {
         assert_invalid(nameless, "contact_list.id", "FIELD_REQUIRED");
     }
 
-    async fn a_list_of_nobody_or_of_others_is_not_found(service: Service) {
+    async fn an_unknown_list_and_another_organizations_are_not_found(service: Service) {
         let list = customers(&service.admin()).await;
         let of_others = change(&service.other_admin().await, named(&list, "Mine")).await;
         assert_refused(of_others, Code::NotFound, "RESOURCE_NOT_FOUND");

@@ -108,7 +108,7 @@ on_both! {
         for opt_in in [true, false] {
             let refused = change(&reader, opt_in, people([number(1).as_str()]), None).await;
             assert_refused(refused, Code::PermissionDenied, "SCOPE_INSUFFICIENT");
-            assert_eq!(it.said(1).await, []);
+            assert_eq!(it.opt_states(1).await, []);
         }
         change(&writer, false, people([number(1).as_str()]), None)
             .await

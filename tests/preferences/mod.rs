@@ -12,8 +12,14 @@ use tonic::Status;
 
 use test_support::*;
 
-/// What a change answers: (changed pairs, unchanged pairs).
-type Counts = (i32, i32);
+/// What an opt-in or opt-out did, in pairs of a contact and a channel.
+#[derive(Debug, Default, PartialEq)]
+struct Counts {
+    /// Pairs that are now as asked.
+    changed: i32,
+    /// Pairs that already were.
+    unchanged: i32,
+}
 
 fn people<'a>(references: impl IntoIterator<Item = &'a str>) -> Vec<ContactReference> {
     let references = references
@@ -77,10 +83,16 @@ async fn send(caller: &Client, opt_in: bool, request: OptOutRequest) -> Result<C
             all_channels,
         };
         let answer = client.opt_in(request).await?.into_inner();
-        Ok((answer.opted_in_count, answer.unchanged_count))
+        Ok(Counts {
+            changed: answer.opted_in_count,
+            unchanged: answer.unchanged_count,
+        })
     } else {
         let answer = client.opt_out(request).await?.into_inner();
-        Ok((answer.opted_out_count, answer.unchanged_count))
+        Ok(Counts {
+            changed: answer.opted_out_count,
+            unchanged: answer.unchanged_count,
+        })
     }
 }
 
@@ -129,10 +141,9 @@ impl Setup {
         self.admin.contact(&number(n)).await.contact.unwrap().id
     }
 
-    /// (channel id, opted in) of the n-th contact; an opt-out of all channels has the id "".
-    async fn said(&self, n: u32) -> Vec<(String, bool)> {
-        let preferences = self.admin.preferences(&number(n)).await.into_iter();
-        preferences.map(|it| (it.channel_id, it.opted_in)).collect()
+    /// The preferences of the n-th contact, as [`Client::opt_states`] returns them.
+    async fn opt_states(&self, n: u32) -> Vec<(String, bool)> {
+        self.admin.opt_states(&number(n)).await
     }
 
     async fn change_one(&self, opt_in: bool, n: u32, channel: Option<&str>) -> Counts {

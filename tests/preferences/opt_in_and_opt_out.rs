@@ -9,10 +9,10 @@ on_both! {
         for opt_in in [true, false] {
             let people = people([id.as_str(), phone.as_str()]);
             let counts = change(&it.admin, opt_in, people, Some(channels([it.a.as_str()]))).await;
-            assert_eq!(counts.unwrap(), (2, 0));
-            assert_eq!(it.said(1).await, [(it.a.clone(), opt_in)]);
-            assert_eq!(it.said(2).await, [(it.a.clone(), opt_in)]);
-            assert_eq!(it.said(3).await, []);
+            assert_counts!(counts.unwrap(), changed: 2);
+            assert_eq!(it.opt_states(1).await, [(it.a.clone(), opt_in)]);
+            assert_eq!(it.opt_states(2).await, [(it.a.clone(), opt_in)]);
+            assert_eq!(it.opt_states(3).await, []);
         }
     }
 
@@ -22,9 +22,9 @@ on_both! {
         for opt_in in [true, false] {
             let both = channels([phone.as_str(), it.b.as_str()]);
             let counts = change(&it.admin, opt_in, people([number(1).as_str()]), Some(both)).await;
-            assert_eq!(counts.unwrap(), (2, 0));
+            assert_counts!(counts.unwrap(), changed: 2);
             assert_eq!(
-                it.said(1).await,
+                it.opt_states(1).await,
                 [(it.a.clone(), opt_in), (it.b.clone(), opt_in)]
             );
         }
@@ -39,14 +39,14 @@ on_both! {
             let counts = change(&it.admin, opt_in, people, Some(channels))
                 .await
                 .unwrap();
-            assert_eq!(counts, (1, 0));
+            assert_counts!(counts, changed: 1);
         }
     }
 
     async fn what_already_is_as_asked_stays_as_it_was_and_is_counted(service: Service) {
         let it = set_up(&service).await;
         for opt_in in [true, false] {
-            assert_eq!(it.change_one(opt_in, 1, Some(&it.a)).await, (1, 0));
+            assert_counts!(it.change_one(opt_in, 1, Some(&it.a)).await, changed: 1);
             let before = it.admin.preferences(&number(1)).await;
             let both = Some(channels([it.a.as_str()]));
             let other = service.client_with(Scope::Write).await;
@@ -57,17 +57,17 @@ on_both! {
                 both,
             )
             .await;
-            assert_eq!(counts.unwrap(), (1, 1));
+            assert_counts!(counts.unwrap(), changed: 1, unchanged: 1);
             assert_eq!(it.admin.preferences(&number(1)).await, before);
         }
     }
 
     async fn an_opt_in_to_all_channels_covers_those_that_are_there(service: Service) {
         let it = set_up(&service).await;
-        assert_eq!(it.change_one(true, 1, None).await, (2, 0));
+        assert_counts!(it.change_one(true, 1, None).await, changed: 2);
         it.admin.create_channel(&number(PHONE_A + 2)).await;
         assert_eq!(
-            it.said(1).await,
+            it.opt_states(1).await,
             [(it.a.clone(), true), (it.b.clone(), true)]
         );
     }
@@ -75,7 +75,7 @@ on_both! {
     async fn an_opt_out_of_all_channels_comes_first_and_names_no_channel(service: Service) {
         let it = set_up(&service).await;
         it.change_one(true, 1, Some(&it.a)).await;
-        assert_eq!(it.change_one(false, 1, None).await, (2, 0));
+        assert_counts!(it.change_one(false, 1, None).await, changed: 2);
         let preferences = it.admin.preferences(&number(1)).await;
         assert!(preferences[0].all_channels);
         assert_eq!(preferences[0].channel_id, "");
@@ -101,29 +101,29 @@ on_both! {
             .update(header(&list).add(), vec![contact(&number(1))])
             .await
             .unwrap();
-        assert_eq!((outcome.opted_in_count, outcome.kept_opt_out_count), (0, 1));
+        assert_counts!(opt_ins(&outcome), kept_opt_outs: 1);
     }
 
-    async fn who_opted_out_of_all_channels_already_is_out_of_later_ones(service: Service) {
+    async fn a_contact_that_opted_out_of_all_channels_is_out_of_later_ones(service: Service) {
         let it = set_up(&service).await;
-        // A contact, and a number that is nobody's.
+        // A contact, and an unassigned number.
         for n in [1, 9] {
             it.change_one(false, n, None).await;
             let later = it.admin.create_channel(&number(PHONE_A + 1 + n)).await;
-            assert_eq!(it.change_one(false, n, Some(&later)).await, (0, 1));
-            assert_eq!(it.change_one(true, n, Some(&later)).await, (1, 0));
-            assert_eq!(it.change_one(false, n, Some(&later)).await, (1, 0));
+            assert_counts!(it.change_one(false, n, Some(&later)).await, unchanged: 1);
+            assert_counts!(it.change_one(true, n, Some(&later)).await, changed: 1);
+            assert_counts!(it.change_one(false, n, Some(&later)).await, changed: 1);
         }
         // What was said last covers the third channel again, and the two that the contact was opted out of stay.
-        assert_eq!(it.change_one(false, 1, None).await, (0, 4));
+        assert_counts!(it.change_one(false, 1, None).await, unchanged: 4);
     }
 
     async fn an_opt_in_to_all_channels_lifts_an_opt_out_of_all(service: Service) {
         let it = set_up(&service).await;
         it.change_one(false, 1, None).await;
-        assert_eq!(it.change_one(true, 1, None).await, (2, 0));
+        assert_counts!(it.change_one(true, 1, None).await, changed: 2);
         assert_eq!(
-            it.said(1).await,
+            it.opt_states(1).await,
             [(it.a.clone(), true), (it.b.clone(), true)]
         );
     }
@@ -131,19 +131,19 @@ on_both! {
     async fn an_opt_in_to_a_named_channel_keeps_an_opt_out_of_all_for_the_others(service: Service) {
         let it = set_up(&service).await;
         it.change_one(false, 1, None).await;
-        assert_eq!(it.change_one(true, 1, Some(&it.a)).await, (1, 0));
-        let said = it.said(1).await;
-        assert!(said.contains(&(String::new(), false)), "{said:?}");
-        assert!(said.contains(&(it.a.clone(), true)), "{said:?}");
-        assert!(!said.contains(&(it.b.clone(), true)), "{said:?}");
+        assert_counts!(it.change_one(true, 1, Some(&it.a)).await, changed: 1);
+        let states = it.opt_states(1).await;
+        assert!(states.contains(&(String::new(), false)), "{states:?}");
+        assert!(states.contains(&(it.a.clone(), true)), "{states:?}");
+        assert!(!states.contains(&(it.b.clone(), true)), "{states:?}");
     }
 
-    async fn an_opt_in_of_a_number_that_is_nobodys_makes_no_contact(service: Service) {
+    async fn an_opt_in_of_an_unassigned_number_makes_no_contact(service: Service) {
         let it = set_up(&service).await;
-        assert_eq!(it.change_one(true, 9, Some(&it.a)).await, (0, 1));
-        assert_eq!(it.change_one(false, 9, Some(&it.a)).await, (1, 0));
-        assert_eq!(it.change_one(false, 9, Some(&it.a)).await, (0, 1));
-        assert_eq!(it.change_one(true, 9, Some(&it.a)).await, (1, 0));
+        assert_counts!(it.change_one(true, 9, Some(&it.a)).await, unchanged: 1);
+        assert_counts!(it.change_one(false, 9, Some(&it.a)).await, changed: 1);
+        assert_counts!(it.change_one(false, 9, Some(&it.a)).await, unchanged: 1);
+        assert_counts!(it.change_one(true, 9, Some(&it.a)).await, changed: 1);
         assert_eq!(service.rows("SELECT count(*) FROM contacts").await, 3);
     }
 
@@ -214,7 +214,7 @@ on_both! {
             let refused = change(&it.admin, opt_in, some(1), Some(repeated(1001))).await;
             assert_invalid(refused, "channels", "FIELD_TOO_LONG");
             let counts = change(&it.admin, opt_in, some(1000), Some(repeated(1000))).await;
-            assert_eq!(counts.unwrap(), (1000, 0));
+            assert_counts!(counts.unwrap(), changed: 1000);
         }
     }
 

@@ -28,7 +28,7 @@ async fn all_at_once(service: &Service, calls: Vec<(Header, Vec<Contact>)>) -> V
         .collect()
 }
 
-/// Checks that a list's count is that of its members, and gives back their phone numbers.
+/// Checks that a list's count is that of its members, and returns their phone numbers.
 async fn counted_members(service: &Service, list: &str) -> Vec<String> {
     let members = service.admin().members(list).await;
     let count = service.admin().list(list).await.contact_count;
@@ -203,7 +203,7 @@ on_both! {
     }
 
     /// On SQLite all who write wait for each other.
-    async fn updates_that_wait_for_a_list_keep_nobody_else_waiting(database: Database) {
+    async fn updates_that_wait_for_a_list_keep_no_other_call_waiting(database: Database) {
         if !database.is_postgres() {
             return;
         }

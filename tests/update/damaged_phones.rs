@@ -114,8 +114,7 @@ on_both! {
             caller.opt_out(spelling, &[&channel]).await;
             let person = contact(&format!("+491522345678{n}"));
             let outcome = add(&caller, &list, vec![person]).await;
-            let counts = (outcome.opted_in_count, outcome.kept_opt_out_count);
-            assert_eq!(counts, (0, 1), "{spelling:?}");
+            assert_counts!(opt_ins(&outcome), kept_opt_outs: 1; "{spelling:?}");
         }
     }
 

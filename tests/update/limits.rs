@@ -27,7 +27,7 @@ async fn try_list(caller: &Client, name: String) -> Result<(), Status> {
     Ok(())
 }
 
-/// Holds a stream open, and calls until a call is refused because of it. Gives back both.
+/// Holds a stream open, and calls until a call is refused because of it. Returns both.
 async fn held_stream(holder: &Client, caller: &Client) -> (OpenStream, Status) {
     let list = holder.create_list("Held").await;
     let mut held = holder.open(header(&list).add()).await;

@@ -45,27 +45,6 @@ async fn try_add(caller: &Client, list: &str, contacts: Vec<Contact>) -> Outcome
     outcome.expect("an answer")
 }
 
-/// How many were created, updated, unchanged, duplicate and rejected.
-fn outcomes(outcome: &Outcome) -> [i32; 5] {
-    [
-        outcome.created_count,
-        outcome.updated_count,
-        outcome.unchanged_count,
-        outcome.duplicate_count,
-        outcome.rejected_count,
-    ]
-}
-
-/// How many were added and removed, and how many the list now has.
-fn memberships(outcome: &Outcome) -> [i32; 3] {
-    let list = outcome.contact_list.as_ref().expect("the list");
-    [
-        outcome.added_count,
-        outcome.removed_count,
-        list.contact_count,
-    ]
-}
-
 /// Why contacts were rejected: (index in the stream, reason).
 fn reasons(outcome: &Outcome) -> Vec<(i32, &'static str)> {
     let rejections = rejections(outcome).into_iter();

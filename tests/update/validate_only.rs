@@ -26,7 +26,7 @@ async fn row_counts(service: &Service) -> Vec<i64> {
     counts
 }
 
-/// A list of three, with every kind of thing that an update changes; gives back the list's id.
+/// A list of three, with every kind of thing that an update changes; returns the list's id.
 async fn set_up(admin: &Client) -> String {
     let list = admin.create_list("Customers").await;
     admin.create_customer_object().await;
@@ -115,7 +115,7 @@ on_both! {
         );
         assert_eq!((done.added_count, done.removed_count), (2, 0));
         // Contacts 1, 2 and 3 lack the second channel, the new ones both; two opt-outs of the first one hold.
-        assert_eq!((done.opted_in_count, done.kept_opt_out_count), (6, 2));
+        assert_counts!(opt_ins(&done), opted_in: 6, kept_opt_outs: 2);
         assert_eq!(done.contact_list.unwrap().contact_count, 5);
     }
 

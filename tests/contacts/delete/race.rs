@@ -5,7 +5,7 @@ use contact_lists::proto;
 use super::*;
 
 on_both! {
-    async fn an_erasure_amid_updates_and_opt_outs_leaves_no_orphan_and_loses_no_opt_out(
+    async fn an_erasure_during_updates_and_opt_outs_leaves_no_orphan_and_loses_no_opt_out(
         service: Service,
     ) {
         let admin = service.admin();
@@ -32,7 +32,7 @@ on_both! {
         add(&admin, &lists[0], crowd()).await;
         for n in 0..CROWD_SIZE {
             assert_eq!(
-                said(&admin, &number(n)).await,
+                admin.opt_states(&number(n)).await,
                 [(channel.clone(), false)],
                 "number {n}"
             );
@@ -43,7 +43,7 @@ on_both! {
         );
     }
 
-    async fn an_erasure_amid_the_deletion_of_a_channel_leaves_no_opt_out_of_it(service: Service) {
+    async fn an_erasure_during_the_deletion_of_a_channel_leaves_no_opt_out_of_it(service: Service) {
         let admin = service.admin();
         let list = admin.create_list("List").await;
         admin.update(header(&list).add(), crowd()).await.unwrap();

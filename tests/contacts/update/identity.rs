@@ -2,15 +2,6 @@
 
 use super::*;
 
-/// (channel, opted in) of each of a number's preferences.
-async fn said(caller: &Client, phone: &str) -> Vec<(String, bool)> {
-    let preferences = caller.preferences(phone).await;
-    preferences
-        .into_iter()
-        .map(|it| (it.channel_id, it.opted_in))
-        .collect()
-}
-
 fn at(contact: &Contact, phone: &str) -> Contact {
     of(contact).change(|it| it.phone = Some(phone.to_owned()))
 }
@@ -29,7 +20,7 @@ on_both! {
         assert_ne!(stored(&admin, contact(&number(1))).await.id, before.id);
     }
 
-    async fn who_changes_number_keeps_the_lists(service: Service) {
+    async fn a_contact_that_changes_number_keeps_its_lists(service: Service) {
         let admin = service.admin();
         let before = stored(&admin, contact(&number(1))).await;
         let lists = admin.contact(&number(1)).await.contact_lists;
@@ -45,9 +36,9 @@ on_both! {
         admin.opt_out(&number(1), &[&channel]).await;
         change(&admin, at(&before, &number(2))).await.unwrap();
         // The contact keeps its own, and the number keeps them for whoever comes next.
-        assert_eq!(said(&admin, &number(2)).await, [(channel.clone(), false)]);
+        assert_eq!(admin.opt_states(&number(2)).await, [(channel.clone(), false)]);
         stored(&admin, contact(&number(1))).await;
-        assert_eq!(said(&admin, &number(1)).await, [(channel, false)]);
+        assert_eq!(admin.opt_states(&number(1)).await, [(channel, false)]);
     }
 
     async fn opt_outs_of_the_new_number_are_taken_over(service: Service) {
@@ -57,10 +48,10 @@ on_both! {
         admin.opt_in(&number(1), &[&channel]).await;
         admin.opt_out(&number(2), &[&channel]).await;
         change(&admin, at(&before, &number(2))).await.unwrap();
-        assert_eq!(said(&admin, &number(2)).await, [(channel, false)]);
+        assert_eq!(admin.opt_states(&number(2)).await, [(channel, false)]);
         // What was opted in stays nobody's: the old number starts without a preference.
         stored(&admin, contact(&number(1))).await;
-        assert_eq!(said(&admin, &number(1)).await, []);
+        assert_eq!(admin.opt_states(&number(1)).await, []);
     }
 
     async fn an_opt_out_of_all_channels_is_taken_over_with_the_number(service: Service) {

@@ -4,8 +4,8 @@ use super::*;
 
 on_both! {
     async fn a_token_is_one_that_the_service_gave(service: Service) {
-        let world = World::new(service.admin()).await;
-        for (question, token) in world.tokens().await {
+        let setup = Setup::new(service.admin()).await;
+        for (query, token) in setup.tokens().await {
             let mut bad: Vec<String> = ["x", "\0", " ", "\u{1f600}", "AAAA", "%"]
                 .map(str::to_owned)
                 .to_vec();
@@ -16,17 +16,17 @@ on_both! {
             bad.push(token.repeat(2));
             bad.push("0".repeat(100_000));
             for bad in bad {
-                let refused = world.ask(question, 1, &bad).await;
+                let refused = setup.ask(query, 1, &bad).await;
                 assert_refused(refused, Code::InvalidArgument, "PAGE_TOKEN_INVALID");
             }
         }
     }
 
     async fn a_token_holds_for_its_call_and_filter_only(service: Service) {
-        let world = World::new(service.admin()).await;
-        for (giver, token) in world.tokens().await {
-            for taker in QUESTIONS {
-                let answer = world.ask(taker, 1, &token).await;
+        let setup = Setup::new(service.admin()).await;
+        for (giver, token) in setup.tokens().await {
+            for taker in QUERIES {
+                let answer = setup.ask(taker, 1, &token).await;
                 if giver == taker {
                     assert!(answer.is_ok(), "{giver}: {answer:?}");
                 } else {
@@ -41,8 +41,8 @@ on_both! {
     }
 
     async fn the_token_of_one_contacts_preferences_is_not_anothers(service: Service) {
-        let world = World::new(service.admin()).await;
-        let (_, page_token) = world.ask("preferences", 1, "").await.unwrap();
+        let setup = Setup::new(service.admin()).await;
+        let (_, page_token) = setup.ask("preferences", 1, "").await.unwrap();
         let reference = contact_reference::Reference::Phone(number(1));
         let request = ListCommunicationPreferencesRequest {
             contact: Some(ContactReference {
@@ -51,7 +51,7 @@ on_both! {
             page_size: 1,
             page_token,
         };
-        let refused = world
+        let refused = setup
             .caller
             .preferences
             .clone()
@@ -61,22 +61,22 @@ on_both! {
     }
 
     async fn a_token_holds_for_its_organization_only(service: Service) {
-        let world = World::new(service.admin()).await;
-        let other = World::new(service.other_admin().await).await;
-        for (question, token) in world.tokens().await {
-            let refused = other.ask(question, 1, &token).await;
+        let setup = Setup::new(service.admin()).await;
+        let other = Setup::new(service.other_admin().await).await;
+        for (query, token) in setup.tokens().await {
+            let refused = other.ask(query, 1, &token).await;
             assert_refused(refused, Code::InvalidArgument, "PAGE_TOKEN_INVALID");
         }
     }
 
     async fn a_token_outlives_the_server_and_another_key_can_use_it(service: Service) {
         let mut service = service;
-        let tokens = World::new(service.admin()).await.tokens().await;
+        let tokens = Setup::new(service.admin()).await.tokens().await;
         service.restart().await;
         let reader = service.client_with(Scope::Read).await;
-        let (question, token) = tokens
+        let (query, token) = tokens
             .into_iter()
-            .find(|(question, _)| *question == "channels")
+            .find(|(query, _)| *query == "channels")
             .unwrap();
         let request = ListChannelsRequest {
             page_size: 500,
@@ -89,7 +89,7 @@ on_both! {
             .await
             .unwrap()
             .into_inner();
-        assert_eq!(page.channels.len(), 2, "{question}");
+        assert_eq!(page.channels.len(), 2, "{query}");
         assert!(
             page.channels
                 .iter()

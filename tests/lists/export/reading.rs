@@ -25,7 +25,7 @@ on_both! {
         assert_eq!(admin.list(&list).await.contact_count, 3);
     }
 
-    async fn a_client_that_stops_reading_holds_nobody_up(service: Service) {
+    async fn a_client_that_stops_reading_holds_up_no_other_call(service: Service) {
         let admin = service.admin();
         let list = bulky_list(&admin).await;
         let slow = [service.admin(), service.admin(), service.admin()];
@@ -47,7 +47,7 @@ on_both! {
         }
     }
 
-    async fn a_client_that_leaves_gives_back_what_its_export_took(database: Database) {
+    async fn a_client_that_leaves_frees_what_its_export_used(database: Database) {
         // Room for some exports, but not for those of all clients that left.
         let args = ["--max-spool-bytes", "40000000", "--max-calls", "8"];
         let service = Service::start_with(database, &args).await;

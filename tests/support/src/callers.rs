@@ -1,4 +1,4 @@
-//! Who calls the service: organizations, their keys, and clients that hold them.
+//! The callers of the service: organizations, their keys, and clients that hold them.
 
 use contact_lists::{domain::scope::Scope, repository::Repository};
 use uuid::Uuid;
@@ -49,7 +49,7 @@ impl Service {
         self.client(&self.organization.admin_key)
     }
 
-    /// The caller who holds a key, over a connection of its own.
+    /// The caller that holds a key, over a connection of its own.
     pub fn client(&self, key: &str) -> Client {
         Client::connect(self.address(), Some(&format!("Bearer {key}")))
     }
@@ -64,7 +64,7 @@ impl Service {
         self.client(&self.other_organization().await.admin_key)
     }
 
-    /// A caller who sends this as `authorization`, or nothing.
+    /// A caller that sends this as `authorization`, or nothing.
     pub fn client_authorized_by(&self, authorization: Option<&str>) -> Client {
         Client::connect(self.address(), authorization)
     }

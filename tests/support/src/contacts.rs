@@ -1,4 +1,4 @@
-//! Words for contacts.
+//! Builders for contacts.
 
 use contact_lists::proto::{Address, Contact};
 

@@ -109,7 +109,7 @@ impl Database {
         Some((database.socket(), database.name()))
     }
 
-    /// The number that a query answers, past the service: `SELECT count(*) FROM contacts`.
+    /// The number that a query returns, past the service: `SELECT count(*) FROM contacts`.
     pub async fn rows(&self, sql: &str) -> i64 {
         self.rows_with(sql, []).await
     }

@@ -1,4 +1,4 @@
-//! Reading refusals.
+//! What a refused call says.
 
 use std::fmt::Debug;
 
@@ -37,7 +37,7 @@ pub fn violations(status: &Status) -> Vec<(String, String)> {
         .collect()
 }
 
-/// Checks that a call was refused with this code, for this reason; gives the status back for more.
+/// Checks that a call was refused with this code, for this reason; returns the status.
 #[track_caller]
 pub fn assert_refused<T: Debug>(result: Result<T, Status>, code: Code, expected: &str) -> Status {
     let status = match result {

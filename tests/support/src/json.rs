@@ -1,4 +1,4 @@
-//! Between JSON as tests write it and JSON as it travels.
+//! Between JSON as tests write it and JSON on the wire.
 
 use prost_types::{ListValue, Struct, Value, value::Kind};
 use serde_json::json;
@@ -6,7 +6,7 @@ use serde_json::json;
 /// Whole numbers below this survive the way through a double.
 const WHOLE_LIMIT: f64 = 9_007_199_254_740_992.0;
 
-/// A JSON object as it travels.
+/// A JSON object on the wire.
 pub fn struct_of(object: serde_json::Value) -> Struct {
     let serde_json::Value::Object(entries) = object else {
         panic!("not a JSON object: {object}");
@@ -19,7 +19,7 @@ pub fn struct_of(object: serde_json::Value) -> Struct {
     }
 }
 
-/// A JSON value as it travels.
+/// A JSON value on the wire.
 pub fn value_of(value: serde_json::Value) -> Value {
     let kind = match value {
         serde_json::Value::Null => Kind::NullValue(0),

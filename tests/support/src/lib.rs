@@ -1,10 +1,12 @@
-//! What the tests stand on: databases, the service under test, its callers, and words to say what a test is about.
+//! What the tests stand on: databases, the service under test, its callers, and builders for what they send.
 
 mod callers;
 mod client;
 mod contacts;
+mod counts;
 mod database;
 mod errors;
+mod golden;
 mod json;
 pub mod model;
 mod objects;
@@ -27,10 +29,12 @@ mod waiting;
 pub use callers::Organization;
 pub use client::Client;
 pub use contacts::{ContactExt, contact, contacts, number, numbers};
+pub use counts::{Memberships, OptIns, Outcomes, memberships, opt_ins, outcomes, zeros_like};
 pub use database::Database;
 pub use errors::{
     assert_invalid, assert_refused, metadata, reason, reason_name, rejections, violations,
 };
+pub use golden::{assert_golden, redact_ids};
 pub use json::{json_of, struct_of, value_of};
 pub use objects::{CustomPropertyExt, property};
 pub use on_both::{Fixture, notice, run};

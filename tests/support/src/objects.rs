@@ -1,4 +1,4 @@
-//! Words for custom properties.
+//! Builders for custom properties.
 
 use contact_lists::proto::{CustomProperty, custom_property::Type};
 

@@ -17,7 +17,7 @@ use tower::ServiceExt;
 use super::Service;
 
 impl Service {
-    /// Sends bytes as the one message of a call, such as "/contactlists.v1.ChannelService/ListChannels", and gives back
+    /// Sends bytes as the one message of a call, such as "/contactlists.v1.ChannelService/ListChannels", and returns
     /// the answer's bytes.
     pub async fn call_raw(
         &self,
@@ -42,7 +42,7 @@ impl Service {
 }
 
 impl Service {
-    /// Sends bytes as the whole body of a call of the main call, frames and all, and gives back the answer's status.
+    /// Sends bytes as the whole body of a call of the main call, frames and all, and returns the answer's status.
     pub async fn post_raw(&self, headers: &[(&'static str, &str)], body: Vec<u8>) -> Status {
         let endpoint = Endpoint::from_shared(format!("http://{}", self.address()));
         let channel = endpoint.expect("an address").connect_lazy();

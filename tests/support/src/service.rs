@@ -132,7 +132,7 @@ impl Service {
         &self.repository
     }
 
-    /// The number that a query answers: `SELECT count(*) FROM contacts`.
+    /// The number that a query returns: `SELECT count(*) FROM contacts`.
     pub async fn rows(&self, sql: &str) -> i64 {
         self.database.rows(sql).await
     }

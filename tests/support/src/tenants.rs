@@ -30,7 +30,7 @@ pub async fn migrate(database_url: &str) -> Repository {
     repository
 }
 
-/// Makes an organization and gives back its id.
+/// Makes an organization and returns its id.
 pub async fn organization(
     repository: &Repository,
     name: &str,
@@ -43,7 +43,7 @@ pub async fn organization(
         .0
 }
 
-/// Makes a key and gives back what its holder sends.
+/// Makes a key and returns what its holder sends.
 pub async fn key(repository: &Repository, organization_id: Uuid, scope: Scope) -> String {
     let (_, key) = api_keys::create(repository, OrganizationId(organization_id), scope)
         .await

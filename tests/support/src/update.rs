@@ -1,4 +1,4 @@
-//! Words for the main call: its header, its stream, and the sending of it.
+//! Builders for the main call: its header, its stream, and calls that send it.
 
 use contact_lists::proto::{
     ChannelReference, Contact, UpdateContactListContactsFooter as Footer,
@@ -57,7 +57,7 @@ pub trait HeaderExt: Sized {
         self.change(|header| header.validate_only = true)
     }
 
-    /// Opts back in who has opted out.
+    /// Opts contacts back in that have opted out.
     fn resubscribe(self) -> Header {
         self.change(|header| header.resubscribe = true)
     }
@@ -76,7 +76,7 @@ pub trait HeaderExt: Sized {
         self.change(|header| header.opt_in_to.extend(phones.map(channel)))
     }
 
-    /// Opts nobody in.
+    /// Opts no contact in.
     fn no_opt_ins(self) -> Header {
         self.change(|header| header.opt_in_to_all_channels = Some(false))
     }

@@ -47,7 +47,7 @@ on_both! {
         assert_eq!(tried.update_id, "");
     }
 
-    async fn a_concurrent_twin_waits_and_gets_the_recorded_answer(service: Service) {
+    async fn a_concurrent_duplicate_call_waits_and_gets_the_recorded_answer(service: Service) {
         let (one, two) = (service.admin(), service.admin());
         let list = one.create_list("Customers").await;
         for n in 0..MEETINGS {

@@ -1,4 +1,4 @@
-//! Opt-outs belong to the number too: of numbers that are nobody's, and of those that a contact gives up.
+//! Opt-outs belong to the number too: of unassigned numbers, and of those that a contact gives up.
 
 mod opt_ins;
 
@@ -37,15 +37,15 @@ impl Setup {
         self.admin.create_channel(&number(1_000_003)).await;
     }
 
-    /// Applies an update of one contact; answers (opted_in_count, kept_opt_out_count).
-    async fn counts(&self, header: Header, contact: Contact) -> (i32, i32) {
+    /// Applies an update of one contact.
+    async fn counts(&self, header: Header, contact: Contact) -> OptIns {
         let outcome = self.admin.update(header, vec![contact]).await.unwrap();
         assert_eq!(outcome.rejected_count, 0);
-        (outcome.opted_in_count, outcome.kept_opt_out_count)
+        opt_ins(&outcome)
     }
 
     /// Whether the holder of the n-th number is opted in to the two channels.
-    async fn said(&self, n: u32) -> [Option<bool>; 2] {
+    async fn opt_states(&self, n: u32) -> [Option<bool>; 2] {
         let preferences = self.admin.preferences(&number(n)).await;
         [&self.a, &self.b].map(|id| {
             let found = preferences.iter().find(|it| it.channel_id == *id);
@@ -105,11 +105,11 @@ on_both! {
         assert_eq!(numbers(&service).await, 1);
     }
 
-    async fn who_is_created_with_an_opted_out_number_starts_opted_out(service: Service) {
+    async fn a_contact_created_with_an_opted_out_number_starts_opted_out(service: Service) {
         let it = set_up(&service).await;
         it.admin.opt_out(&number(1), &[&it.a]).await;
-        assert_eq!(it.counts(it.add(), contact(&number(1))).await, (1, 1));
-        assert_eq!(it.said(1).await, [Some(false), Some(true)]);
+        assert_counts!(it.counts(it.add(), contact(&number(1))).await, opted_in: 1, kept_opt_outs: 1);
+        assert_eq!(it.opt_states(1).await, [Some(false), Some(true)]);
     }
 
     async fn the_opt_out_belongs_to_the_number_in_any_format(service: Service) {
@@ -117,14 +117,14 @@ on_both! {
         it.admin
             .opt_out(&number(1).replace("+49151", "+49 (0151) "), &[&it.a])
             .await;
-        assert_eq!(it.counts(it.add(), contact(&number(1))).await, (1, 1));
-        assert_eq!(it.said(1).await, [Some(false), Some(true)]);
+        assert_counts!(it.counts(it.add(), contact(&number(1))).await, opted_in: 1, kept_opt_outs: 1);
+        assert_eq!(it.opt_states(1).await, [Some(false), Some(true)]);
     }
 
     async fn other_numbers_are_not_opted_out(service: Service) {
         let it = set_up(&service).await;
         it.admin.opt_out(&number(1), &[&it.a]).await;
-        assert_eq!(it.counts(it.add(), contact(&number(2))).await, (2, 0));
+        assert_counts!(it.counts(it.add(), contact(&number(2))).await, opted_in: 2);
         assert_eq!(numbers(&service).await, 1);
     }
 
@@ -135,7 +135,7 @@ on_both! {
             .await
             .opt_out_of_all_channels(&number(1))
             .await;
-        assert_eq!(it.counts(it.add(), contact(&number(1))).await, (2, 0));
+        assert_counts!(it.counts(it.add(), contact(&number(1))).await, opted_in: 2);
         assert_eq!(numbers(&service).await, 1);
     }
 
@@ -144,13 +144,13 @@ on_both! {
         it.admin.opt_out(&number(1), &[&it.a]).await;
         it.counts(it.add(), contact(&number(1))).await;
         assert_eq!(numbers(&service).await, 0);
-        assert_eq!(it.counts(it.add(), contact(&number(1))).await, (0, 1));
+        assert_counts!(it.counts(it.add(), contact(&number(1))).await, kept_opt_outs: 1);
         it.admin.opt_in(&number(1), &[&it.a]).await;
         it.counts(it.add(), contact(&number(1)).external_id("x"))
             .await;
         it.counts(it.add(), contact(&number(2)).external_id("x"))
             .await;
-        assert_eq!(it.counts(it.add(), contact(&number(1))).await, (2, 0));
+        assert_counts!(it.counts(it.add(), contact(&number(1))).await, opted_in: 2);
     }
 
     async fn a_taken_over_opt_out_still_says_who_said_so(service: Service) {
@@ -167,36 +167,27 @@ on_both! {
         assert_ne!(preferences[0].api_key_id, preferences[1].api_key_id);
     }
 
-    async fn who_is_created_without_opt_ins_starts_opted_out_and_is_not_counted(service: Service) {
+    async fn a_contact_created_without_opt_ins_starts_opted_out_and_is_not_counted(service: Service) {
         let it = set_up(&service).await;
         it.admin.opt_out(&number(1), &[&it.a]).await;
-        assert_eq!(
-            it.counts(it.add().no_opt_ins(), contact(&number(1))).await,
-            (0, 0)
-        );
-        assert_eq!(it.said(1).await, [Some(false), None]);
+        assert_counts!(it.counts(it.add().no_opt_ins(), contact(&number(1))).await);
+        assert_eq!(it.opt_states(1).await, [Some(false), None]);
     }
 
-    async fn who_is_created_by_a_remove_starts_opted_out(service: Service) {
+    async fn a_contact_created_by_a_remove_starts_opted_out(service: Service) {
         let it = set_up(&service).await;
         it.admin.opt_out(&number(1), &[&it.a]).await;
-        assert_eq!(
-            it.counts(header(&it.list).remove(), contact(&number(1)))
-                .await,
-            (0, 0)
-        );
-        assert_eq!(it.said(1).await, [Some(false), None]);
+        assert_counts!(it.counts(header(&it.list).remove(), contact(&number(1)))
+                .await);
+        assert_eq!(it.opt_states(1).await, [Some(false), None]);
         assert_eq!(numbers(&service).await, 0);
     }
 
     async fn resubscribe_opts_a_new_contact_in_and_uses_the_hash_up(service: Service) {
         let it = set_up(&service).await;
         it.admin.opt_out(&number(1), &[&it.a]).await;
-        assert_eq!(
-            it.counts(it.add().resubscribe(), contact(&number(1))).await,
-            (2, 0)
-        );
-        assert_eq!(it.said(1).await, [Some(true), Some(true)]);
+        assert_counts!(it.counts(it.add().resubscribe(), contact(&number(1))).await, opted_in: 2);
+        assert_eq!(it.opt_states(1).await, [Some(true), Some(true)]);
         assert_eq!(numbers(&service).await, 0);
     }
 
@@ -206,8 +197,8 @@ on_both! {
         let it = set_up(&service).await;
         it.admin.opt_out(&number(1), &[&it.a, &it.b]).await;
         let header = it.add().resubscribe().opt_in_to([it.b.as_str()]);
-        assert_eq!(it.counts(header, contact(&number(1))).await, (1, 0));
-        assert_eq!(it.said(1).await, [Some(false), Some(true)]);
+        assert_counts!(it.counts(header, contact(&number(1))).await, opted_in: 1);
+        assert_eq!(it.opt_states(1).await, [Some(false), Some(true)]);
         assert_eq!(numbers(&service).await, 0);
     }
 
@@ -222,7 +213,7 @@ on_both! {
             .unwrap();
         assert_eq!((outcome.rejected_count, outcome.created_count), (1, 1));
         assert_eq!(numbers(&service).await, 1);
-        assert_eq!(it.counts(it.add(), contact(&number(1))).await, (1, 1));
+        assert_counts!(it.counts(it.add(), contact(&number(1))).await, opted_in: 1, kept_opt_outs: 1);
     }
 
     async fn a_change_of_number_leaves_the_opt_outs_behind_with_the_old_number(service: Service) {
@@ -233,24 +224,18 @@ on_both! {
         it.counts(it.add(), contact(&number(2)).external_id("x"))
             .await;
         assert_eq!(numbers(&service).await, 1);
-        assert_eq!(
-            it.counts(it.add().no_opt_ins(), contact(&number(1))).await,
-            (0, 0)
-        );
-        assert_eq!(it.said(1).await, [Some(false), None]);
+        assert_counts!(it.counts(it.add().no_opt_ins(), contact(&number(1))).await);
+        assert_eq!(it.opt_states(1).await, [Some(false), None]);
     }
 
-    async fn who_changes_number_keeps_their_own_preferences(service: Service) {
+    async fn a_contact_that_changes_number_keeps_its_own_preferences(service: Service) {
         let it = set_up(&service).await;
         it.counts(it.add(), contact(&number(1)).external_id("x"))
             .await;
         it.admin.opt_out(&number(1), &[&it.a]).await;
         let before = it.admin.preferences(&number(1)).await;
-        assert_eq!(
-            it.counts(it.add(), contact(&number(2)).external_id("x"))
-                .await,
-            (0, 1)
-        );
+        assert_counts!(it.counts(it.add(), contact(&number(2)).external_id("x"))
+                .await, kept_opt_outs: 1);
         assert_eq!(it.admin.preferences(&number(2)).await, before);
     }
 
@@ -262,47 +247,41 @@ on_both! {
         it.counts(it.add(), contact(&number(2)).external_id("x"))
             .await;
         it.create_later_channel().await;
-        assert_eq!(it.counts(it.add(), contact(&number(1))).await, (0, 3));
-        assert_eq!(it.counts(it.add(), contact(&number(2))).await, (0, 3));
+        assert_counts!(it.counts(it.add(), contact(&number(1))).await, kept_opt_outs: 3);
+        assert_counts!(it.counts(it.add(), contact(&number(2))).await, kept_opt_outs: 3);
     }
 
-    async fn who_moves_to_an_opted_out_number_starts_opted_out_there(service: Service) {
+    async fn a_contact_that_moves_to_an_opted_out_number_starts_opted_out_there(service: Service) {
         let it = set_up(&service).await;
         it.counts(it.add(), contact(&number(1)).external_id("x"))
             .await;
         it.admin.opt_out(&number(2), &[&it.b]).await;
-        assert_eq!(
-            it.counts(it.add(), contact(&number(2)).external_id("x"))
-                .await,
-            (0, 1)
-        );
-        assert_eq!(it.said(2).await, [Some(true), Some(false)]);
+        assert_counts!(it.counts(it.add(), contact(&number(2)).external_id("x"))
+                .await, kept_opt_outs: 1);
+        assert_eq!(it.opt_states(2).await, [Some(true), Some(false)]);
         assert_eq!(numbers(&service).await, 0);
     }
 
-    async fn who_moves_to_a_number_opted_out_of_all_channels_is_opted_out_of_all(service: Service) {
+    async fn a_contact_that_moves_to_a_number_opted_out_of_all_channels_is_opted_out_of_all(service: Service) {
         let it = set_up(&service).await;
         it.counts(it.add(), contact(&number(1)).external_id("x"))
             .await;
         it.admin.opt_out_of_all_channels(&number(2)).await;
-        assert_eq!(
-            it.counts(it.add(), contact(&number(2)).external_id("x"))
-                .await,
-            (0, 2)
-        );
-        assert_eq!(it.said(2).await, [Some(false), Some(false)]);
+        assert_counts!(it.counts(it.add(), contact(&number(2)).external_id("x"))
+                .await, kept_opt_outs: 2);
+        assert_eq!(it.opt_states(2).await, [Some(false), Some(false)]);
         it.create_later_channel().await;
-        assert_eq!(it.counts(it.add(), contact(&number(2))).await, (0, 3));
+        assert_counts!(it.counts(it.add(), contact(&number(2))).await, kept_opt_outs: 3);
     }
 
-    async fn resubscribe_opts_in_who_moves_to_an_opted_out_number(service: Service) {
+    async fn resubscribe_opts_in_a_contact_that_moves_to_an_opted_out_number(service: Service) {
         let it = set_up(&service).await;
         it.counts(it.add(), contact(&number(1)).external_id("x"))
             .await;
         it.admin.opt_out(&number(2), &[&it.b]).await;
         it.counts(it.add().resubscribe(), contact(&number(2)).external_id("x"))
             .await;
-        assert_eq!(it.said(2).await, [Some(true), Some(true)]);
+        assert_eq!(it.opt_states(2).await, [Some(true), Some(true)]);
         assert_eq!(numbers(&service).await, 0);
     }
 
@@ -310,9 +289,9 @@ on_both! {
         let it = set_up(&service).await;
         it.admin.opt_out_of_all_channels(&number(1)).await;
         it.create_later_channel().await;
-        assert_eq!(it.counts(it.add(), contact(&number(1))).await, (0, 3));
+        assert_counts!(it.counts(it.add(), contact(&number(1))).await, kept_opt_outs: 3);
         it.admin.create_channel(&number(1_000_004)).await;
-        assert_eq!(it.counts(it.add(), contact(&number(1))).await, (0, 4));
+        assert_counts!(it.counts(it.add(), contact(&number(1))).await, kept_opt_outs: 4);
     }
 
     async fn only_a_hash_of_the_number_is_stored(service: Service) {

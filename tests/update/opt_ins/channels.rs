@@ -5,25 +5,25 @@ use super::*;
 on_both! {
     async fn contacts_are_opted_in_to_all_channels_by_default(service: Service) {
         let it = set_up(&service).await;
-        assert_eq!(it.counts(it.add(), [1, 2]).await, (4, 0));
-        assert_eq!(it.said(1).await, it.about(Some(true), Some(true)));
-        assert_eq!(it.said(2).await, it.about(Some(true), Some(true)));
+        assert_counts!(it.counts(it.add(), [1, 2]).await, opted_in: 4);
+        assert_eq!(it.opt_states(1).await, it.about(Some(true), Some(true)));
+        assert_eq!(it.opt_states(2).await, it.about(Some(true), Some(true)));
     }
 
     async fn an_overwrite_opts_in_too(service: Service) {
         let it = set_up(&service).await;
-        assert_eq!(it.counts(header(&it.list).overwrite(), [1]).await, (2, 0));
-        assert_eq!(it.said(1).await, it.about(Some(true), Some(true)));
+        assert_counts!(it.counts(header(&it.list).overwrite(), [1]).await, opted_in: 2);
+        assert_eq!(it.opt_states(1).await, it.about(Some(true), Some(true)));
     }
 
-    async fn without_channels_nobody_is_opted_in(service: Service) {
+    async fn without_channels_no_contact_is_opted_in(service: Service) {
         let admin = service.admin();
         let list = admin.create_list("Customers").await;
         let outcome = admin
             .update(header(&list).add(), vec![contact(&number(1))])
             .await
             .unwrap();
-        assert_eq!((outcome.opted_in_count, outcome.kept_opt_out_count), (0, 0));
+        assert_counts!(opt_ins(&outcome));
         assert_eq!(admin.preferences(&number(1)).await, []);
     }
 
@@ -34,7 +34,7 @@ on_both! {
             .await
             .create_channel(&number(PHONE_LATER))
             .await;
-        assert_eq!(it.counts(it.add(), [1]).await, (2, 0));
+        assert_counts!(it.counts(it.add(), [1]).await, opted_in: 2);
         assert_eq!(
             service
                 .rows("SELECT count(*) FROM communication_preferences")
@@ -46,9 +46,9 @@ on_both! {
     async fn opt_in_to_names_the_only_channels(service: Service) {
         let it = set_up(&service).await;
         let header = it.add().opt_in_to([it.b.as_str()]);
-        assert_eq!(it.counts(header, [1, 2]).await, (2, 0));
-        assert_eq!(it.said(1).await, it.about(None, Some(true)));
-        assert_eq!(it.said(2).await, it.about(None, Some(true)));
+        assert_counts!(it.counts(header, [1, 2]).await, opted_in: 2);
+        assert_eq!(it.opt_states(1).await, it.about(None, Some(true)));
+        assert_eq!(it.opt_states(2).await, it.about(None, Some(true)));
     }
 
     async fn opt_in_to_names_channels_by_id_and_by_phone(service: Service) {
@@ -58,40 +58,37 @@ on_both! {
             .add()
             .opt_in_to([it.a.as_str()])
             .opt_in_to_phones([number(PHONE_B).as_str()]);
-        assert_eq!(it.counts(header, [1]).await, (2, 0));
-        assert_eq!(it.said(1).await, it.about(Some(true), Some(true)));
+        assert_counts!(it.counts(header, [1]).await, opted_in: 2);
+        assert_eq!(it.opt_states(1).await, it.about(Some(true), Some(true)));
     }
 
     async fn opt_in_to_takes_a_phone_in_any_format(service: Service) {
         let it = set_up(&service).await;
         let spaced = number(PHONE_B).replace("+49151", "+49 (0151) ");
-        assert_eq!(
-            it.counts(it.add().opt_in_to_phones([spaced.as_str()]), [1])
-                .await,
-            (1, 0)
-        );
-        assert_eq!(it.said(1).await, it.about(None, Some(true)));
+        assert_counts!(it.counts(it.add().opt_in_to_phones([spaced.as_str()]), [1])
+                .await, opted_in: 1);
+        assert_eq!(it.opt_states(1).await, it.about(None, Some(true)));
     }
 
     async fn opt_in_to_wins_over_all_channels_false(service: Service) {
         let it = set_up(&service).await;
         let header = it.add().no_opt_ins().opt_in_to([it.a.as_str()]);
-        assert_eq!(it.counts(header, [1]).await, (1, 0));
-        assert_eq!(it.said(1).await, it.about(Some(true), None));
+        assert_counts!(it.counts(header, [1]).await, opted_in: 1);
+        assert_eq!(it.opt_states(1).await, it.about(Some(true), None));
     }
 
     async fn opt_in_to_wins_over_all_channels_true(service: Service) {
         let it = set_up(&service).await;
         let mut header = it.add().opt_in_to([it.a.as_str()]);
         header.opt_in_to_all_channels = Some(true);
-        assert_eq!(it.counts(header, [1]).await, (1, 0));
-        assert_eq!(it.said(1).await, it.about(Some(true), None));
+        assert_counts!(it.counts(header, [1]).await, opted_in: 1);
+        assert_eq!(it.opt_states(1).await, it.about(Some(true), None));
     }
 
-    async fn all_channels_false_opts_nobody_in(service: Service) {
+    async fn all_channels_false_opts_no_contact_in(service: Service) {
         let it = set_up(&service).await;
-        assert_eq!(it.counts(it.add().no_opt_ins(), [1]).await, (0, 0));
-        assert_eq!(it.said(1).await, []);
+        assert_counts!(it.counts(it.add().no_opt_ins(), [1]).await);
+        assert_eq!(it.opt_states(1).await, []);
         assert_eq!(phones(&it.admin.members(&it.list).await), [number(1)]);
     }
 
@@ -104,14 +101,14 @@ on_both! {
             .add()
             .opt_in_to([id, id])
             .opt_in_to_phones([phone.as_str()]);
-        assert_eq!(it.counts(header, [1, 2]).await, (1, 1));
-        assert_eq!(it.said(1).await, it.about(Some(true), None));
+        assert_counts!(it.counts(header, [1, 2]).await, opted_in: 1, kept_opt_outs: 1);
+        assert_eq!(it.opt_states(1).await, it.about(Some(true), None));
     }
 
     async fn a_contact_sent_twice_is_opted_in_once(service: Service) {
         let it = set_up(&service).await;
-        assert_eq!(it.counts(it.add(), [1, 1]).await, (2, 0));
-        assert_eq!(it.said(1).await, it.about(Some(true), Some(true)));
+        assert_counts!(it.counts(it.add(), [1, 1]).await, opted_in: 2);
+        assert_eq!(it.opt_states(1).await, it.about(Some(true), Some(true)));
     }
 
     async fn a_rejected_contact_is_not_opted_in(service: Service) {
@@ -124,21 +121,21 @@ on_both! {
             .await
             .unwrap();
         assert_eq!((outcome.rejected_count, outcome.opted_in_count), (1, 2));
-        assert_eq!(it.said(1).await, []);
+        assert_eq!(it.opt_states(1).await, []);
     }
 
-    async fn a_remove_opts_nobody_in(service: Service) {
+    async fn a_remove_opts_no_contact_in(service: Service) {
         let it = set_up(&service).await;
         it.counts(it.add().no_opt_ins(), [1]).await;
         it.admin.opt_out(&number(1), &[&it.a]).await;
         let header = header(&it.list).remove();
-        assert_eq!(it.counts(header.clone(), [1, 2]).await, (0, 0));
+        assert_counts!(it.counts(header.clone(), [1, 2]).await);
         let header = header
             .opt_in_to([it.a.as_str(), it.b.as_str()])
             .resubscribe();
-        assert_eq!(it.counts(header, [1, 2]).await, (0, 0));
-        assert_eq!(it.said(1).await, it.about(Some(false), None));
-        assert_eq!(it.said(2).await, []);
+        assert_counts!(it.counts(header, [1, 2]).await);
+        assert_eq!(it.opt_states(1).await, it.about(Some(false), None));
+        assert_eq!(it.opt_states(2).await, []);
     }
 
     async fn an_unknown_channel_fails_the_call_whatever_the_action(service: Service) {
@@ -195,10 +192,7 @@ on_both! {
     async fn opt_in_to_takes_a_thousand_channels_and_no_more(service: Service) {
         let it = set_up(&service).await;
         let references = |count| std::iter::repeat_n(it.a.as_str(), count);
-        assert_eq!(
-            it.counts(it.add().opt_in_to(references(1000)), [1]).await,
-            (1, 0)
-        );
+        assert_counts!(it.counts(it.add().opt_in_to(references(1000)), [1]).await, opted_in: 1);
         let refused = it
             .admin
             .update(

@@ -4,8 +4,7 @@ mod channels;
 mod preferences;
 
 use contact_lists::proto::{
-    CommunicationPreference, UpdateContactListContactsHeader as Header,
-    UpdateContactListContactsRequest as Message,
+    UpdateContactListContactsHeader as Header, UpdateContactListContactsRequest as Message,
 };
 use futures_util::{StreamExt, stream};
 
@@ -38,27 +37,22 @@ impl Setup {
         header(&self.list).add()
     }
 
-    /// Applies an update of the n-th numbers; answers (opted_in_count, kept_opt_out_count).
-    async fn counts(&self, header: Header, numbers: impl IntoIterator<Item = u32>) -> (i32, i32) {
+    /// Applies an update of the n-th numbers.
+    async fn counts(&self, header: Header, numbers: impl IntoIterator<Item = u32>) -> OptIns {
         let contacts = numbers.into_iter().map(|n| contact(&number(n))).collect();
         let outcome = self.admin.update(header, contacts).await.unwrap();
-        (outcome.opted_in_count, outcome.kept_opt_out_count)
+        opt_ins(&outcome)
     }
 
-    /// What the holder of the n-th number has said: (channel id, opted in); an opt-out of all channels has the id "".
-    async fn said(&self, n: u32) -> Vec<(String, bool)> {
-        said(self.admin.preferences(&number(n)).await)
+    /// The preferences of the holder of the n-th number, as [`Client::opt_states`] returns them.
+    async fn opt_states(&self, n: u32) -> Vec<(String, bool)> {
+        self.admin.opt_states(&number(n)).await
     }
 
-    /// The same as this, said of channels.
+    /// The two channels with these states, as `opt_states` returns them.
     fn about(&self, a: Option<bool>, b: Option<bool>) -> Vec<(String, bool)> {
         let both = [(&self.a, a), (&self.b, b)].into_iter();
         both.filter_map(|(id, opted_in)| Some((id.clone(), opted_in?)))
             .collect()
     }
-}
-
-fn said(preferences: Vec<CommunicationPreference>) -> Vec<(String, bool)> {
-    let preferences = preferences.into_iter();
-    preferences.map(|it| (it.channel_id, it.opted_in)).collect()
 }

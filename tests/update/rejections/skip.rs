@@ -156,7 +156,7 @@ on_both! {
         assert_eq!(phones(&admin.members(&list).await), [number(0), number(1)]);
     }
 
-    async fn a_rejected_contact_makes_nobody_a_member(service: Service) {
+    async fn a_rejected_contact_adds_no_member(service: Service) {
         let admin = service.admin();
         let (list, other) = (
             admin.create_list("Customers").await,

@@ -9,7 +9,7 @@ use super::PAGE_SIZE;
 use crate::Client;
 
 impl Client {
-    /// Creates a list and gives back its id.
+    /// Creates a list and returns its id.
     pub async fn create_list(&self, name: &str) -> String {
         let request = CreateContactListRequest {
             name: name.to_owned(),
@@ -36,7 +36,7 @@ impl Client {
         answer.into_inner().contact_list.expect("the list")
     }
 
-    /// Puts a list away.
+    /// Archives a list.
     pub async fn archive_list(&self, id: &str) {
         let archived = contact_list::State::Archived.into();
         let list = ContactList {
@@ -65,7 +65,7 @@ impl Client {
             .expect("a deleted list");
     }
 
-    /// Everybody on a list, in the order of their ids, read page by page.
+    /// The members of a list, in the order of their ids, read page by page.
     pub async fn members(&self, list_id: &str) -> Vec<ContactListContact> {
         let mut members = Vec::new();
         let mut page_token = String::new();

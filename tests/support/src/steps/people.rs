@@ -85,6 +85,12 @@ impl Client {
             .into_inner()
             .communication_preferences
     }
+
+    /// The same as pairs: (channel id, opted in). An opt-out of all channels has the id "".
+    pub async fn opt_states(&self, phone: &str) -> Vec<(String, bool)> {
+        let preferences = self.preferences(phone).await.into_iter();
+        preferences.map(|it| (it.channel_id, it.opted_in)).collect()
+    }
 }
 
 fn by_phone(phone: &str) -> ContactReference {

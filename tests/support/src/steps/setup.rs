@@ -7,7 +7,7 @@ use contact_lists::proto::{
 use crate::{Client, property};
 
 impl Client {
-    /// Creates a channel for phone calls and gives back its id.
+    /// Creates a channel for phone calls and returns its id.
     pub async fn create_channel(&self, phone: &str) -> String {
         let request = CreateChannelRequest {
             name: format!("Channel {phone}"),
@@ -23,7 +23,7 @@ impl Client {
         answer.into_inner().channel.expect("the channel").id
     }
 
-    /// Creates a custom object "customer" with an optional property of each type, and gives back its id.
+    /// Creates a custom object "customer" with an optional property of each type and returns its id.
     pub async fn create_customer_object(&self) -> String {
         let properties = [
             ("plan", Type::Text),
@@ -41,7 +41,7 @@ impl Client {
         .await
     }
 
-    /// Creates a custom object, labelled with its key, and gives back its id.
+    /// Creates a custom object, labelled with its key and returns its id.
     pub async fn create_object(&self, key: &str, properties: Vec<CustomProperty>) -> String {
         let request = CreateCustomObjectRequest {
             key: key.to_owned(),
