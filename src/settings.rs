@@ -75,6 +75,16 @@ pub struct ServeSettings {
     /// The most bytes that all calls together may keep of contacts that stream in or out, in memory and in temporary files
     #[arg(long, env = "CONTACT_LISTS_MAX_SPOOL_BYTES", value_parser = clap::value_parser!(u64).range(1..), default_value_t = 4 * 1024 * 1024 * 1024)]
     pub max_spool_bytes: u64,
+    /// The most connections of clients at once; fewer where the process has no descriptors for so many
+    #[arg(long, env = "CONTACT_LISTS_MAX_CLIENT_CONNECTIONS", default_value_t = 4096, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub max_client_connections: u32,
+    /// The most connections from one address; without it half of all. Loopback, from where a proxy comes, has no limit of its
+    /// own
+    #[arg(long, env = "CONTACT_LISTS_MAX_CLIENT_CONNECTIONS_PER_ADDRESS", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub max_client_connections_per_address: Option<u32>,
+    /// How many seconds a client's connection may be without a call before it is closed
+    #[arg(long, env = "CONTACT_LISTS_CONNECTION_IDLE_SECONDS", default_value_t = 300, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub connection_idle_seconds: u64,
     /// The most calls at once
     #[arg(long, env = "CONTACT_LISTS_MAX_CALLS", default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..))]
     pub max_calls: u32,
@@ -129,6 +139,11 @@ impl ServeSettings {
     /// Returns how long a stream may be without a message.
     pub fn stream_idle(&self) -> Duration {
         Duration::from_secs(self.stream_idle_seconds)
+    }
+
+    /// Returns how long a connection may be without a call.
+    pub fn connection_idle(&self) -> Duration {
+        Duration::from_secs(self.connection_idle_seconds)
     }
 
     /// Returns how long a recorded update keeps its `request_id`.

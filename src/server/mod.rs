@@ -1,19 +1,18 @@
 //! From settings to a server that is bound to its address.
 
+mod connections;
 mod layers;
 mod services;
 mod shutdown;
 
-use std::{future::Future, net::SocketAddr, path::Path, time::Duration};
+use std::{future::Future, net::SocketAddr, time::Duration};
 
 use anyhow::{Context, bail};
 use tokio::net::TcpListener;
-use tonic::{
-    service::Routes,
-    transport::{Certificate, Identity, Server as Transport, ServerTlsConfig, server::TcpIncoming},
-};
+use tokio_rustls::TlsAcceptor;
+use tonic::service::Routes;
 
-use self::shutdown::Shutdown;
+use self::{connections::Connections, shutdown::Shutdown};
 use crate::{
     jobs::{health::Health, retention},
     repository::Repository,
@@ -21,13 +20,10 @@ use crate::{
     settings::ServeSettings,
 };
 
-/// How often a silent connection is asked whether it is still there, and how long it has to answer.
-const KEEPALIVE: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(20));
-
 /// A server that is bound to its address.
 pub struct Server {
     settings: ServeSettings,
-    tls: Option<ServerTlsConfig>,
+    tls: Option<TlsAcceptor>,
     repository: Repository,
     listener: TcpListener,
 }
@@ -42,7 +38,8 @@ impl Server {
                 settings.listen
             );
         }
-        let tls = tls(&settings)?;
+        connections::raise_descriptor_limit();
+        let tls = connections::tls_acceptor(&settings)?;
         let repository = Repository::connect(&(&settings.database).into())
             .await
             .context("cannot open the database")?;
@@ -92,14 +89,11 @@ impl Server {
         ));
 
         let routes = self.routes(&stages)?.add_service(health_service);
-        let mut transport = self.transport()?;
-        let incoming = TcpIncoming::from(self.listener).with_nodelay(Some(true));
-        let serving = transport
-            .add_routes(routes)
-            .serve_with_incoming_shutdown(incoming, stages.draining.clone().cancelled_owned());
+        let connections = Connections::new(&self.settings, self.tls, routes, &stages);
+        let serving = connections.serve(self.listener);
         tokio::pin!(serving);
         tokio::select! {
-            ended = &mut serving => return ended.context("the server failed"),
+            () = &mut serving => {}
             () = shutdown => {}
         }
 
@@ -129,21 +123,6 @@ impl Server {
         let routes = layers::around(routes, &self.repository, &self.settings, shutdown);
         Ok(services::with_reflection(routes)?)
     }
-
-    fn transport(&self) -> anyhow::Result<Transport> {
-        let transport = Transport::builder()
-            .tcp_nodelay(true)
-            .http2_keepalive_interval(Some(KEEPALIVE.0))
-            .http2_keepalive_timeout(Some(KEEPALIVE.1))
-            .http2_adaptive_window(Some(true))
-            .max_concurrent_streams(Some(self.settings.max_calls));
-        match &self.tls {
-            Some(tls) => transport
-                .tls_config(tls.clone())
-                .context("bad TLS settings"),
-            None => Ok(transport),
-        }
-    }
 }
 
 fn limits(settings: &ServeSettings) -> Limits {
@@ -155,20 +134,4 @@ fn limits(settings: &ServeSettings) -> Limits {
         max_exports: (settings.database.max_connections as usize / 8).max(1),
         stream_idle: settings.stream_idle(),
     }
-}
-
-fn tls(settings: &ServeSettings) -> anyhow::Result<Option<ServerTlsConfig>> {
-    let (Some(certificate), Some(key)) = (&settings.tls_certificate, &settings.tls_key) else {
-        return Ok(None);
-    };
-    let identity = Identity::from_pem(read(certificate)?, read(key)?);
-    let mut tls = ServerTlsConfig::new().identity(identity);
-    if let Some(client_ca) = &settings.tls_client_ca {
-        tls = tls.client_ca_root(Certificate::from_pem(read(client_ca)?));
-    }
-    Ok(Some(tls))
-}
-
-fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
-    std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))
 }

@@ -3,7 +3,7 @@
 use crate::*;
 
 /// Every flag of `serve` with its environment variable and its default.
-const FLAGS: [(&str, &str, &str); 20] = [
+const FLAGS: [(&str, &str, &str); 23] = [
     ("--listen", "CONTACT_LISTS_LISTEN", "127.0.0.1:50051"),
     (
         "--database-url",
@@ -31,6 +31,21 @@ const FLAGS: [(&str, &str, &str); 20] = [
         "--max-spool-bytes",
         "CONTACT_LISTS_MAX_SPOOL_BYTES",
         "4294967296",
+    ),
+    (
+        "--max-client-connections",
+        "CONTACT_LISTS_MAX_CLIENT_CONNECTIONS",
+        "4096",
+    ),
+    (
+        "--max-client-connections-per-address",
+        "CONTACT_LISTS_MAX_CLIENT_CONNECTIONS_PER_ADDRESS",
+        "",
+    ),
+    (
+        "--connection-idle-seconds",
+        "CONTACT_LISTS_CONNECTION_IDLE_SECONDS",
+        "300",
     ),
     ("--max-calls", "CONTACT_LISTS_MAX_CALLS", "256"),
     (

@@ -13,3 +13,4 @@ mod ledger;
 mod pool;
 mod sessions;
 mod shutdown;
+mod still_streams;

@@ -1,5 +1,6 @@
 //! What the tests stand on: databases, the service under test, its callers, and builders for what they send.
 
+mod by_hand;
 mod callers;
 mod client;
 mod contacts;
@@ -26,6 +27,7 @@ mod tenants;
 mod update;
 mod waiting;
 
+pub use by_hand::{ByHand, Frame, framed, kind};
 pub use callers::Organization;
 pub use client::Client;
 pub use contacts::{ContactExt, contact, contacts, number, numbers};

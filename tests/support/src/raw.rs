@@ -109,7 +109,7 @@ pub fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
 }
 
 /// Headers as HPACK's plainest literals.
-fn header_block(headers: &[(&str, &str)]) -> Vec<u8> {
+pub(crate) fn header_block(headers: &[(&str, &str)]) -> Vec<u8> {
     let mut block = Vec::new();
     for (name, value) in headers {
         block.push(0);

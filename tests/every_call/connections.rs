@@ -1,0 +1,79 @@
+//! Connections: how many there are, and how long they may be of no use.
+
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+
+use contact_lists::proto::ListChannelsRequest;
+use test_support::*;
+
+/// One second instead of minutes.
+const IMPATIENT: [&str; 2] = ["--connection-idle-seconds", "1"];
+
+/// Waits until the service closes a connection.
+async fn closed(connection: &mut TcpStream) {
+    let mut bytes = Vec::new();
+    // An abrupt end is an end as well.
+    let _ = connection.read_to_end(&mut bytes).await;
+}
+
+async fn is_served(caller: &Client) -> bool {
+    let request = ListChannelsRequest::default();
+    caller.channels.clone().list_channels(request).await.is_ok()
+}
+
+on_both! {
+    async fn a_connection_that_sends_nothing_is_closed(database: Database) {
+        let service = Service::start_with(database, &IMPATIENT).await;
+        let mut silent = TcpStream::connect(service.address()).await.unwrap();
+        closed(&mut silent).await;
+        assert!(is_served(&service.admin()).await);
+    }
+
+    async fn a_connection_that_begins_and_goes_no_further_is_closed(database: Database) {
+        let service = Service::start_with(database, &IMPATIENT).await;
+        let mut slow = TcpStream::connect(service.address()).await.unwrap();
+        slow.write_all(&PREFACE[..PREFACE.len() - 1]).await.unwrap();
+        closed(&mut slow).await;
+    }
+
+    async fn a_client_without_a_call_is_asked_to_leave(database: Database) {
+        let service = Service::start_with(database, &IMPATIENT).await;
+        let mut idle = service.connect_by_hand(0).await;
+        let farewell = idle.until(kind::GOAWAY).await.expect("a farewell");
+        let (_last_stream, error) = farewell.payload.split_at(4);
+        assert_eq!(error, [0; 4]);
+    }
+
+    async fn an_open_call_keeps_its_connection(database: Database) {
+        let service = Service::start_with(database, &IMPATIENT).await;
+        let mut idle = service.connect_by_hand(0).await;
+        let admin = service.admin();
+        let stream = admin.open(header(&admin.create_list("Open").await).add()).await;
+        // Longer than the open call's connection may be without a call.
+        idle.until(kind::GOAWAY).await.expect("a farewell");
+        stream.send_contacts(vec![contact(&number(1))]).await;
+        assert_eq!(stream.finish().await.unwrap().created_count, 1);
+    }
+
+    async fn a_connection_beyond_the_limit_is_closed_until_another_ends(database: Database) {
+        let service = Service::start_with(database, &["--max-client-connections", "2"]).await;
+        let admin = service.admin();
+        assert!(is_served(&admin).await);
+        let second = service.connect_by_hand(0).await;
+        let mut third = TcpStream::connect(service.address()).await.unwrap();
+        closed(&mut third).await;
+        assert!(is_served(&admin).await);
+        drop(second);
+        let fourth = service.admin();
+        until("there is room again", async || is_served(&fourth).await).await;
+    }
+
+    async fn a_caller_from_loopback_may_have_all_connections(database: Database) {
+        let service = Service::start_with(database, &["--max-client-connections-per-address", "1"]).await;
+        let (one, other) = (service.admin(), service.admin());
+        assert!(is_served(&one).await);
+        assert!(is_served(&other).await);
+    }
+}
