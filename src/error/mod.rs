@@ -1,24 +1,22 @@
-//! What can go wrong, and its one map to status, reason and details.
+//! What can go wrong with a call. What a caller is told of it, beside the message, is in `kind` and `status`.
 
+mod kind;
 mod status;
 
-use std::{borrow::Cow, time::Duration};
+use std::borrow::Cow;
 
 use thiserror::Error;
-use tonic::Code;
 use uuid::Uuid;
 
 use crate::domain::{
-    contact_list::ListState,
-    scope::Scope,
-    update_outcome::RejectedContact,
-    violation::{Reason, Violation},
+    contact_list::ListState, scope::Scope, update_outcome::RejectedContact, violation::Violation,
 };
 
-/// What can go wrong with a call. The message is the caller's to see.
+/// What can go wrong with a call. Callers see the message.
 #[derive(Debug, Error)]
 #[allow(missing_docs)] // The messages say what the variants are.
 pub enum Error {
+    // The request is wrong, or its stream is.
     #[error("the request is invalid: {}", summary(.0))]
     RequestInvalid(Vec<Violation>),
     #[error("a message is malformed: it is not what the call takes")]
@@ -63,10 +61,12 @@ pub enum Error {
     PageTokenInvalid,
     #[error("the field mask has \"{path}\", which this call does not change")]
     FieldMaskInvalid { path: String },
+    // The key does not allow the call.
     #[error("the API key is missing, malformed, unknown or disabled")]
     ApiKeyInvalid,
     #[error("the call needs the scope {}, the API key has {}", .required.name(), .actual.name())]
     ScopeInsufficient { required: Scope, actual: Scope },
+    // What is stored does not allow it.
     #[error("{resource_type} {resource_name} not found")]
     NotFound {
         resource_type: &'static str,
@@ -99,12 +99,14 @@ pub enum Error {
         "channels or custom properties changed while the contacts arrived; nothing was changed; try again"
     )]
     DefinitionsChanged,
+    // A limit of the server is reached.
     #[error("too many calls at once: the limit is {limit} for this {scope}")]
     TooManyCalls { limit: usize, scope: &'static str },
     #[error("the server has no room for more streamed contacts: the limit is {limit_bytes} bytes")]
     SpoolFull { limit_bytes: u64 },
     #[error("a message is over the limit of {limit_bytes} bytes")]
     MessageTooLarge { limit_bytes: usize },
+    // Something between the caller and the database is not there.
     #[error("the database is out of reach; try again")]
     DatabaseUnavailable(#[source] anyhow::Error),
     #[error("the server is shutting down; try again")]
@@ -121,10 +123,7 @@ pub enum Error {
     },
 }
 
-/// What `ErrorInfo` carries beside the reason.
-type Metadata = Vec<(&'static str, String)>;
-
-/// The result of what can fail so.
+/// The result of what can fail with [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
@@ -136,7 +135,7 @@ impl Error {
         }
     }
 
-    /// There is no such thing in the organization.
+    /// The organization has no such thing.
     pub fn not_found(resource_type: &'static str, resource_name: impl ToString) -> Self {
         Self::NotFound {
             resource_type,
@@ -144,7 +143,7 @@ impl Error {
         }
     }
 
-    /// One field of the request is bad.
+    /// One field of the request is invalid.
     pub fn field(violation: Violation) -> Self {
         Self::RequestInvalid(vec![violation])
     }
@@ -159,191 +158,6 @@ impl Error {
                 tracing::warn!(cause = format!("{cause:#}"), "database.unavailable");
             }
             _ => {}
-        }
-    }
-
-    /// The status code, the reason and the reason's metadata.
-    pub(super) fn face(&self) -> (Code, Reason, Metadata) {
-        use Code as C;
-        use Reason as R;
-        match self {
-            Self::RequestInvalid(_) => (C::InvalidArgument, R::RequestInvalid, vec![]),
-            Self::MessageMalformed => (C::InvalidArgument, R::MessageMalformed, vec![]),
-            Self::MessageTooManyValues { limit } => (
-                C::InvalidArgument,
-                R::MessageTooManyValues,
-                vec![("limit", limit.to_string())],
-            ),
-            Self::HeaderMissing => (C::InvalidArgument, R::HeaderMissing, vec![]),
-            Self::HeaderRepeated { message_index } => (
-                C::InvalidArgument,
-                R::HeaderRepeated,
-                vec![("message_index", message_index.to_string())],
-            ),
-            Self::MessageEmpty { message_index } => (
-                C::InvalidArgument,
-                R::MessageEmpty,
-                vec![("message_index", message_index.to_string())],
-            ),
-            Self::MessageAfterFooter { message_index } => (
-                C::InvalidArgument,
-                R::MessageAfterFooter,
-                vec![("message_index", message_index.to_string())],
-            ),
-            Self::StreamIncomplete {
-                received_count,
-                contact_count,
-            } => {
-                let mut metadata = vec![("received_count", received_count.to_string())];
-                metadata.extend(contact_count.map(|count| ("contact_count", count.to_string())));
-                (C::InvalidArgument, R::StreamIncomplete, metadata)
-            }
-            Self::NoContacts => (C::InvalidArgument, R::NoContacts, vec![]),
-            Self::ContactLimitExceeded { limit, value } => (
-                C::InvalidArgument,
-                R::ContactLimitExceeded,
-                vec![("limit", limit.to_string()), ("value", value.to_string())],
-            ),
-            Self::ContactsRejected {
-                rejected_count,
-                received_count,
-                ..
-            } => (
-                C::InvalidArgument,
-                R::ContactsRejected,
-                vec![
-                    ("rejected_count", rejected_count.to_string()),
-                    ("received_count", received_count.to_string()),
-                ],
-            ),
-            Self::RequestIdReused { request_id } => (
-                C::InvalidArgument,
-                R::RequestIdReused,
-                vec![("request_id", request_id.to_string())],
-            ),
-            Self::CustomObjectRequired {
-                custom_object_count,
-            } => (
-                C::InvalidArgument,
-                R::CustomObjectRequired,
-                vec![("custom_object_count", custom_object_count.to_string())],
-            ),
-            Self::PageTokenInvalid => (C::InvalidArgument, R::PageTokenInvalid, vec![]),
-            Self::FieldMaskInvalid { path } => (
-                C::InvalidArgument,
-                R::FieldMaskInvalid,
-                vec![("path", path.clone())],
-            ),
-            Self::ApiKeyInvalid => (C::Unauthenticated, R::ApiKeyInvalid, vec![]),
-            Self::ScopeInsufficient { required, actual } => (
-                C::PermissionDenied,
-                R::ScopeInsufficient,
-                vec![
-                    ("required_scope", required.name().to_owned()),
-                    ("scope", actual.name().to_owned()),
-                ],
-            ),
-            Self::NotFound {
-                resource_type,
-                resource_name,
-            } => (
-                C::NotFound,
-                R::ResourceNotFound,
-                vec![
-                    ("resource_type", (*resource_type).to_owned()),
-                    ("resource_name", resource_name.clone()),
-                ],
-            ),
-            Self::AlreadyExists {
-                resource_type,
-                field,
-            } => (
-                C::AlreadyExists,
-                R::ResourceAlreadyExists,
-                vec![
-                    ("resource_type", (*resource_type).to_owned()),
-                    ("field", (*field).to_owned()),
-                ],
-            ),
-            Self::ContactListNotActive {
-                contact_list_id,
-                state,
-            } => (
-                C::FailedPrecondition,
-                R::ContactListNotActive,
-                vec![
-                    ("contact_list_id", contact_list_id.to_string()),
-                    ("state", state.name().to_owned()),
-                ],
-            ),
-            Self::ResourceLimitReached {
-                resource_type,
-                limit,
-            } => (
-                C::FailedPrecondition,
-                R::ResourceLimitReached,
-                vec![
-                    ("resource_type", (*resource_type).to_owned()),
-                    ("limit", limit.to_string()),
-                ],
-            ),
-            Self::ResourceInUse {
-                resource_type,
-                resource_name,
-                used_by,
-            } => (
-                C::FailedPrecondition,
-                R::ResourceInUse,
-                vec![
-                    ("resource_type", (*resource_type).to_owned()),
-                    ("resource_name", resource_name.clone()),
-                    ("used_by", (*used_by).to_owned()),
-                ],
-            ),
-            Self::ConcurrentChange | Self::DefinitionsChanged => {
-                (C::Aborted, R::ConcurrentChange, vec![])
-            }
-            Self::TooManyCalls { limit, scope } => (
-                C::ResourceExhausted,
-                R::TooManyCalls,
-                vec![("limit", limit.to_string()), ("scope", (*scope).to_owned())],
-            ),
-            Self::SpoolFull { limit_bytes } => (
-                C::ResourceExhausted,
-                R::SpoolFull,
-                vec![("limit_bytes", limit_bytes.to_string())],
-            ),
-            Self::MessageTooLarge { limit_bytes } => (
-                C::ResourceExhausted,
-                R::MessageTooLarge,
-                vec![("limit_bytes", limit_bytes.to_string())],
-            ),
-            Self::DatabaseUnavailable(_) => (C::Unavailable, R::DatabaseUnavailable, vec![]),
-            Self::ShuttingDown => (C::Unavailable, R::ShuttingDown, vec![]),
-            Self::StreamIdle { limit_seconds } => (
-                C::DeadlineExceeded,
-                R::StreamIdle,
-                vec![("limit_seconds", limit_seconds.to_string())],
-            ),
-            Self::StreamBroken(_) => (C::Cancelled, R::StreamBroken, vec![]),
-            Self::Internal { error_id, .. } => (
-                C::Internal,
-                R::Internal,
-                vec![("error_id", error_id.to_string())],
-            ),
-        }
-    }
-
-    /// How long a caller should wait before a retry, where one can help.
-    pub(super) fn retry_delay(&self) -> Option<Duration> {
-        match self {
-            Self::ConcurrentChange | Self::DefinitionsChanged => Some(Duration::from_millis(100)),
-            Self::TooManyCalls { .. } | Self::SpoolFull { .. } => Some(Duration::from_secs(1)),
-            Self::DatabaseUnavailable(_)
-            | Self::ShuttingDown
-            | Self::StreamIdle { .. }
-            | Self::StreamBroken(_) => Some(Duration::from_secs(2)),
-            _ => None,
         }
     }
 }
