@@ -138,17 +138,18 @@ fn postgres_pool(
     plans: &Arc<PostgresPlans>,
     timeout: Duration,
 ) -> PgPoolOptions {
-    let plans = Arc::clone(plans);
+    let (at_connect, at_acquire) = (Arc::clone(plans), Arc::clone(plans));
     pool.after_connect(move |connection, _| {
+        let plans = Arc::clone(&at_connect);
         Box::pin(async move {
             let settings = AssertSqlSafe(postgres_settings(timeout));
             connection.execute(settings).await?;
-            Ok(())
+            plans.choose_mode(connection).await
         })
     })
     .before_acquire(move |connection, metadata| {
         let age = metadata.age;
-        let is_old = age > MAX_POSTGRES_AGE || plans.is_stale(age);
+        let is_old = age > MAX_POSTGRES_AGE || at_acquire.is_stale(age);
         Box::pin(async move {
             if !is_old {
                 ping_within(IDLE_ANSWER_TIMEOUT, connection).await?;
@@ -206,13 +207,11 @@ async fn ping_within<C: Connection>(
 /// Returns the settings of a PostgreSQL session.
 ///
 /// A session that the server hears nothing of, as when the line is broken, does not hold locks for ever. The server sends a
-/// keepalive once a minute, so that no firewall forgets an idle line. And plans are generic: planned for the 2000 rows of a
-/// chunk, a look-up by key becomes a scan of the table.
+/// keepalive once a minute, so that no firewall forgets an idle line.
 fn postgres_settings(timeout: Duration) -> String {
     let (lock_ms, statement_ms) = (POSTGRES_LOCK_TIMEOUT.as_millis(), timeout.as_millis());
     format!(
         "SET lock_timeout = {lock_ms}; SET statement_timeout = {statement_ms}; \
-         SET idle_in_transaction_session_timeout = {statement_ms}; SET tcp_keepalives_idle = 60; \
-         SET plan_cache_mode = force_generic_plan"
+         SET idle_in_transaction_session_timeout = {statement_ms}; SET tcp_keepalives_idle = 60"
     )
 }

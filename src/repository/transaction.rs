@@ -1,6 +1,9 @@
 //! Transactions: what writes, and what reads as of one instant.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
 
 use futures_util::future::BoxFuture;
 use sea_orm::{
@@ -10,7 +13,10 @@ use sea_orm::{
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
-use super::{Repository, retry::until_won, timeout::WithTimeout, write_queue::ListKey};
+use super::{
+    Repository, postgres_plans::PostgresPlans, retry::until_won, timeout::WithTimeout,
+    write_queue::ListKey,
+};
 use crate::error::{Error, Result};
 
 /// Has PostgreSQL plan a connection's statements again when they are next used. See [`super::postgres_plans`].
@@ -20,14 +26,20 @@ const DISCARD_PLANS: &str = "DISCARD PLANS";
 pub struct Transaction {
     db: WithTimeout<DatabaseTransaction>,
     caller_left: CancellationToken,
+    plans: Arc<PostgresPlans>,
     added_rows: AtomicU64,
 }
 
 impl Transaction {
-    fn new(db: WithTimeout<DatabaseTransaction>, caller_left: CancellationToken) -> Self {
+    fn new(
+        db: WithTimeout<DatabaseTransaction>,
+        caller_left: CancellationToken,
+        plans: &Arc<PostgresPlans>,
+    ) -> Self {
         Self {
             db,
             caller_left,
+            plans: Arc::clone(plans),
             added_rows: AtomicU64::new(0),
         }
     }
@@ -44,7 +56,7 @@ impl Transaction {
 
     /// Has the database plan its statements for the tables as they are now.
     pub async fn discard_plans(&self) -> Result<()> {
-        if self.backend() == DbBackend::Postgres {
+        if self.plans.are_generic() {
             self.db.execute_unprepared(DISCARD_PLANS).await?;
         }
         Ok(())
@@ -121,7 +133,7 @@ impl Repository {
             () = caller_left.cancelled() => return Err(self::caller_left()),
         };
         let db = self.writers.begin(write_options()).await?;
-        let transaction = Transaction::new(db, caller_left.clone());
+        let transaction = Transaction::new(db, caller_left.clone(), &self.plans);
         let result = work(input, &transaction).await;
         match result.and_then(|outcome| transaction.check_caller().map(|()| outcome)) {
             Ok(TransactionOutcome::Commit(value)) => {
@@ -153,7 +165,7 @@ impl Repository {
         T: Send + 'static,
         W: for<'a> Fn(&'a I, &'a Transaction) -> BoxFuture<'a, Result<T>> + Send + Sync + 'static,
     {
-        let db = self.db().clone();
+        let (db, plans) = (self.db().clone(), Arc::clone(&self.plans));
         in_own_task(async move |caller_left| {
             let is_postgres = db.get_database_backend() == DbBackend::Postgres;
             let options = TransactionOptions {
@@ -161,7 +173,7 @@ impl Repository {
                 isolation_level: is_postgres.then_some(IsolationLevel::RepeatableRead),
                 ..Default::default()
             };
-            let transaction = Transaction::new(db.begin(options).await?, caller_left);
+            let transaction = Transaction::new(db.begin(options).await?, caller_left, &plans);
             let result = work(&input, &transaction).await;
             transaction.db.rollback().await?;
             result

@@ -1,0 +1,70 @@
+//! How many statements a call takes: so many per chunk, and never one per contact.
+
+use contact_lists::proto::{Contact, UpdateContactListContactsHeader};
+use test_support::*;
+
+use crate::log::Log;
+
+/// How many statements an update takes.
+async fn statements_of(
+    log: &mut Log,
+    client: &Client,
+    header: UpdateContactListContactsHeader,
+    contacts: Vec<Contact>,
+) -> usize {
+    let update = client.update(header, contacts);
+    let (response, statements) = log.statements_of("UpdateContactListContacts", update).await;
+    response.unwrap();
+    statements.len()
+}
+
+fn contacts(numbers: std::ops::Range<u32>, name: &str) -> Vec<Contact> {
+    numbers
+        .map(|n| {
+            contact(&number(n))
+                .name(name)
+                .external_id(&format!("crm-{n}"))
+                .properties(json!({"plan": name}))
+        })
+        .collect()
+}
+
+on_both! {
+    async fn statements_do_not_grow_with_the_contacts_of_a_chunk(service: Service) {
+        let mut log = Log::read().await;
+        let admin = service.admin();
+        let list = admin.create_list("Newsletter").await;
+        admin.create_channel("+12025550100").await;
+        admin.create_customer_object().await;
+
+        let few_new = statements_of(&mut log, &admin, header(&list).add(), contacts(0..2, "pro")).await;
+        let many_new = statements_of(&mut log, &admin, header(&list).add(), contacts(10..500, "pro")).await;
+        assert_eq!(few_new, many_new, "new contacts");
+        let few_kept = statements_of(&mut log, &admin, header(&list).add(), contacts(0..2, "pro")).await;
+        let many_kept = statements_of(&mut log, &admin, header(&list).add(), contacts(10..500, "pro")).await;
+        assert_eq!(few_kept, many_kept, "unchanged contacts");
+        let few_changed = statements_of(&mut log, &admin, header(&list).add(), contacts(0..2, "free")).await;
+        let many_changed = statements_of(&mut log, &admin, header(&list).add(), contacts(10..500, "free")).await;
+        assert_eq!(few_changed, many_changed, "changed contacts");
+
+        let few_removed = statements_of(&mut log, &admin, header(&list).remove(), contacts(0..2, "free")).await;
+        let many_removed = statements_of(&mut log, &admin, header(&list).remove(), contacts(10..500, "free")).await;
+        assert_eq!(few_removed, many_removed, "removed contacts");
+        let overwrite = || header(&list).overwrite().skip();
+        let few_left = statements_of(&mut log, &admin, overwrite(), contacts(0..2, "pro")).await;
+        let many_left = statements_of(&mut log, &admin, overwrite(), contacts(10..500, "pro")).await;
+        assert_eq!(few_left, many_left, "an overwrite");
+
+        // A call has a fixed part, and a few statements for each chunk.
+        for (count, what) in [
+            (many_new, "new"),
+            (many_kept, "unchanged"),
+            (many_changed, "changed"),
+            (many_removed, "removed"),
+            (many_left, "left"),
+        ] {
+            assert!((10..=25).contains(&count), "{count} statements for {what} contacts");
+        }
+        notice(&format!("new {many_new}, unchanged {many_kept}, changed {many_changed}"));
+    }
+}
