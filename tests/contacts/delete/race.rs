@@ -28,7 +28,7 @@ on_both! {
 
         assert_eq!(orphans(&service).await, []);
         assert_eq!(lists_with_a_wrong_count(&service).await, 0);
-        // Whoever is gone by now comes back for the look at the preferences.
+        // Contacts that are erased by now are added again, so that their preferences can be read.
         add(&admin, &lists[0], crowd()).await;
         for n in 0..CROWD_SIZE {
             assert_eq!(
@@ -122,7 +122,7 @@ async fn opt_out_one_by_one(caller: Client, channel: String) {
     }
 }
 
-/// Erases whoever there is, and answers how many it were.
+/// Erases every contact that is there. Returns how many there were.
 async fn erase_again_and_again(caller: Client) -> usize {
     let mut erased_count = 0;
     for n in (0..CROWD_SIZE).cycle().take(60) {

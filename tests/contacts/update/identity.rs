@@ -35,7 +35,7 @@ on_both! {
         let before = stored(&admin, contact(&number(1))).await;
         admin.opt_out(&number(1), &[&channel]).await;
         change(&admin, at(&before, &number(2))).await.unwrap();
-        // The contact keeps its own, and the number keeps them for whoever comes next.
+        // The contact keeps its own, and the number keeps them for the next contact that has it.
         assert_eq!(admin.opt_states(&number(2)).await, [(channel.clone(), false)]);
         stored(&admin, contact(&number(1))).await;
         assert_eq!(admin.opt_states(&number(1)).await, [(channel, false)]);
@@ -49,7 +49,7 @@ on_both! {
         admin.opt_out(&number(2), &[&channel]).await;
         change(&admin, at(&before, &number(2))).await.unwrap();
         assert_eq!(admin.opt_states(&number(2)).await, [(channel, false)]);
-        // What was opted in stays nobody's: the old number starts without a preference.
+        // An opt-in is not handed on: the old number starts without a preference.
         stored(&admin, contact(&number(1))).await;
         assert_eq!(admin.opt_states(&number(1)).await, []);
     }
