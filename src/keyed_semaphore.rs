@@ -25,9 +25,14 @@ impl<K: Eq + Hash> KeyedSemaphore<K> {
     }
 
     /// Waits for a permit of `key`, behind those that began to wait before.
-    #[allow(clippy::expect_used)]
     pub async fn acquire(&self, key: K) -> OwnedSemaphorePermit {
-        let permit = self.semaphore(key).acquire_owned().await;
+        self.acquire_many(key, 1).await
+    }
+
+    /// Waits for `count` permits of `key`, behind those that began to wait before.
+    #[allow(clippy::expect_used)]
+    pub async fn acquire_many(&self, key: K, count: u32) -> OwnedSemaphorePermit {
+        let permit = self.semaphore(key).acquire_many_owned(count).await;
         permit.expect("no semaphore is ever closed")
     }
 

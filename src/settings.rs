@@ -94,6 +94,10 @@ pub struct ServeSettings {
     /// How many seconds a stream may be without a message
     #[arg(long, env = "CONTACT_LISTS_STREAM_IDLE_SECONDS", value_parser = clap::value_parser!(u64).range(1..), default_value_t = 30)]
     pub stream_idle_seconds: u64,
+    /// How many bytes of messages a stream must bring for each second that it lets the service wait, once it has waited for
+    /// --stream-idle-seconds in all
+    #[arg(long, env = "CONTACT_LISTS_MIN_STREAM_BYTES_PER_SECOND", value_parser = clap::value_parser!(u64).range(1..=1_000_000), default_value_t = 10)]
+    pub min_stream_bytes_per_second: u64,
     /// How many seconds running calls have to end after the signal to stop
     #[arg(long, env = "CONTACT_LISTS_GRACE_SECONDS", default_value_t = 20)]
     pub grace_seconds: u64,

@@ -1,6 +1,6 @@
 //! `UpdateContactListContacts`: the framing of its stream.
 
-use std::{sync::Arc, time::Duration};
+use std::{error::Error as _, sync::Arc, time::Duration};
 
 use futures_util::{StreamExt, stream::FuturesOrdered};
 use prost::{Message, encode_length_delimiter};
@@ -253,6 +253,9 @@ impl Messages {
     }
 
     fn error_of(&self, status: Status) -> Error {
+        if let Some(error) = layers_error(&status) {
+            return error;
+        }
         match status.code() {
             // The second is what a compressed message turns out to be.
             Code::OutOfRange | Code::ResourceExhausted => Error::MessageTooLarge {
@@ -263,4 +266,21 @@ impl Messages {
             _ => Error::StreamBroken(status.message().to_owned()),
         }
     }
+}
+
+/// Returns the error that the server's own layers have ended the stream with, if it was they.
+fn layers_error(status: &Status) -> Option<Error> {
+    let mut source = status.source();
+    while let Some(error) = source {
+        match error.downcast_ref() {
+            Some(&Error::StreamIdle { limit_seconds }) => {
+                return Some(Error::StreamIdle { limit_seconds });
+            }
+            Some(&Error::SpoolFull { limit_bytes }) => {
+                return Some(Error::SpoolFull { limit_bytes });
+            }
+            _ => source = error.source(),
+        }
+    }
+    None
 }

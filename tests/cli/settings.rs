@@ -3,7 +3,7 @@
 use crate::*;
 
 /// Every flag of `serve` with its environment variable and its default.
-const FLAGS: [(&str, &str, &str); 23] = [
+const FLAGS: [(&str, &str, &str); 24] = [
     ("--listen", "CONTACT_LISTS_LISTEN", "127.0.0.1:50051"),
     (
         "--database-url",
@@ -57,6 +57,11 @@ const FLAGS: [(&str, &str, &str); 23] = [
         "--stream-idle-seconds",
         "CONTACT_LISTS_STREAM_IDLE_SECONDS",
         "30",
+    ),
+    (
+        "--min-stream-bytes-per-second",
+        "CONTACT_LISTS_MIN_STREAM_BYTES_PER_SECOND",
+        "10",
     ),
     ("--grace-seconds", "CONTACT_LISTS_GRACE_SECONDS", "20"),
     ("--retention-hours", "CONTACT_LISTS_RETENTION_HOURS", "168"),

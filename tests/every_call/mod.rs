@@ -1,5 +1,6 @@
 //! What holds for every call.
 
+mod bodies;
 mod connections;
 mod contract;
 mod error_details;

@@ -2,7 +2,7 @@
 
 mod admission;
 mod authentication;
-mod complete_body;
+mod body;
 mod panics;
 mod span;
 mod status;
@@ -18,7 +18,10 @@ use tonic::{Status, service::Routes};
 use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
 
-use self::admission::{KeyLimit, ServerLimit};
+use self::{
+    admission::{KeyLimit, ServerLimit},
+    body::{BodyLimits, MessageBudget, Pace},
+};
 use super::shutdown::Shutdown;
 use crate::{
     error::Error, keyed_semaphore::KeyedSemaphore, repository::Repository, settings::ServeSettings,
@@ -41,6 +44,16 @@ pub fn around(
         calls: Arc::new(KeyedSemaphore::new(settings.max_calls_per_key as usize)),
     };
     let max_message_bytes = settings.max_message_bytes as usize;
+    let bodies = BodyLimits {
+        pace: Pace {
+            idle_limit: settings.stream_idle(),
+            min_bytes_per_second: settings.min_stream_bytes_per_second,
+        },
+        budget: Arc::new(MessageBudget::new(
+            max_message_bytes,
+            settings.stream_idle(),
+        )),
+    };
     // From the outside in: a call passes the first layer first, and its response passes it last.
     let layers = ServiceBuilder::new()
         .layer(from_fn(span::enter))
@@ -52,7 +65,7 @@ pub fn around(
             authentication::authenticate,
         ))
         .layer(from_fn_with_state(per_key, admission::per_key))
-        .map_request(complete_body::require);
+        .layer(from_fn_with_state(bodies, body::limit));
     Routes::from(routes.into_axum_router().layer(layers))
 }
 

@@ -5,66 +5,27 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use axum::{
-    body::{Body, Bytes, HttpBody},
-    extract::Request,
-};
+use axum::body::{Body, Bytes, HttpBody};
 use http_body::Frame;
 use tonic::Status;
 
-/// Makes the request's body fail unless it is whole.
-pub fn require(request: Request) -> Request {
-    request.map(|body| Body::new(CompleteBody::of(body)))
-}
+use super::framing::Framing;
 
 /// A request's body that fails where its caller leaves before the end, or ends inside a message. Above the transport, a stream
 /// that was cancelled, or reset without an error, looks like one that is whole, and so does one that ends right after a
 /// message's head; and part of a stream must never be applied.
-struct CompleteBody {
+pub struct CompleteBody {
     body: Body,
     framing: Framing,
 }
 
 impl CompleteBody {
     /// The whole of `body`. Bodies around it must pass on whether it has ended.
-    fn of(body: Body) -> Self {
+    pub fn of(body: Body) -> Self {
         Self {
             body,
             framing: Framing::default(),
         }
-    }
-}
-
-/// Where in gRPC's framing a body is: each message has a head of 5 bytes, the last 4 of which are the message's length.
-#[derive(Default)]
-struct Framing {
-    head: [u8; 5],
-    head_bytes: usize,
-    /// How much of the message is still to come.
-    left_bytes: usize,
-}
-
-impl Framing {
-    fn follow(&mut self, mut data: &[u8]) {
-        while let Some(first) = data.first() {
-            let skipped = self.left_bytes.min(data.len());
-            if skipped > 0 {
-                self.left_bytes -= skipped;
-                data = &data[skipped..];
-                continue;
-            }
-            self.head[self.head_bytes] = *first;
-            self.head_bytes = (self.head_bytes + 1) % 5;
-            data = &data[1..];
-            if self.head_bytes == 0 {
-                let [_, length @ ..] = self.head;
-                self.left_bytes = u32::from_be_bytes(length) as usize;
-            }
-        }
-    }
-
-    fn is_inside_message(&self) -> bool {
-        self.head_bytes > 0 || self.left_bytes > 0
     }
 }
 

@@ -1,0 +1,210 @@
+//! Request bodies whose large messages share a budget of memory.
+
+use std::{
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use axum::body::{Body, Bytes, HttpBody};
+use http_body::Frame;
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::timeout,
+};
+use tonic::Status;
+use uuid::Uuid;
+
+use super::framing::{Framing, Head, Step};
+use crate::{
+    error::{Error, Result},
+    keyed_semaphore::KeyedSemaphore,
+};
+
+/// Messages up to this size take nothing of the budget: all calls at once have room for one of them.
+const FREE_BYTES: usize = 64 * 1024;
+
+/// How many messages of the largest size one API key may have at once.
+const MESSAGES_PER_KEY: usize = 16;
+
+/// How many messages of the largest size the server has room for.
+const MESSAGES: usize = 4 * MESSAGES_PER_KEY;
+
+/// What a permit of the budget stands for.
+const UNIT_BYTES: usize = 1024;
+
+/// The memory that messages may take while they come, which is reserved for a whole message at once.
+pub struct MessageBudget {
+    max_message_bytes: usize,
+    all: Arc<Semaphore>,
+    by_key: KeyedSemaphore<Uuid>,
+    /// How long a message waits for its share.
+    wait_limit: Duration,
+}
+
+/// A message's share of the budget.
+struct Share {
+    _of_key: OwnedSemaphorePermit,
+    _of_all: OwnedSemaphorePermit,
+}
+
+impl MessageBudget {
+    /// A budget for messages of at most `max_message_bytes`.
+    pub fn new(max_message_bytes: usize, wait_limit: Duration) -> Self {
+        let units = |messages| messages * units(max_message_bytes);
+        Self {
+            max_message_bytes,
+            all: Arc::new(Semaphore::new(units(MESSAGES).min(Semaphore::MAX_PERMITS))),
+            by_key: KeyedSemaphore::new(units(MESSAGES_PER_KEY).min(Semaphore::MAX_PERMITS)),
+            wait_limit,
+        }
+    }
+
+    /// How much memory the message behind `head` takes, without what it is decoded to.
+    fn cost_bytes(&self, head: Head) -> usize {
+        if head.length_bytes > self.max_message_bytes {
+            // It is refused before memory is reserved.
+            return 0;
+        }
+        let unpacked_bytes = if head.is_compressed {
+            self.max_message_bytes
+        } else {
+            0
+        };
+        head.length_bytes + unpacked_bytes
+    }
+
+    /// Waits for a share of `bytes`. Fails if none is free in time.
+    async fn share(&self, key: Uuid, bytes: usize) -> Result<Share> {
+        let units = u32::try_from(units(bytes)).unwrap_or(u32::MAX);
+        let acquire = async {
+            // The key's own limit comes first, so that a key that waits for itself takes nothing from others.
+            let of_key = self.by_key.acquire_many(key, units).await;
+            let of_all = Arc::clone(&self.all).acquire_many_owned(units).await;
+            let of_all = of_all.map_err(Error::internal)?;
+            Ok(Share {
+                _of_key: of_key,
+                _of_all: of_all,
+            })
+        };
+        let acquired = timeout(self.wait_limit, acquire).await;
+        acquired.unwrap_or(Err(Error::SpoolFull {
+            limit_bytes: (MESSAGES_PER_KEY * self.max_message_bytes) as u64,
+        }))
+    }
+}
+
+fn units(bytes: usize) -> usize {
+    bytes.div_ceil(UNIT_BYTES)
+}
+
+/// A request's body that passes on the head of a large message once there is memory for all of it, and keeps that memory to
+/// its end, as the decoder does.
+pub struct BudgetedBody {
+    body: Body,
+    key: Uuid,
+    budget: Arc<MessageBudget>,
+    framing: Framing,
+    /// What has come and not been passed on: it begins with a head that waits.
+    kept: Bytes,
+    waiting: Option<Pin<Box<dyn Future<Output = Result<Share>> + Send>>>,
+    shares: Vec<Share>,
+    /// How large a message the shares are enough for.
+    shared_bytes: usize,
+}
+
+impl BudgetedBody {
+    /// `body`, from a caller with the API key `key`.
+    pub fn new(body: Body, key: Uuid, budget: Arc<MessageBudget>) -> Self {
+        Self {
+            body,
+            key,
+            budget,
+            framing: Framing::default(),
+            kept: Bytes::new(),
+            waiting: None,
+            shares: Vec::new(),
+            shared_bytes: FREE_BYTES,
+        }
+    }
+
+    /// Returns how much of `data` may be passed on, and begins to wait for a share if that is nothing.
+    fn passable(&mut self, data: &[u8]) -> usize {
+        let mut passed = 0;
+        while passed < data.len() {
+            let mut framing = self.framing;
+            let (length, step) = framing.step(&data[passed..]);
+            if let Step::Head(head) = step {
+                let cost = self.budget.cost_bytes(head);
+                if cost > self.shared_bytes {
+                    if passed == 0 {
+                        self.wait_for(cost);
+                    }
+                    return passed;
+                }
+            }
+            self.framing = framing;
+            passed += length;
+        }
+        passed
+    }
+
+    fn wait_for(&mut self, cost_bytes: usize) {
+        let (budget, key) = (Arc::clone(&self.budget), self.key);
+        let already = if self.shares.is_empty() {
+            0
+        } else {
+            self.shared_bytes
+        };
+        let missing = cost_bytes - already;
+        self.shared_bytes = cost_bytes;
+        self.waiting = Some(Box::pin(async move { budget.share(key, missing).await }));
+    }
+}
+
+impl HttpBody for BudgetedBody {
+    type Data = Bytes;
+    type Error = Status;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        let this = &mut *self;
+        loop {
+            if let Some(waiting) = &mut this.waiting {
+                let share = ready!(waiting.as_mut().poll(context));
+                this.waiting = None;
+                match share {
+                    Ok(share) => this.shares.push(share),
+                    Err(error) => return Poll::Ready(Some(Err(error.into()))),
+                }
+            }
+            let mut data = std::mem::take(&mut this.kept);
+            if data.is_empty() {
+                let frame = ready!(Pin::new(&mut this.body).poll_frame(context));
+                data = match frame.map(|frame| frame.map(Frame::into_data)) {
+                    Some(Ok(Ok(data))) => data,
+                    Some(Ok(Err(other))) => return Poll::Ready(Some(Ok(other))),
+                    Some(Err(error)) => {
+                        return Poll::Ready(Some(Err(Status::from_error(error.into()))));
+                    }
+                    None => return Poll::Ready(None),
+                };
+                if data.is_empty() {
+                    continue;
+                }
+            }
+            let passed = this.passable(&data);
+            this.kept = data.split_off(passed);
+            if passed > 0 {
+                return Poll::Ready(Some(Ok(Frame::data(data))));
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.kept.is_empty() && self.body.is_end_stream()
+    }
+}
