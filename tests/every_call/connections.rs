@@ -5,8 +5,9 @@ use tokio::{
     net::TcpStream,
 };
 
-use contact_lists::proto::ListChannelsRequest;
+use contact_lists::proto::{GetContactListRequest, ListChannelsRequest};
 use test_support::*;
+use tonic::Status;
 
 /// One second instead of minutes.
 const IMPATIENT: [&str; 2] = ["--connection-idle-seconds", "1"];
@@ -75,5 +76,27 @@ on_both! {
         let (one, other) = (service.admin(), service.admin());
         assert!(is_served(&one).await);
         assert!(is_served(&other).await);
+    }
+
+    async fn responses_that_are_not_read_keep_the_places_of_their_calls_until_the_client_is_disconnected(
+        database: Database,
+    ) {
+        let args = ["--stream-idle-seconds", "1", "--max-calls-per-key", "2"];
+        let service = Service::start_with(database, &args).await;
+        let list = service.admin().create_list("Unread").await;
+        let key = service.key(Scope::Read).await;
+        let reader = service.client(&key);
+        let mut deaf = service.connect_by_hand(0).await;
+        for stream in [1, 3] {
+            deaf.begin(stream, "/contactlists.v1.ContactListService/GetContactList", &key).await.unwrap();
+            deaf.send(stream, &GetContactListRequest { id: list.clone() }, true).await.unwrap();
+            deaf.until(kind::HEADERS).await.expect("the beginning of a response");
+        }
+        let list_channels = async || -> Result<(), Status> {
+            reader.channels.clone().list_channels(ListChannelsRequest::default()).await.map(|_| ())
+        };
+        assert_refused(list_channels().await, Code::ResourceExhausted, "TOO_MANY_CALLS");
+        until("the places are free", async || list_channels().await.is_ok()).await;
+        while deaf.next().await.is_some() {}
     }
 }

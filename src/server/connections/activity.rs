@@ -11,12 +11,10 @@ use std::{
     time::Duration,
 };
 
-use http_body::{Body as HttpBody, Frame, SizeHint};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     time::Instant,
 };
-use tonic::{Status, body::Body, codegen::Bytes};
 
 /// The length of what every client sends first.
 const PREFACE_BYTES: usize = 24;
@@ -31,6 +29,10 @@ struct Calls {
     running: usize,
     /// When the last one ended, or the connection began.
     none_since: Instant,
+    /// How many parts of responses the client has not taken.
+    pending_parts: usize,
+    /// When the client last took a part, or the first of those began to wait.
+    taken_at: Instant,
 }
 
 impl Activity {
@@ -41,6 +43,8 @@ impl Activity {
             calls: Mutex::new(Calls {
                 running: 0,
                 none_since: Instant::now(),
+                pending_parts: 0,
+                taken_at: Instant::now(),
             }),
         }
     }
@@ -58,6 +62,14 @@ impl Activity {
         })
     }
 
+    /// How long the client has taken nothing of the responses that wait for it.
+    pub fn stalled_for(&self) -> Duration {
+        self.with_calls(|calls| match calls.pending_parts {
+            0 => Duration::ZERO,
+            _ => calls.taken_at.elapsed(),
+        })
+    }
+
     /// Counts a call until what is returned is dropped.
     pub fn begin_call(self: &Arc<Self>) -> RunningCall {
         self.with_calls(|calls| calls.running += 1);
@@ -72,48 +84,32 @@ impl Activity {
 /// A call that is counted as running.
 pub struct RunningCall(Arc<Activity>);
 
+impl RunningCall {
+    /// Counts a part of the call's response that waits for the client.
+    pub fn add_part(&self) {
+        self.0.with_calls(|calls| {
+            if calls.pending_parts == 0 {
+                calls.taken_at = Instant::now();
+            }
+            calls.pending_parts += 1;
+        });
+    }
+
+    /// Ends the wait of a part, which is taken, or will never be.
+    pub fn remove_part(&self) {
+        self.0.with_calls(|calls| {
+            calls.pending_parts -= 1;
+            calls.taken_at = Instant::now();
+        });
+    }
+}
+
 impl Drop for RunningCall {
     fn drop(&mut self) {
         self.0.with_calls(|calls| {
             calls.running -= 1;
             calls.none_since = Instant::now();
         });
-    }
-}
-
-/// The body of a response, whose call runs until it is dropped.
-pub struct CountedBody {
-    body: Body,
-    _running: RunningCall,
-}
-
-impl CountedBody {
-    /// A body of the call `running`.
-    pub fn new(body: Body, running: RunningCall) -> Self {
-        Self {
-            body,
-            _running: running,
-        }
-    }
-}
-
-impl HttpBody for CountedBody {
-    type Data = Bytes;
-    type Error = Status;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        Pin::new(&mut self.body).poll_frame(context)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
     }
 }
 

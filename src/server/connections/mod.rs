@@ -2,6 +2,7 @@
 
 mod activity;
 mod limits;
+mod response;
 mod tls;
 
 use std::{convert::Infallible, io, pin::pin, sync::Arc, time::Duration};
@@ -22,8 +23,9 @@ use tonic::{
 use tower::Service;
 
 use self::{
-    activity::{Activity, CountedBody, Watched},
+    activity::{Activity, Watched},
     limits::{ConnectionLimits, ConnectionPermit},
+    response::ResponseBody,
 };
 pub use self::{limits::raise_descriptor_limit, tls::acceptor as tls_acceptor};
 use super::shutdown::Shutdown;
@@ -49,6 +51,9 @@ const MAX_STREAMS: u32 = 64;
 /// 7 MB/s on each stream.
 const STREAM_WINDOW_BYTES: u32 = 384 * 1024;
 
+/// How much of a response is buffered for a client that does not take it, on each stream. A part more may come on top.
+const SEND_BUFFER_BYTES: usize = 64 * 1024;
+
 /// What h2 may keep for a byte that waits in small frames. It counts 256 bytes for a small frame, and the smallest that
 /// clients have a use for, a message of one contact, has some 30 bytes.
 const SMALL_FRAME_FACTOR: u32 = 8;
@@ -65,6 +70,8 @@ pub struct Connections {
     limits: ConnectionLimits,
     idle_limit: Duration,
     begin_limit: Duration,
+    /// How long a client may take nothing of what waits for it.
+    stall_limit: Duration,
     /// How often a connection is looked at.
     look_interval: Duration,
     shutdown: Shutdown,
@@ -87,7 +94,9 @@ impl Connections {
             limits: ConnectionLimits::new(settings),
             idle_limit,
             begin_limit,
-            look_interval: begin_limit / 2,
+            // Once, and a call that waits for its client has ended by itself.
+            stall_limit: 2 * settings.stream_idle(),
+            look_interval: begin_limit.min(settings.stream_idle()) / 2,
             shutdown: shutdown.clone(),
         }
     }
@@ -141,7 +150,7 @@ impl Connections {
         }
     }
 
-    /// Serves until the client leaves, has not begun in time, or has made no call for too long.
+    /// Serves until the client leaves, has not begun in time, makes no call for too long, or takes nothing for too long.
     async fn serve_http2(
         &self,
         stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -164,7 +173,8 @@ impl Connections {
                 () = sleep(self.look_interval) => {
                     let has_begun = activity.has_begun() || Instant::now() < begin_by;
                     let idle_for = activity.idle_for();
-                    if !has_begun || idle_for >= self.idle_limit + FAREWELL_LIMIT {
+                    let is_stalled = activity.stalled_for() >= self.stall_limit;
+                    if !has_begun || is_stalled || idle_for >= self.idle_limit + FAREWELL_LIMIT {
                         return;
                     }
                     if is_ending || idle_for < self.idle_limit {
@@ -179,15 +189,15 @@ impl Connections {
     }
 }
 
-/// Makes a call, which the connection counts as running until the response's last byte has been taken from its body.
+/// Makes a call, which the connection counts as running until the client has taken its response.
 fn call(
     mut routes: Routes,
     request: Request<Incoming>,
     activity: &Arc<Activity>,
-) -> impl Future<Output = Result<Response<CountedBody>, Infallible>> + use<> {
+) -> impl Future<Output = Result<Response<ResponseBody>, Infallible>> + use<> {
     let running = activity.begin_call();
     let response = routes.call(request);
-    async move { Ok(response.await?.map(|body| CountedBody::new(body, running))) }
+    async move { Ok(ResponseBody::of(response.await?, running)) }
 }
 
 fn http2_builder(max_calls: u32) -> http2::Builder<TokioExecutor> {
@@ -197,6 +207,7 @@ fn http2_builder(max_calls: u32) -> http2::Builder<TokioExecutor> {
         .max_concurrent_streams(max_calls.min(MAX_STREAMS))
         .initial_stream_window_size(STREAM_WINDOW_BYTES)
         .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
+        .max_send_buf_size(SEND_BUFFER_BYTES)
         .keep_alive_interval(KEEPALIVE.0)
         .keep_alive_timeout(KEEPALIVE.1);
     http2

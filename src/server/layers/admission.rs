@@ -58,8 +58,11 @@ pub async fn per_key(
     let key = caller.ok_or(Error::ApiKeyInvalid)?.api_key_id;
     let permit = limit.calls.try_acquire(key);
     let permit = permit.ok_or_else(|| too_many(limit.max_calls, "api_key"))?;
-    let _permit = hold(&mut request, permit);
-    Ok(next.run(request).await)
+    let permit = hold(&mut request, permit);
+    let mut response = next.run(request).await;
+    // The connection keeps it until the client has taken the response.
+    response.extensions_mut().insert(permit);
+    Ok(response)
 }
 
 /// Adds `permit` to what the request carries, for calls whose work goes on after their response has begun. What is returned

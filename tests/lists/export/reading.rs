@@ -60,7 +60,7 @@ on_both! {
         assert_eq!(in_time(export(&admin, of(&list))).await.unwrap().len(), 1);
     }
 
-    async fn a_client_that_takes_nothing_for_too_long_gives_its_place_back_and_is_told(
+    async fn a_client_that_takes_nothing_for_too_long_is_disconnected_and_gives_its_place_back(
         database: Database,
     ) {
         let args = ["--stream-idle-seconds", "1", "--max-calls-per-key", "1"];
@@ -72,13 +72,9 @@ on_both! {
         let get = async || admin.lists.clone().get_contact_list(ask.clone()).await;
         assert_refused(get().await, Code::ResourceExhausted, "TOO_MANY_CALLS");
         until("the place is free", async || get().await.is_ok()).await;
-        let end = loop {
-            match stream.message().await {
-                Ok(message) => assert!(message.is_some(), "a cut export looks whole"),
-                Err(status) => break status,
-            }
-        };
-        assert_refused::<()>(Err(end), Code::DeadlineExceeded, "STREAM_IDLE");
+        while let Ok(message) = stream.message().await {
+            assert!(message.is_some(), "a cut export looks whole");
+        }
     }
 
     async fn a_message_has_at_most_500_contacts(service: Service) {
