@@ -1,0 +1,243 @@
+"""run.py BINARY: attacks a service of its own, and prints a table of what each attack came to.
+
+A row an attack: what was sent, the service's peak memory above idle, the slowest hundredth of another key's calls meanwhile,
+and what the attacker got. Fails if an attack takes more than 256 MiB or makes others wait for a second. It needs grpcio and
+grpcio-tools.
+"""
+
+import gzip
+import os
+import pathlib
+import resource
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+import grpc
+
+from http2 import Connection, frame, message, DATA
+
+sys.path.insert(0, str(pathlib.Path(__file__).parents[2] / "proto"))
+messages, services = grpc.protos_and_services("contactlists/v1/contact_list_service.proto")
+contacts = grpc.protos("contactlists/v1/contact.proto")
+
+MIB = 1024 * 1024
+MAX_MEMORY, MAX_P99 = 256 * MIB, 1.0
+IDLE_SECONDS = 5
+UPDATE, LIST_CONTACTS, EXPORT = (
+    f"ContactListService/{name}"
+    for name in ("UpdateContactListContacts", "ListContactListContacts", "ExportContactListContacts")
+)
+
+
+class Service:
+    """The service under attack, with two keys: the attacker's and the others'."""
+
+    def __init__(self, binary):
+        self.folder = tempfile.TemporaryDirectory()
+        url = f"sqlite://{self.folder.name}/contact-lists.db"
+        log = open(f"{self.folder.name}/log", "w")
+        arguments = ["--listen", "127.0.0.1:0", "--database-url", url, "--stream-idle-seconds", str(IDLE_SECONDS)]
+        arguments += ["--max-contacts", "1000000"]
+        self.process = subprocess.Popen([binary, *arguments], stdout=subprocess.PIPE, stderr=log, text=True)
+        said = {}
+        for line in self.process.stdout:
+            words = line.split()
+            said[" ".join(words[:-1])] = words[-1] if words else ""
+            if line.startswith("listening on"):
+                break
+        self.address, self.others_key, self.list = said["listening on"], said["API key"], said["contact list"]
+        organization = said["organization"]
+        create = [binary, "api-key", "create", "--organization", organization, "--database-url", url]
+        created = subprocess.run(create, check=True, capture_output=True, text=True).stdout
+        self.attackers_key = next(word for word in created.split() if word.startswith("cl_"))
+        self.metadata = [("authorization", f"Bearer {self.others_key}")]
+        self.stub = services.ContactListServiceStub(grpc.insecure_channel(self.address))
+
+    def fill(self, count):
+        """Puts contacts of some 1.7 kB on the list."""
+        request = messages.UpdateContactListContactsRequest
+        long = "x" * 250
+        address = contacts.Address(address_line_one=long, address_line_two=long, city=long, state=long)
+
+        def stream():
+            header = messages.UpdateContactListContactsHeader(contact_list_id=self.list, action="ACTION_ADD")
+            yield request(header=header)
+            for index in range(count):
+                person = contacts.Contact(phone=f"+49151{index:08}", name=long, external_id=f"{index:0250}", address=address)
+                yield request(contacts=[person])
+
+        self.stub.UpdateContactListContacts(stream(), metadata=self.metadata)
+
+    def memory(self):
+        for line in pathlib.Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
+            if line.startswith("VmRSS:"):
+                return int(line.split()[1]) * 1024
+
+    def ask(self):
+        """How long a call of another key takes."""
+        start = time.monotonic()
+        self.stub.GetContactList(messages.GetContactListRequest(id=self.list), metadata=self.metadata, timeout=30)
+        return time.monotonic() - start
+
+
+class Watch:
+    """Measures memory and others' calls beside an attack."""
+
+    def __init__(self, service):
+        self.service, self.idle = service, service.memory()
+        self.peak, self.waits, self.failed, self.running = self.idle, [], 0, True
+        self.threads = [threading.Thread(target=work) for work in (self._memory, self._calls)]
+
+    def __enter__(self):
+        for thread in self.threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.running = False
+        for thread in self.threads:
+            thread.join()
+
+    def _memory(self):
+        while self.running:
+            self.peak = max(self.peak, self.service.memory())
+            time.sleep(0.02)
+
+    def _calls(self):
+        while self.running:
+            try:
+                self.waits.append(self.service.ask())
+            except grpc.RpcError:
+                self.failed += 1
+            time.sleep(0.01)
+
+
+def hold(connections, seconds=2 * IDLE_SECONDS + 4):
+    """Waits until the service has closed the connections, or some seconds; returns how many it has closed."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end and not all(connection.is_closed() for connection in connections):
+        time.sleep(0.2)
+    closed = sum(connection.is_closed() for connection in connections)
+    for connection in connections:
+        connection.close()
+    return f"{closed} of {len(connections)} connections closed"
+
+
+class Silent(Connection):
+    def __init__(self, address):
+        host, port = address.rsplit(":", 1)
+        self.socket = socket.create_connection((host, int(port)))
+
+
+def silent_sockets(service):
+    return hold([Silent(service.address) for _ in range(1024)])
+
+
+def streams(count):
+    return [2 * number + 1 for number in range(count)]
+
+
+def no_bodies(service):
+    connection = Connection(service.address)
+    for stream in streams(64):
+        connection.begin(stream, UPDATE, service.attackers_key)
+    return hold([connection], IDLE_SECONDS + 3) + "; the calls ended with STREAM_IDLE"
+
+
+def announced(service):
+    connection = Connection(service.address)
+    for stream in streams(64):
+        connection.begin(stream, UPDATE, service.attackers_key)
+        connection.data(stream, message(bytes(4 * MIB))[:1000])
+    return hold([connection], IDLE_SECONDS + 3) + "; the calls ended with STREAM_IDLE or SPOOL_FULL"
+
+
+def packed(service):
+    bomb = message(gzip.compress(b"\x12\x00" * (2 * MIB - 8)), compressed=True)
+    connection = Connection(service.address)
+    for stream in streams(64):
+        connection.begin(stream, UPDATE, service.attackers_key, "gzip")
+        connection.data(stream, bomb, last=True)
+    return hold([connection], IDLE_SECONDS + 3) + "; the calls ended with MESSAGE_TOO_MANY_VALUES"
+
+
+def small_frames(service, payload):
+    def flood(connection, stream):
+        connection.begin(stream, UPDATE, service.attackers_key)
+        burst = frame(DATA, 0, stream, payload) * (64 * 1024 // len(payload))
+        for _ in range(8):
+            if not connection.send(burst):
+                return
+
+    connections = [Connection(service.address) for _ in range(8)]
+    floods = [threading.Thread(target=flood, args=(each, stream)) for each in connections for stream in streams(8)]
+    for thread in floods:
+        thread.start()
+    for thread in floods:
+        thread.join()
+    return hold(connections, IDLE_SECONDS + 3)
+
+
+def unread(service, method, calls, request):
+    connections = []
+    for _ in range(3):
+        connection = Connection(service.address, window=0)
+        for stream in streams(calls // 3):
+            connection.begin(stream, method, service.attackers_key)
+            connection.data(stream, message(request), last=True)
+        connections.append(connection)
+    return hold(connections)
+
+
+def unread_lists(service):
+    request = messages.ListContactListContactsRequest(contact_list_id=service.list, page_size=1000)
+    return unread(service, LIST_CONTACTS, 720, request.SerializeToString())
+
+
+def unread_exports(service):
+    request = messages.ExportContactListContactsRequest(contact_list_id=service.list)
+    return unread(service, EXPORT, 192, request.SerializeToString())
+
+
+ATTACKS = [
+    ("1,024 connections that send nothing", silent_sockets),
+    ("64 calls without a body", no_bodies),
+    ("64 calls that announce 4 MiB and send 1 kB", announced),
+    ("64 calls with 4 kB of gzip that unpack to 2 million empty contacts", packed),
+    ("64 calls on 8 connections, 0.5 MiB each in frames of 30 bytes", lambda service: small_frames(service, bytes(30))),
+    ("64 calls on 8 connections, 0.5 MiB each in frames of 1 byte", lambda service: small_frames(service, b"\0")),
+    ("720 pages of 1,000 contacts, asked for and not read", unread_lists),
+    ("192 exports, asked for and not read", unread_exports),
+]
+
+
+def main(binary):
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 8192), hard))
+    service, bad = Service(os.path.abspath(binary)), []
+    try:
+        service.fill(3000)
+        print("| what was sent with one key | peak memory above idle | others' p99 | what the attacker got |")
+        print("| --- | --- | --- | --- |")
+        for name, attack in ATTACKS:
+            time.sleep(1)
+            with Watch(service) as watch:
+                got = attack(service)
+            memory = watch.peak - watch.idle
+            p99 = sorted(watch.waits)[len(watch.waits) * 99 // 100] if watch.waits else float("inf")
+            print(f"| {name} | {memory / MIB:.0f} MiB | {p99 * 1000:.0f} ms | {got} |", flush=True)
+            if memory > MAX_MEMORY or p99 > MAX_P99 or watch.failed:
+                bad.append(f"{name}: {memory / MIB:.0f} MiB, {p99:.2f} s, {watch.failed} calls of others failed")
+    finally:
+        service.process.kill()
+        service.process.wait()
+    for line in bad:
+        print(line, file=sys.stderr)
+    return 1 if bad else 0
+
+
+sys.exit(main(sys.argv[1]))
