@@ -20,7 +20,7 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use crate::error::{Error, Result};
 
-/// How many bytes of items a spool keeps in memory before it writes them to its file.
+/// How many bytes of items a spool keeps in memory before it writes them to its file, unless it is given less.
 const MEMORY_BYTES: u64 = 8 * 1024 * 1024;
 
 /// The overhead of a boxed item in memory: its pointer, and what the allocator adds.
@@ -75,6 +75,7 @@ pub struct Spool<T> {
     taken_bytes: u64,
     memory: Vec<T>,
     memory_bytes: u64,
+    max_memory_bytes: u64,
     file: Option<File>,
     /// The sorted runs in the file.
     runs: Vec<Range<u64>>,
@@ -82,13 +83,19 @@ pub struct Spool<T> {
 }
 
 impl<T: Item> Spool<T> {
-    /// Creates an empty spool under `quota`.
+    /// An empty spool under `quota`.
     pub fn new(quota: &SpoolQuota) -> Self {
+        Self::with_memory(quota, MEMORY_BYTES)
+    }
+
+    /// An empty spool under `quota` that keeps at most `max_memory_bytes` of items in memory.
+    pub fn with_memory(quota: &SpoolQuota, max_memory_bytes: u64) -> Self {
         Self {
             quota: quota.clone(),
             taken_bytes: 0,
             memory: Vec::new(),
             memory_bytes: 0,
+            max_memory_bytes,
             file: None,
             runs: Vec::new(),
             len: 0,
@@ -114,7 +121,7 @@ impl<T: Item> Spool<T> {
         self.memory.push(item);
         self.memory_bytes += size_bytes;
         self.len += 1;
-        if self.memory_bytes > MEMORY_BYTES {
+        if self.memory_bytes > self.max_memory_bytes {
             tokio::task::block_in_place(|| self.spill()).map_err(|error| match error.kind() {
                 io::ErrorKind::StorageFull
                 | io::ErrorKind::QuotaExceeded

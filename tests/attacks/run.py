@@ -25,7 +25,9 @@ messages, services = grpc.protos_and_services("contactlists/v1/contact_list_serv
 contacts = grpc.protos("contactlists/v1/contact.proto")
 
 MIB = 1024 * 1024
-MAX_MEMORY, MAX_P99 = 256 * MIB, 1.0
+MAX_MEMORY = 256 * MIB
+# A binary that is not optimized needs more time.
+MAX_P99 = float(os.environ.get("CONTACT_LISTS_ATTACK_P99_SECONDS", 1))
 IDLE_SECONDS = 5
 UPDATE, LIST_CONTACTS, EXPORT = (
     f"ContactListService/{name}"
@@ -116,7 +118,7 @@ class Watch:
             time.sleep(0.01)
 
 
-def hold(connections, seconds=2 * IDLE_SECONDS + 4):
+def hold(connections, seconds=2 * IDLE_SECONDS + 8):
     """Waits until the service has closed the connections, or some seconds; returns how many it has closed."""
     end = time.monotonic() + seconds
     while time.monotonic() < end and not all(connection.is_closed() for connection in connections):
