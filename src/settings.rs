@@ -18,8 +18,8 @@ pub struct DatabaseSettings {
         hide_env_values = true
     )]
     pub database_url: SecretString,
-    /// The most connections to the database, at least 4: half of them write and the others read; on SQLite only one writes;
-    /// they stay open when idle
+    /// The most connections to the database, at least 4: two are kept for authentication and health; of the others half write,
+    /// on SQLite one, and the rest read, of which one key takes at most half; they stay open when idle
     #[arg(long, env = "CONTACT_LISTS_MAX_CONNECTIONS", default_value_t = 16, value_parser = clap::value_parser!(u32).range(4..))]
     pub max_connections: u32,
     /// How many seconds the database has to answer a statement before the call fails; PostgreSQL also ends sessions that

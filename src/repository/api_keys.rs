@@ -118,7 +118,7 @@ pub async fn find(repository: &Repository, key: &str) -> Result<Option<(ApiKey, 
         .filter(api_key::Column::OrganizationId.eq(organization.0))
         .filter(organization::Column::Id.eq(organization.0))
         .filter(api_key::Column::KeyHash.eq(hash.as_slice()))
-        .one(repository.db())
+        .one(&repository.reserved)
         .await?;
     let Some((key, Some(organization))) = found else {
         return Ok(None);

@@ -18,8 +18,11 @@ use super::{
 };
 use crate::error::Result;
 
-/// The longest wait for a connection of the pool.
-const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+/// The longest wait for a connection of a pool.
+pub const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How many connections are kept for authentication and health, so that neither waits for what calls read and write.
+const RESERVED_CONNECTIONS: u32 = 2;
 
 /// How long a statement waits for a lock before its transaction is run again: time to see whether the caller has left.
 const POSTGRES_LOCK_TIMEOUT: Duration = Duration::from_secs(10);
@@ -48,7 +51,7 @@ const SQLITE_BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 pub struct DatabaseOptions {
     /// `sqlite://FILE` or `postgres://USER:PASSWORD@HOST/NAME`.
     pub url: SecretString,
-    /// The most connections, at least 4.
+    /// The most connections, at least 4. Two are reserved; of the others half write, on SQLite one, and the rest read.
     pub max_connections: u32,
     /// How long PostgreSQL has to answer a statement.
     pub statement_timeout: Duration,
@@ -59,6 +62,10 @@ pub struct DatabaseOptions {
 pub struct Repository {
     /// The connections that read.
     db: WithTimeout<DatabaseConnection>,
+    /// How many these are.
+    max_readers: u32,
+    /// The connections that only authentication and health use.
+    pub(super) reserved: WithTimeout<DatabaseConnection>,
     /// The connections that write. Reads and writes never wait for each other's connections, and a few writers keep their
     /// caches warm.
     pub(super) writers: WithTimeout<DatabaseConnection>,
@@ -74,22 +81,27 @@ impl Repository {
     pub async fn connect(options: &DatabaseOptions) -> Result<Self> {
         let plans = Arc::new(PostgresPlans::default());
         let url = options.url.expose_secret().to_ascii_lowercase();
+        let max_callers = options.max_connections.saturating_sub(RESERVED_CONNECTIONS);
         let max_writers = if url.starts_with("sqlite:") {
             1
         } else {
-            options.max_connections / 2
+            max_callers / 2
         };
+        let max_readers = max_callers.saturating_sub(max_writers);
         let pool = async |max_connections| {
             let options = pool_options(options, max_connections, &plans);
             Database::connect(options).await.map_err(without_url)
         };
-        let db = pool(options.max_connections - max_writers).await?;
+        let db = pool(max_readers).await?;
         let writers = pool(max_writers).await?;
+        let reserved = pool(RESERVED_CONNECTIONS).await?;
         let queues = WriteQueue::new(max_writers as usize);
         let checkpoints = (db.get_database_backend() == DbBackend::Sqlite)
             .then(|| Checkpoints::start(db.clone(), queues.clone()));
         Ok(Self {
             db: WithTimeout::new(db, options.statement_timeout),
+            max_readers,
+            reserved: WithTimeout::new(reserved, options.statement_timeout),
             writers: WithTimeout::new(writers, options.statement_timeout),
             queues,
             plans,
@@ -102,9 +114,14 @@ impl Repository {
         &self.db
     }
 
+    /// Returns how many connections read.
+    pub fn max_readers(&self) -> usize {
+        self.max_readers as usize
+    }
+
     /// Fails if the database does not answer.
     pub async fn ping(&self) -> Result<()> {
-        self.db.execute_unprepared("SELECT 1").await?;
+        self.reserved.execute_unprepared("SELECT 1").await?;
         Ok(())
     }
 }

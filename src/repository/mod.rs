@@ -48,6 +48,6 @@ pub mod updates;
 mod write_queue;
 
 pub use self::{
-    connect::{DatabaseOptions, Repository},
+    connect::{ACQUIRE_TIMEOUT, DatabaseOptions, Repository},
     transaction::{Transaction, TransactionOutcome},
 };

@@ -1,13 +1,16 @@
-//! What the server's layers have put into a call's request: its caller, and its permit to run.
+//! How a call begins: from what the server's layers have put into its request, its caller and its permit to run, and by a
+//! turn if it reads.
 
 use std::sync::Arc;
 
 use tokio::sync::OwnedSemaphorePermit;
 use tonic::Request;
 
+use super::Api;
 use crate::{
     domain::{caller::Caller, scope::Scope},
     error::{Error, Result},
+    repository::ACQUIRE_TIMEOUT,
 };
 
 /// Returns the caller of `request`. Fails if its key does not have the scope that the call requires.
@@ -21,6 +24,27 @@ pub fn authorize<T>(request: &Request<T>, required: Scope) -> Result<Caller> {
         });
     }
     Ok(caller.clone())
+}
+
+/// A call's turn to read, until it is dropped.
+#[must_use]
+pub struct ReadTurn {
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Api {
+    /// Returns the caller of a `request` that reads, and waits for its turn: one key's calls use at most half of the connections
+    /// that read, each call one at a time. Fails like [`authorize`], and if the turn takes longer than a connection may.
+    pub async fn begin_read<T>(&self, request: &Request<T>) -> Result<(Caller, ReadTurn)> {
+        let caller = authorize(request, Scope::Read)?;
+        let turn = self.reads.acquire(caller.api_key_id);
+        let turn = tokio::time::timeout(ACQUIRE_TIMEOUT, turn).await;
+        let _permit = turn.map_err(|_| Error::TooManyCalls {
+            limit: self.max_reads_per_key,
+            scope: "api_key",
+        })?;
+        Ok((caller, ReadTurn { _permit }))
+    }
 }
 
 /// A call's share of the limits of calls at once, free again when the last clone is dropped.

@@ -54,7 +54,7 @@ impl ChannelService for Api {
         &self,
         request: Request<ListChannelsRequest>,
     ) -> Result<Response<ListChannelsResponse>, Status> {
-        let caller = authorize(&request, Scope::Read)?;
+        let (caller, _turn) = self.begin_read(&request).await?;
         let request = request.into_inner();
         let binding = ["ListChannels"];
         let page = Page::parse(&caller, request.page_size, &request.page_token, &binding)?;
@@ -76,7 +76,7 @@ impl ChannelService for Api {
         &self,
         request: Request<GetChannelRequest>,
     ) -> Result<Response<GetChannelResponse>, Status> {
-        let caller = authorize(&request, Scope::Read)?;
+        let (caller, _turn) = self.begin_read(&request).await?;
         let id = required_id("id", &request.into_inner().id)?;
         let channel = channels::get(self.repository.db(), caller.organization.id, id).await?;
         Ok(Response::new(GetChannelResponse {

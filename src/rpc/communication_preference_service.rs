@@ -57,7 +57,7 @@ impl CommunicationPreferenceService for Api {
         &self,
         request: Request<ListCommunicationPreferencesRequest>,
     ) -> Result<Response<ListCommunicationPreferencesResponse>, Status> {
-        let caller = authorize(&request, Scope::Read)?;
+        let (caller, _turn) = self.begin_read(&request).await?;
         let request = request.into_inner();
         let (db, organization) = (self.repository.db(), caller.organization.id);
         let mut fields = Fields::default();

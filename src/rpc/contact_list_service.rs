@@ -79,7 +79,7 @@ impl ContactListService for Api {
         &self,
         request: Request<GetContactListRequest>,
     ) -> Result<Response<GetContactListResponse>, Status> {
-        let caller = authorize(&request, Scope::Read)?;
+        let (caller, _turn) = self.begin_read(&request).await?;
         let id = required_id("id", &request.into_inner().id)?;
         let list = contact_lists::get(self.repository.db(), caller.organization.id, id).await?;
         Ok(Response::new(GetContactListResponse {
@@ -91,7 +91,7 @@ impl ContactListService for Api {
         &self,
         request: Request<ListContactListsRequest>,
     ) -> Result<Response<ListContactListsResponse>, Status> {
-        let caller = authorize(&request, Scope::Read)?;
+        let (caller, _turn) = self.begin_read(&request).await?;
         let request = request.into_inner();
         let mut fields = Fields::default();
         let state = fields.known("state", request.state).and_then(list_state);
@@ -149,7 +149,7 @@ impl ContactListService for Api {
         &self,
         request: Request<ListContactListContactsRequest>,
     ) -> Result<Response<ListContactListContactsResponse>, Status> {
-        let caller = authorize(&request, Scope::Read)?;
+        let (caller, _turn) = self.begin_read(&request).await?;
         let request = request.into_inner();
         let filter = MemberRequest {
             contact_list_id: &request.contact_list_id,
@@ -181,7 +181,7 @@ impl ContactListService for Api {
         request: Request<ExportContactListContactsRequest>,
     ) -> Result<Response<Self::ExportContactListContactsStream>, Status> {
         let place = CallPermit::of(&request);
-        let caller = authorize(&request, Scope::Read)?;
+        let (caller, turn) = self.begin_read(&request).await?;
         let request = request.into_inner();
         let filter = MemberRequest {
             contact_list_id: &request.contact_list_id,
@@ -190,10 +190,11 @@ impl ContactListService for Api {
         };
         let organization = caller.organization.id;
         let filter = filter.resolve(&self.repository, organization).await?;
-        // An export reads for a long time. Only a few run at once, so that other calls find a connection.
-        let turn = self.exports.acquire().await.map_err(Error::internal)?;
-        let members = export::members(&self.repository, organization, filter, &self.quota).await?;
         drop(turn);
+        // An export reads for a long time. Only a few run at once, so that other calls find a connection.
+        let export_turn = self.exports.acquire().await.map_err(Error::internal)?;
+        let members = export::members(&self.repository, organization, filter, &self.quota).await?;
+        drop(export_turn);
         let idle_limit = self.limits.stream_idle;
         Ok(Response::new(export::send(members, place, idle_limit)))
     }
@@ -203,7 +204,7 @@ impl ContactListService for Api {
         request: Request<GetContactListUpdateRequest>,
     ) -> Result<Response<GetContactListUpdateResponse>, Status> {
         use proto::get_contact_list_update_request::Reference;
-        let caller = authorize(&request, Scope::Read)?;
+        let (caller, _turn) = self.begin_read(&request).await?;
         let (db, organization) = (self.repository.db(), caller.organization.id);
         let mut fields = Fields::default();
         let reference = fields.required("reference", request.into_inner().reference);
@@ -230,7 +231,7 @@ impl ContactListService for Api {
         &self,
         request: Request<ListContactListUpdatesRequest>,
     ) -> Result<Response<ListContactListUpdatesResponse>, Status> {
-        let caller = authorize(&request, Scope::Read)?;
+        let (caller, _turn) = self.begin_read(&request).await?;
         let request = request.into_inner();
         let list = optional_id("contact_list_id", request.contact_list_id.as_deref())?;
         let binding = ["ListContactListUpdates", request.contact_list_id()];

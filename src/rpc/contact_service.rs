@@ -46,7 +46,7 @@ impl ContactService for Api {
         &self,
         request: Request<GetContactRequest>,
     ) -> Result<Response<GetContactResponse>, Status> {
-        let caller = authorize(&request, Scope::Read)?;
+        let (caller, _turn) = self.begin_read(&request).await?;
         let organization = caller.organization.id;
         let (reference, name) =
             parse_reference(request.into_inner(), caller.organization.default_region)?;
@@ -94,7 +94,7 @@ impl ContactService for Api {
         &self,
         request: Request<ListContactsRequest>,
     ) -> Result<Response<ListContactsResponse>, Status> {
-        let caller = authorize(&request, Scope::Read)?;
+        let (caller, _turn) = self.begin_read(&request).await?;
         let request = request.into_inner();
         let organization = caller.organization.id;
         let filter = parse_filter(&request, caller.organization.default_region)?;

@@ -55,7 +55,7 @@ impl CustomObjectService for Api {
         &self,
         request: Request<GetCustomObjectRequest>,
     ) -> Result<Response<GetCustomObjectResponse>, Status> {
-        let caller = authorize(&request, Scope::Read)?;
+        let (caller, _turn) = self.begin_read(&request).await?;
         let id = required_id("id", &request.into_inner().id)?;
         let object = custom_objects::get(self.repository.db(), caller.organization.id, id).await?;
         Ok(Response::new(GetCustomObjectResponse {
@@ -67,7 +67,7 @@ impl CustomObjectService for Api {
         &self,
         request: Request<ListCustomObjectsRequest>,
     ) -> Result<Response<ListCustomObjectsResponse>, Status> {
-        let caller = authorize(&request, Scope::Read)?;
+        let (caller, _turn) = self.begin_read(&request).await?;
         let request = request.into_inner();
         let binding = ["ListCustomObjects"];
         let page = Page::parse(&caller, request.page_size, &request.page_token, &binding)?;

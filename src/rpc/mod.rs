@@ -20,8 +20,9 @@ mod wire;
 use std::{num::NonZero, sync::Arc, thread, time::Duration};
 
 use tokio::sync::Semaphore;
+use uuid::Uuid;
 
-use crate::{repository::Repository, spool::SpoolQuota};
+use crate::{keyed_semaphore::KeyedSemaphore, repository::Repository, spool::SpoolQuota};
 
 /// The services, with what they work with. Cheap to clone.
 #[derive(Clone)]
@@ -29,6 +30,9 @@ pub struct Api {
     repository: Repository,
     limits: Limits,
     quota: SpoolQuota,
+    /// One permit for each call that may read at once with one API key.
+    reads: Arc<KeyedSemaphore<Uuid>>,
+    max_reads_per_key: usize,
     /// One permit for each export that may read at once.
     exports: Arc<Semaphore>,
     /// One permit for each part of a message that may be checked at once: one a core.
@@ -54,9 +58,12 @@ impl Api {
     /// The calls over `repository`, within `limits`.
     pub fn new(repository: Repository, limits: Limits) -> Self {
         let core_count = thread::available_parallelism().map_or(1, NonZero::get);
+        let max_reads_per_key = (repository.max_readers() / 2).max(1);
         Self {
             repository,
             limits,
+            reads: Arc::new(KeyedSemaphore::new(max_reads_per_key)),
+            max_reads_per_key,
             quota: SpoolQuota::new(limits.max_spool_bytes),
             exports: Arc::new(Semaphore::new(limits.max_exports)),
             checks: Arc::new(Semaphore::new(core_count)),

@@ -21,7 +21,7 @@ const CANCEL_COUNT: u32 = 80;
 
 const CALLERS: u32 = 4;
 const MAX_CALLS: usize = 32;
-const MAX_CONNECTIONS: i64 = 4;
+const MAX_CONNECTIONS: i64 = 6;
 
 /// The stage of a call at which its caller cancels it.
 #[derive(Clone, Copy, Debug)]

@@ -40,7 +40,7 @@ on_both! {
     }
 
     async fn cancelled_calls_release_their_connections(database: Database) {
-        let service = Service::start_with(database, &["--max-connections", "4"]).await;
+        let service = Service::start_with(database, &["--max-connections", "6"]).await;
         let admin = service.admin();
         let list = admin.create_list("Faults").await;
         for round in 0..30 {
@@ -73,7 +73,7 @@ on_both! {
     /// Whether the update had passed the last check of its caller is unknown. It is applied in full or not at all, and the next
     /// one gets its turn.
     async fn a_call_that_is_cancelled_while_it_waits_for_a_list_holds_up_no_other(database: Database) {
-        let service = Service::start_with(database.clone(), &["--max-connections", "4"]).await;
+        let service = Service::start_with(database.clone(), &["--max-connections", "6"]).await;
         let admin = service.admin();
         let list = admin.create_list("Faults").await;
         let outsider = Outsider::lock_lists(&database).await;
@@ -97,11 +97,11 @@ on_both! {
         }
         assert_eq!(admin.members(&list).await.len(), applied);
         assert_whole(&service, &list).await;
-        assert_all_usable(&service, &list, 4).await;
+        assert_all_usable(&service, &list, 6).await;
     }
 
     async fn a_call_that_is_cancelled_while_its_update_is_applied_leaves_all_or_nothing(database: Database) {
-        let Some((service, relay)) = behind_a_relay(database, &["--max-connections", "4"]).await else { return };
+        let Some((service, relay)) = behind_a_relay(database, &["--max-connections", "6"]).await else { return };
         let admin = service.admin();
         let list = admin.create_list("Faults").await;
         let id = new_id();
@@ -116,13 +116,13 @@ on_both! {
         assert_eq!(repeated.created_count, 50);
         assert_eq!(repeated.added_count, 50);
         assert_whole(&service, &list).await;
-        assert_nothing_left(service.database(), 4).await;
-        assert_all_usable(&service, &list, 4).await;
+        assert_nothing_left(service.database(), 6).await;
+        assert_all_usable(&service, &list, 6).await;
     }
 
     /// The commit is on its way, or its answer is: it completes without the caller.
     async fn a_call_that_is_cancelled_at_the_commit_leaves_all_of_its_update(database: Database) {
-        let Some((service, relay)) = behind_a_relay(database, &["--max-connections", "4"]).await else { return };
+        let Some((service, relay)) = behind_a_relay(database, &["--max-connections", "6"]).await else { return };
         let admin = service.admin();
         let list = admin.create_list("Faults").await;
         for (n, way) in [Way::Requests, Way::Answers].into_iter().enumerate() {
@@ -141,8 +141,8 @@ on_both! {
             assert!(update().await.unwrap().replayed);
             assert_eq!(admin.members(&list).await.len(), (n + 1) * 50);
             assert_whole(&service, &list).await;
-            assert_nothing_left(service.database(), 4).await;
+            assert_nothing_left(service.database(), 6).await;
         }
-        assert_all_usable(&service, &list, 4).await;
+        assert_all_usable(&service, &list, 6).await;
     }
 }

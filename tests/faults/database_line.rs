@@ -115,7 +115,7 @@ on_both! {
     /// In the middle of a transaction that holds locks. The call fails though the line stays silent, and the database
     /// releases the locks of a service that it no longer hears from.
     async fn a_line_that_falls_silent_fails_its_call_and_leaves_no_lock(database: Database) {
-        let args = ["--database-timeout-seconds", "2", "--max-connections", "4"];
+        let args = ["--database-timeout-seconds", "2", "--max-connections", "6"];
         let Some((service, relay)) = behind_a_relay(database, &args).await else { return };
         let admin = service.admin();
         let list = admin.create_list("Faults").await;
@@ -147,17 +147,17 @@ on_both! {
             }).await;
             relay.mend();
             admin.until_answered().await;
-            assert_nothing_left(service.database(), 4).await;
+            assert_nothing_left(service.database(), 6).await;
             let repeated = update().await.unwrap();
             assert!(!repeated.replayed, "nothing told the database to commit");
             assert_whole(&service, &list).await;
-            assert_all_usable(&service, &list, 4).await;
+            assert_all_usable(&service, &list, 6).await;
         }
     }
 
     /// Connections die without a message, while new ones work: one in the middle of a transaction, the others idle.
     async fn a_connection_that_falls_silent_for_good_is_replaced(database: Database) {
-        let args = ["--database-timeout-seconds", "2", "--max-connections", "4"];
+        let args = ["--database-timeout-seconds", "2", "--max-connections", "6"];
         let Some((service, relay)) = behind_a_relay(database, &args).await else { return };
         let admin = service.admin();
         let list = admin.create_list("Faults").await;
@@ -176,13 +176,13 @@ on_both! {
             admin.update(header(&list).remove().validate_only(), numbered_contacts(0, 1)).await.unwrap();
         }
         until_health(&service, ServingStatus::Serving).await;
-        assert_all_usable(&service, &list, 4).await;
+        assert_all_usable(&service, &list, 6).await;
         assert_eq!(admin.list(&list).await.contact_count, 0);
         assert_whole(&service, &list).await;
     }
 
     async fn calls_over_a_silent_line_fail_in_time(database: Database) {
-        let Some((service, relay)) = behind_a_relay(database, &["--max-connections", "4"]).await else { return };
+        let Some((service, relay)) = behind_a_relay(database, &["--max-connections", "6"]).await else { return };
         let admin = service.admin();
         let list = admin.create_list("Faults").await;
         relay.freeze();
@@ -192,7 +192,7 @@ on_both! {
         }
         relay.mend();
         admin.until_answered().await;
-        assert_all_usable(&service, &list, 4).await;
+        assert_all_usable(&service, &list, 6).await;
     }
 
     async fn a_slow_line_is_only_slow(database: Database) {

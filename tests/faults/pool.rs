@@ -1,6 +1,6 @@
 //! A pool whose connections are all in use: calls wait, and then fail in a way that a caller can act on.
 
-use contact_lists::proto::GetContactListRequest;
+use contact_lists::proto::{GetContactListRequest, ListChannelsRequest};
 use tokio::task::JoinSet;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_types::StatusExt;
@@ -19,28 +19,59 @@ on_both! {
             // There readers don't wait for locks.
             return;
         }
-        let args = ["--max-connections", "4", "--database-timeout-seconds", "7"];
+        let args = ["--max-connections", "6", "--database-timeout-seconds", "7"];
         let service = Service::start_with(database.clone(), &args).await;
         let list = service.admin().create_list("Pool").await;
         until_health(&service, ServingStatus::Serving).await;
         let outsider = Outsider::lock_table(&database, "contact_lists").await;
-        let calls: JoinSet<_> = (0..6).map(|_| {
-            let (admin, id) = (service.admin(), list.clone());
-            async move { admin.lists.clone().get_contact_list(GetContactListRequest { id }).await }
-        }).collect();
+        let mut calls = JoinSet::new();
+        for _ in 0..6 {
+            let (mut caller, id) = (service.client_with(Scope::Read).await, list.clone());
+            calls.spawn(async move { caller.lists.get_contact_list(GetContactListRequest { id }).await });
+        }
         until_waiting(&database, 2).await;
-        until_health(&service, ServingStatus::NotServing).await;
         for answer in within(60, "the calls end", calls.join_all()).await {
             let status = assert_refused(answer, Code::Unavailable, "DATABASE_UNAVAILABLE");
             assert!(status.get_details_retry_info().is_some(), "a retry can help: {status:?}");
         }
+        assert_eq!(health(&service).await, Some(ServingStatus::Serving), "health has connections of its own");
         outsider.release().await;
-        until_health(&service, ServingStatus::Serving).await;
-        assert_all_usable(&service, &list, 4).await;
+        assert_all_usable(&service, &list, 6).await;
+    }
+
+    /// The calls of one key wait for another client's lock. Those beyond its share wait for them, and those of others do not.
+    async fn a_key_takes_at_most_half_of_the_connections_that_read(database: Database) {
+        if !database.is_postgres() {
+            // There readers don't wait for locks.
+            return;
+        }
+        let service = Service::start_with(database.clone(), &["--max-connections", "6"]).await;
+        let list = service.admin().create_list("Pool").await;
+        let outsider = Outsider::lock_table(&database, "contact_lists").await;
+        let greedy = service.client_with(Scope::Read).await;
+        let calls: JoinSet<_> = (0..6).map(|_| {
+            let (mut greedy, id) = (greedy.clone(), list.clone());
+            async move { greedy.lists.get_contact_list(GetContactListRequest { id }).await }
+        }).collect();
+        until_waiting(&database, 1).await;
+        let mut other = service.client_with(Scope::Read).await;
+        for _ in 0..20 {
+            let channels = other.channels.list_channels(ListChannelsRequest::default());
+            within(5, "others are served", channels).await.expect("channels");
+        }
+        until_waiting(&database, 1).await;
+        let mut greedy = greedy;
+        let refused = greedy.channels.list_channels(ListChannelsRequest::default()).await;
+        let status = assert_refused(refused, Code::ResourceExhausted, "TOO_MANY_CALLS");
+        assert_eq!(metadata(&status, "scope"), "api_key");
+        assert_eq!(metadata(&status, "limit"), "1");
+        outsider.release().await;
+        let answers = within(30, "the calls end", calls.join_all()).await;
+        assert!(answers.iter().any(Result::is_ok), "the call that waited for the lock is answered");
     }
 
     async fn writers_that_wait_leave_connections_for_readers(database: Database) {
-        let service = Service::start_with(database.clone(), &["--max-connections", "4"]).await;
+        let service = Service::start_with(database.clone(), &["--max-connections", "6"]).await;
         let admin = service.admin();
         let list = admin.create_list("Pool").await;
         let mut lists = Vec::new();

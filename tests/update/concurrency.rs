@@ -207,7 +207,7 @@ on_both! {
         if !database.is_postgres() {
             return;
         }
-        let service = Service::start_with(database, &["--max-connections", "4"]).await;
+        let service = Service::start_with(database, &["--max-connections", "6"]).await;
         let admin = service.admin();
         let (busy, other) = (admin.create_list("Busy").await, admin.create_list("Other").await);
         let held = service.repository().db().begin(TransactionOptions::default()).await.unwrap();
