@@ -9,7 +9,8 @@ use uuid::Uuid;
 use super::{
     Transaction,
     entity::{contact_list, contact_list_contact, parse_name},
-    prefix::begins_with,
+    prefix::begins_with_unindexed,
+    search::{self, Found},
 };
 use crate::{
     domain::{
@@ -101,30 +102,40 @@ pub async fn lock(
         .transpose()
 }
 
-/// Returns at most `limit` lists with an id above `after`, ordered by id.
+/// Returns at most `limit` lists with an id above `after`, ordered by id; fewer where the search ends early.
 pub async fn page(
     db: &impl ConnectionTrait,
     organization: OrganizationId,
     filter: &ListFilter,
     after: Uuid,
     limit: u64,
-) -> Result<Vec<ContactList>> {
-    let mut query = contact_list::Entity::find()
-        .filter(contact_list::Column::OrganizationId.eq(organization.0))
-        .filter(contact_list::Column::Id.gt(after));
+) -> Result<Found<ContactList>> {
+    let query = contact_list::Entity::find()
+        .filter(contact_list::Column::OrganizationId.eq(organization.0));
+    let (mut query, searched_to) =
+        search::first_rows(db, query, contact_list::Column::Id, after).await?;
     query = match filter.state {
         Some(state) => query.filter(contact_list::Column::State.eq(state.name())),
         None => query.filter(contact_list::Column::State.ne(ListState::Deleted.name())),
     };
     if !filter.name_prefix.is_empty() {
-        query = query.filter(begins_with(contact_list::Column::Name, &filter.name_prefix));
+        query = query.filter(begins_with_unindexed(
+            contact_list::Column::Name,
+            &filter.name_prefix,
+        ));
     }
     let models = query
         .order_by_asc(contact_list::Column::Id)
         .limit(limit)
         .all(db)
         .await?;
-    models.into_iter().map(ContactList::try_from).collect()
+    Ok(Found {
+        rows: models
+            .into_iter()
+            .map(ContactList::try_from)
+            .collect::<Result<_>>()?,
+        searched_to,
+    })
 }
 
 /// Writes a list's name, color, state and update time.

@@ -1,10 +1,10 @@
 //! Contacts: read, locked and deleted one by one. What updates do in bulk is in [`bulk`].
 
-use std::collections::HashMap;
+use std::{collections::HashMap, ops::RangeInclusive};
 
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
-    sea_query::{Expr, ExprTrait, Func, IntoColumnRef, LockType},
+    sea_query::{Expr, ExprTrait, IntoColumnRef, LockType},
 };
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
@@ -17,7 +17,7 @@ use super::{
         communication_preference, contact, contact_list, contact_list_contact, custom_object,
         custom_object_record,
     },
-    prefix::begins_with,
+    search::{self, Found},
     sql::statement,
 };
 use crate::{
@@ -87,12 +87,37 @@ impl Member {
     }
 }
 
-/// Returns at most `limit` members of a list with an id above `after`, ordered by id.
-pub async fn members(
+/// Returns at most `limit` members of a list with an id above `after`, ordered by id; fewer where the search ends early.
+pub async fn page_of_members(
     db: &impl ConnectionTrait,
     organization: OrganizationId,
     filter: MemberFilter,
     after: Uuid,
+    limit: u64,
+) -> Result<Found<Member>> {
+    let searched_to = match filter.opted_in_to {
+        None => None,
+        Some(_) => {
+            let list = contact_list_contact::Entity::find()
+                .filter(contact_list_contact::Column::OrganizationId.eq(organization.0))
+                .filter(contact_list_contact::Column::ContactListId.eq(filter.contact_list));
+            let id = contact_list_contact::Column::ContactId;
+            search::first_rows(db, list, id, after).await?.1
+        }
+    };
+    let up_to = searched_to.unwrap_or(Uuid::max());
+    Ok(Found {
+        rows: members(db, organization, filter, after..=up_to, limit).await?,
+        searched_to,
+    })
+}
+
+/// Returns at most `limit` members of a list, ordered by id, with an id above the start of `ids` and at most its end.
+pub async fn members(
+    db: &impl ConnectionTrait,
+    organization: OrganizationId,
+    filter: MemberFilter,
+    ids: RangeInclusive<Uuid>,
     limit: u64,
 ) -> Result<Vec<Member>> {
     let sql = format!(
@@ -101,7 +126,7 @@ pub async fn members(
          JOIN contacts c ON c.organization_id = $1 AND c.id = m.contact_id \
          LEFT JOIN custom_object_records r ON r.organization_id = $1 AND r.custom_object_id = $4 \
          AND r.contact_id = m.contact_id \
-         WHERE m.organization_id = $1 AND m.contact_list_id = $2 AND m.contact_id > $3 \
+         WHERE m.organization_id = $1 AND m.contact_list_id = $2 AND m.contact_id > $3 AND m.contact_id <= $7 \
          AND ($5 = {{nil}} OR EXISTS (SELECT 1 FROM communication_preferences p WHERE p.organization_id = $1 \
          AND p.contact_id = m.contact_id AND p.channel_id = $5 AND p.opted_in)) \
          ORDER BY m.contact_id LIMIT $6",
@@ -110,10 +135,11 @@ pub async fn members(
     let scalars = [
         organization.0.into(),
         filter.contact_list.into(),
-        after.into(),
+        (*ids.start()).into(),
         filter.custom_object.unwrap_or_default().into(),
         filter.opted_in_to.unwrap_or_default().into(),
         i64::try_from(limit).unwrap_or(i64::MAX).into(),
+        (*ids.end()).into(),
     ];
     let statement = statement(db.get_database_backend(), &sql, scalars, [])?;
     db.query_all_raw(statement)
@@ -135,51 +161,6 @@ pub async fn members(
             })
         })
         .collect()
-}
-
-/// Which contacts to return: those that match all of the given filters.
-#[derive(Debug, Clone, Default)]
-pub struct ContactFilter {
-    /// With this phone.
-    pub phone: Option<PhoneNumber>,
-    /// With this email; the case of A to Z does not matter.
-    pub email: Option<String>,
-    /// With this external_id.
-    pub external_id: Option<String>,
-    /// With a name that begins with this prefix, byte by byte.
-    pub name_prefix: Option<String>,
-}
-
-/// Returns at most `limit` contacts with an id above `after`, ordered by id.
-pub async fn page(
-    db: &impl ConnectionTrait,
-    organization: OrganizationId,
-    filter: &ContactFilter,
-    after: Uuid,
-    limit: u64,
-) -> Result<Vec<StoredContact>> {
-    let mut query = contact::Entity::find()
-        .filter(contact::Column::OrganizationId.eq(organization.0))
-        .filter(contact::Column::Id.gt(after));
-    if let Some(phone) = filter.phone {
-        query = query.filter(contact::Column::Phone.eq(phone.as_str()));
-    }
-    if let Some(email) = &filter.email {
-        let lower = Func::lower(contact::Column::Email.into_expr());
-        query = query.filter(Expr::expr(lower).eq(email.to_ascii_lowercase()));
-    }
-    if let Some(external_id) = &filter.external_id {
-        query = query.filter(contact::Column::ExternalId.eq(external_id));
-    }
-    if let Some(prefix) = &filter.name_prefix {
-        query = query.filter(begins_with(contact::Column::Name, prefix));
-    }
-    let models = query
-        .order_by_asc(contact::Column::Id)
-        .limit(limit)
-        .all(db)
-        .await?;
-    models.into_iter().map(StoredContact::try_from).collect()
 }
 
 /// Returns the records that contacts have of a custom object, by contact id.

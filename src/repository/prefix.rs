@@ -1,12 +1,26 @@
 //! Prefixes of texts, compared byte by byte: `LIKE` differs between the databases.
 
-use sea_orm::{ColumnTrait, Condition};
+use sea_orm::{
+    ColumnTrait, Condition,
+    sea_query::{Expr, ExprTrait, Func},
+};
 
-/// Returns the condition that a column's text begins with `prefix`.
+/// Returns the condition that a column's text begins with `prefix`, to look it up in the column's index.
 pub fn begins_with(column: impl ColumnTrait, prefix: &str) -> Condition {
-    let from = Condition::all().add(column.gte(prefix));
+    text_begins_with(column.into_expr(), prefix)
+}
+
+/// Returns the same condition for rows that are read in the order of another index: PostgreSQL would take the column's own,
+/// and read all that begin so.
+pub fn begins_with_unindexed(column: impl ColumnTrait, prefix: &str) -> Condition {
+    let text = Func::coalesce([column.into_expr(), Expr::val("")]);
+    text_begins_with(Expr::expr(text), prefix)
+}
+
+fn text_begins_with(text: Expr, prefix: &str) -> Condition {
+    let from = Condition::all().add(text.clone().gte(prefix));
     match prefix_end(prefix) {
-        Some(end) => from.add(column.lt(end)),
+        Some(end) => from.add(text.lt(end)),
         None => from,
     }
 }

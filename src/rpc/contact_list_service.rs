@@ -34,7 +34,8 @@ use crate::{
         contact_list_service_server::ContactListService,
     },
     repository::{
-        contact_lists, contact_lists::ListFilter, contacts, updates, updates::RecordedUpdate,
+        contact_lists, contact_lists::ListFilter, contacts, contacts::Member, updates,
+        updates::RecordedUpdate,
     },
 };
 
@@ -105,7 +106,7 @@ impl ContactListService for Api {
             &filter.name_prefix,
         ];
         let page = Page::parse(&caller, request.page_size, &request.page_token, &binding)?;
-        let mut lists = contact_lists::page(
+        let found = contact_lists::page(
             self.repository.db(),
             caller.organization.id,
             &filter,
@@ -113,7 +114,7 @@ impl ContactListService for Api {
             page.limit(),
         )
         .await?;
-        let next_page_token = page.cut(&mut lists, |list| list.id);
+        let (lists, next_page_token) = page.cut_found(found, |list| list.id);
         Ok(Response::new(ListContactListsResponse {
             contact_lists: lists.into_iter().map(Into::into).collect(),
             next_page_token,
@@ -166,8 +167,9 @@ impl ContactListService for Api {
         let (db, organization) = (self.repository.db(), caller.organization.id);
         let filter = filter.resolve(&self.repository, organization).await?;
         let after = page.after().unwrap_or_default();
-        let mut members = contacts::members(db, organization, filter, after, page.limit()).await?;
-        let next_page_token = page.cut(&mut members, |member| member.id());
+        let found =
+            contacts::page_of_members(db, organization, filter, after, page.limit()).await?;
+        let (members, next_page_token) = page.cut_found(found, Member::id);
         Ok(Response::new(ListContactListContactsResponse {
             contact_list_contacts: members.into_iter().map(wire_member).collect(),
             next_page_token,

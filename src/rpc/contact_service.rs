@@ -36,7 +36,8 @@ use crate::{
         contact_service_server::ContactService, get_contact_request::Reference,
     },
     repository::{
-        Transaction, channels, contacts, contacts::ContactFilter, custom_objects, preferences,
+        Transaction, channels, contact_search, contact_search::ContactFilter, contacts,
+        custom_objects, preferences,
     },
 };
 
@@ -112,26 +113,27 @@ impl ContactService for Api {
         let page = Page::parse(&caller, request.page_size, &request.page_token, &binding)?;
         let after = page.after().unwrap_or_default();
         let input = (organization, filter, object, after, page.limit());
-        let (mut contacts, mut records) = self
+        let (found, mut records) = self
             .repository
             .snapshot(input, |input, transaction| {
                 Box::pin(async move {
                     let (organization, filter, object, after, limit) = input;
                     let (db, organization) = (transaction.db(), *organization);
                     let object = custom_objects::choose(db, organization, *object).await?;
-                    let contacts = contacts::page(db, organization, filter, *after, *limit).await?;
+                    let found =
+                        contact_search::page(db, organization, filter, *after, *limit).await?;
                     let records = match object.object() {
                         None => HashMap::new(),
                         Some(object) => {
-                            let ids = contacts.iter().map(|stored| stored.contact.id);
+                            let ids = found.rows.iter().map(|stored| stored.contact.id);
                             contacts::records(db, organization, object.id, ids).await?
                         }
                     };
-                    Ok((contacts, records))
+                    Ok((found, records))
                 })
             })
             .await?;
-        let next_page_token = page.cut(&mut contacts, |stored| stored.contact.id);
+        let (contacts, next_page_token) = page.cut_found(found, |stored| stored.contact.id);
         Ok(Response::new(ListContactsResponse {
             contacts: contacts
                 .into_iter()

@@ -72,8 +72,9 @@ async fn spool(
     let mut after = Uuid::nil();
     loop {
         transaction.check_caller()?;
+        let ids = after..=Uuid::max();
         let page =
-            contacts::members(transaction.db(), organization, filter, after, PAGE_SIZE).await?;
+            contacts::members(transaction.db(), organization, filter, ids, PAGE_SIZE).await?;
         let Some(last) = page.last() else {
             spool.sort();
             return Ok(spool);

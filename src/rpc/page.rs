@@ -9,6 +9,7 @@ use crate::{
         violation::{Reason, Violation},
     },
     error::{Error, Result},
+    repository::search::Found,
 };
 
 const DEFAULT_SIZE: u64 = 50;
@@ -64,9 +65,23 @@ impl Page {
             return String::new();
         }
         rows.truncate(size);
-        rows.last().map_or_else(String::new, |last| {
-            format!("{}{}", key(last).simple(), self.binding)
-        })
+        rows.last()
+            .map_or_else(String::new, |last| self.token(key(last)))
+    }
+
+    /// Cuts what a search found to the page. Returns the rows and the next page's token, which is empty if this is the last
+    /// page. A search that ended early has a next page, even if it found nothing.
+    pub fn cut_found<T>(&self, found: Found<T>, key: impl Fn(&T) -> Uuid) -> (Vec<T>, String) {
+        let mut rows = found.rows;
+        let mut token = self.cut(&mut rows, key);
+        if let (true, Some(last)) = (token.is_empty(), found.searched_to) {
+            token = self.token(last);
+        }
+        (rows, token)
+    }
+
+    fn token(&self, last: Uuid) -> String {
+        format!("{}{}", last.simple(), self.binding)
     }
 }
 

@@ -2,5 +2,6 @@
 //! the log that it reads is the whole process's.
 
 mod counts;
+mod lists;
 mod log;
 mod plans;
