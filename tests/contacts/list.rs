@@ -1,6 +1,7 @@
 //! `ListContacts`.
 
 mod pages;
+mod search;
 
 use contact_lists::proto::{Contact, ListContactsRequest as Request, ListContactsResponse};
 use tonic::Status;
