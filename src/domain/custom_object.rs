@@ -141,12 +141,27 @@ impl PropertyType {
     }
 }
 
-/// The path of a property in a contact. A text that cannot be a key may hold anything, so it is not repeated.
+/// As much of a text that is no property's key as a path repeats.
+const MAX_PATH_CHARACTERS: usize = 64;
+
+/// The path of a property in a contact. `key` is the caller's text, of any length and with any letters: control characters,
+/// among them the one that PostgreSQL does not store, show as U+FFFD.
 pub fn property_path(key: &str) -> String {
-    match Key::parse(key) {
-        Ok(_) => format!("properties.{key}"),
-        Err(_) => "properties".to_owned(),
-    }
+    let key = key.chars().take(MAX_PATH_CHARACTERS);
+    let key: String = key
+        .map(|it| {
+            if it.is_control() {
+                char::REPLACEMENT_CHARACTER
+            } else {
+                it
+            }
+        })
+        .collect();
+    format!("properties.{key}")
+}
+
+fn is_empty_text(value: &PropertyValue) -> bool {
+    matches!(value, PropertyValue::Scalar(Scalar::Text(text)) if text.is_empty())
 }
 
 fn is_date(text: &str) -> bool {
@@ -156,8 +171,9 @@ fn is_date(text: &str) -> bool {
 }
 
 impl CustomObject {
-    /// Checks what a contact says about its record, and adds to `violations` what is wrong.
-    pub fn check(&self, changes: &PropertyChanges, violations: &mut Vec<Violation>) {
+    /// Checks what a contact says about its record, and adds to `violations` what is wrong. An empty text clears a property
+    /// of any other type, as it clears a field.
+    pub fn check(&self, changes: &mut PropertyChanges, violations: &mut Vec<Violation>) {
         for (key, value) in changes {
             let field = || property_path(key);
             let Some(property) = self.property(key) else {
@@ -168,6 +184,11 @@ impl CustomObject {
                 ));
                 continue;
             };
+            if property.property_type != PropertyType::Text
+                && value.as_ref().is_some_and(is_empty_text)
+            {
+                *value = None;
+            }
             match value {
                 None if property.required => violations.push(Violation::new(
                     Reason::PropertyRequired,

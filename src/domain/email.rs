@@ -8,25 +8,27 @@ use super::{
     violation::{Invalid, Reason},
 };
 
-/// An email address of at most 255 characters, kept as given.
+/// An email address of at most 255 characters, kept as given but for the white space around it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Email(String);
 
 impl Email {
-    /// Parses `email`; `None` if it is empty.
+    /// Parses `email`, without the white space around it; `None` if nothing else is in it.
     pub fn parse(email: String) -> Result<Option<Self>, Invalid> {
+        text::refuse_nul(&email)?;
+        let email = email.trim();
         if email.is_empty() {
             return Ok(None);
         }
-        text::check(&email)?;
+        text::check(email)?;
         let options = Options::default()
             .with_required_tld()
             .without_display_text()
             .without_domain_literal();
-        EmailAddress::parse_with_options(&email, options)
+        EmailAddress::parse_with_options(email, options)
             .map_err(|_| Invalid::new(Reason::EmailInvalid, "is not a valid email address"))?;
-        Ok(Some(Self(email)))
+        Ok(Some(Self(email.to_owned())))
     }
 
     /// Makes an address from its stored form.

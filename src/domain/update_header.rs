@@ -24,12 +24,19 @@ pub struct UpdateHeader {
     pub request_id: Option<Uuid>,
     /// Do everything but commit.
     pub validate_only: bool,
+    /// Whether an overwrite without contacts empties the list.
+    pub allow_empty: bool,
 }
 
 impl UpdateHeader {
     /// The `request_id` under which the update is recorded; `None` where nothing is, as with `validate_only`.
     pub fn recorded_id(&self) -> Option<Uuid> {
         self.request_id.filter(|_| !self.validate_only)
+    }
+
+    /// Whether the update may come without a contact: as an overwrite that is to empty the list.
+    pub fn may_empty_list(&self) -> bool {
+        self.allow_empty && self.action == Action::Overwrite
     }
 }
 

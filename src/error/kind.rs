@@ -34,11 +34,12 @@ impl Error {
         let (code, reason, retry_delay) = match self {
             // The request is wrong, or its stream is.
             Self::RequestInvalid(_) => (C::InvalidArgument, R::RequestInvalid, None),
-            Self::MessageMalformed => (C::InvalidArgument, R::MessageMalformed, None),
+            Self::MessageMalformed { .. } => (C::InvalidArgument, R::MessageMalformed, None),
             Self::MessageTooManyValues { .. } => (C::InvalidArgument, R::MessageTooManyValues, None),
+            Self::CallUnknown => (C::Unimplemented, R::CallUnknown, None),
+            Self::CompressionUnsupported { .. } => (C::Unimplemented, R::CompressionUnsupported, None),
             Self::HeaderMissing => (C::InvalidArgument, R::HeaderMissing, None),
             Self::HeaderRepeated { .. } => (C::InvalidArgument, R::HeaderRepeated, None),
-            Self::MessageEmpty { .. } => (C::InvalidArgument, R::MessageEmpty, None),
             Self::MessageAfterFooter { .. } => (C::InvalidArgument, R::MessageAfterFooter, None),
             Self::StreamIncomplete { .. } => (C::InvalidArgument, R::StreamIncomplete, None),
             Self::NoContacts => (C::InvalidArgument, R::NoContacts, None),
@@ -77,8 +78,9 @@ impl Error {
     pub(super) fn metadata(&self) -> HashMap<String, String> {
         match self {
             Self::MessageTooManyValues { limit } => named([("limit", limit)]),
-            Self::HeaderRepeated { message_index }
-            | Self::MessageEmpty { message_index }
+            Self::CompressionUnsupported { grpc_encoding } => named([("grpc_encoding", grpc_encoding)]),
+            Self::MessageMalformed { message_index: Some(message_index) }
+            | Self::HeaderRepeated { message_index }
             | Self::MessageAfterFooter { message_index } => named([("message_index", message_index)]),
             Self::StreamIncomplete { received_count, contact_count: None } =>
                 named([("received_count", received_count)]),
@@ -109,7 +111,7 @@ impl Error {
             Self::MessageTooLarge { limit_bytes } => named([("limit_bytes", limit_bytes)]),
             Self::StreamIdle { limit_seconds } => named([("limit_seconds", limit_seconds)]),
             Self::Internal { error_id, .. } => named([("error_id", error_id)]),
-            Self::RequestInvalid(_) | Self::MessageMalformed | Self::HeaderMissing | Self::NoContacts
+            Self::RequestInvalid(_) | Self::MessageMalformed { message_index: None } | Self::CallUnknown | Self::HeaderMissing | Self::NoContacts
             | Self::PageTokenInvalid | Self::ApiKeyInvalid | Self::ConcurrentChange | Self::DefinitionsChanged
             | Self::DatabaseUnavailable(_) | Self::ShuttingDown | Self::StreamBroken(_) => HashMap::new(),
         }

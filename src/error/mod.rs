@@ -19,18 +19,23 @@ pub enum Error {
     // The request is wrong, or its stream is.
     #[error("the request is invalid: {}", summary(.0))]
     RequestInvalid(Vec<Violation>),
-    #[error("a message is malformed: it is not what the call takes")]
-    MessageMalformed,
+    #[error("{} is malformed: it is not what the call takes", message_words(*.message_index))]
+    MessageMalformed {
+        /// Which message of a stream.
+        message_index: Option<u64>,
+    },
     #[error(
         "a message has more than {limit} values: elements of lists, entries of maps, nested messages"
     )]
     MessageTooManyValues { limit: usize },
+    #[error("the service has no such call")]
+    CallUnknown,
+    #[error("messages compressed with \"{grpc_encoding}\" are not supported; gzip is")]
+    CompressionUnsupported { grpc_encoding: String },
     #[error("the first message has no header")]
     HeaderMissing,
     #[error("message {message_index} has a header; only the first one may")]
     HeaderRepeated { message_index: u64 },
-    #[error("message {message_index} is empty")]
-    MessageEmpty { message_index: u64 },
     #[error("message {message_index} came after the footer")]
     MessageAfterFooter { message_index: u64 },
     #[error(
@@ -173,6 +178,13 @@ fn summary(violations: &[Violation]) -> Cow<'static, str> {
             violations.len() - 1
         )
         .into(),
+    }
+}
+
+fn message_words(message_index: Option<u64>) -> String {
+    match message_index {
+        Some(index) => format!("message {index}"),
+        None => "a message".to_owned(),
     }
 }
 

@@ -44,7 +44,9 @@ impl UpdateMessage {
         };
         check_value_count(&UpdateContactListContactsHeader::full_name(), encoded)?;
         let header = UpdateContactListContactsHeader::decode(encoded.as_slice());
-        header.map(Some).map_err(|_| Error::MessageMalformed)
+        header.map(Some).map_err(|_| Error::MessageMalformed {
+            message_index: Some(0),
+        })
     }
 
     /// Whether there is nothing in it.
@@ -190,10 +192,10 @@ pub enum DecodedContact {
 }
 
 /// Decodes a contact.
-pub fn decode(encoded: &[u8]) -> Result<DecodedContact> {
+pub fn decode(encoded: &[u8]) -> Result<DecodedContact, DecodeError> {
     let is_huge = encoded.len() > MAX_ENCODED_BYTES
         && check_value_count(&Contact::full_name(), encoded).is_err();
-    let decoded = if is_huge {
+    if is_huge {
         ContactKeys::decode(encoded).map(|keys| {
             DecodedContact::KeysOnly(Contact {
                 phone: keys.phone,
@@ -203,8 +205,7 @@ pub fn decode(encoded: &[u8]) -> Result<DecodedContact> {
         })
     } else {
         Contact::decode(encoded).map(DecodedContact::Whole)
-    };
-    decoded.map_err(|_| Error::MessageMalformed)
+    }
 }
 
 /// The fields by which a contact is found.

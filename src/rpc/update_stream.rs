@@ -41,9 +41,10 @@ pub async fn update(
         stream,
         idle_limit: api.limits.stream_idle,
         max_message_bytes: api.limits.max_message_bytes,
+        next_index: 0,
     };
     let deadline = messages.deadline();
-    let first = messages.next(deadline).await?.ok_or(Error::HeaderMissing)?;
+    let (first_index, first) = messages.next(deadline).await?.ok_or(Error::HeaderMissing)?;
     let wire_header = first.header()?.ok_or(Error::HeaderMissing)?;
     // What was sent is only compared where a `request_id` can bring it back.
     let mut sent = wire_header.request_id.as_ref().map(|_| Sha256::new());
@@ -70,10 +71,8 @@ pub async fn update(
         cores: Arc::clone(&api.checks),
         checking: FuturesOrdered::new(),
     };
-    let mut footer = receiver.take(first).await?;
-    let mut message_index = 0;
-    while let Some(message) = receiver.next(&mut messages).await? {
-        message_index += 1;
+    let mut footer = receiver.take(first_index, first).await?;
+    while let Some((message_index, message)) = receiver.next(&mut messages).await? {
         if footer.is_some() {
             return receiver
                 .refuse(Error::MessageAfterFooter { message_index })
@@ -84,10 +83,7 @@ pub async fn update(
                 .refuse(Error::HeaderRepeated { message_index })
                 .await;
         }
-        if message.is_empty() {
-            return receiver.refuse(Error::MessageEmpty { message_index }).await;
-        }
-        footer = receiver.take(message).await?;
+        footer = receiver.take(message_index, message).await?;
     }
     match receiver.finish(footer).await? {
         ReceivedUpdate::New(update) => update.apply(&api.repository).await,
@@ -121,18 +117,18 @@ struct CheckedPart {
 
 impl Receiver {
     /// Counts a message's contacts and has them checked. Returns the count that its footer gives.
-    async fn take(&mut self, message: UpdateMessage) -> Result<Option<i64>> {
+    async fn take(&mut self, message_index: u64, message: UpdateMessage) -> Result<Option<i64>> {
         if let Err(error) = self.incoming.count_contacts(message.contacts.count()) {
             return self.refuse(error).await;
         }
         for part in message.contacts.into_parts(PART_CONTACTS) {
-            self.check(part).await?;
+            self.check(message_index, part).await?;
         }
         Ok(message.footer.map(|footer| footer.contact_count.into()))
     }
 
     /// Begins to decode and check some contacts.
-    async fn check(&mut self, contacts: EncodedContacts) -> Result<()> {
+    async fn check(&mut self, message_index: u64, contacts: EncodedContacts) -> Result<()> {
         if self.checking.len() == MAX_PARTS {
             self.keep_first().await?;
         }
@@ -142,7 +138,11 @@ impl Receiver {
         let task = tokio::task::spawn_blocking(move || {
             let mut part = CheckedPart::default();
             for encoded in contacts.iter() {
-                part.add(encoded, checks.as_deref(), fingerprints, now)?;
+                let contact = update_message::decode(encoded).map_err(|_| {
+                    let message_index = Some(message_index);
+                    Error::MessageMalformed { message_index }
+                })?;
+                part.add(contact, encoded, checks.as_deref(), fingerprints, now)?;
             }
             drop(core);
             Ok(part)
@@ -152,7 +152,7 @@ impl Receiver {
     }
 
     /// The next message. What is checked before it comes is kept, and so counts against the limits.
-    async fn next(&mut self, messages: &mut Messages) -> Result<Option<UpdateMessage>> {
+    async fn next(&mut self, messages: &mut Messages) -> Result<Option<(u64, UpdateMessage)>> {
         let deadline = messages.deadline();
         loop {
             tokio::select! {
@@ -198,12 +198,13 @@ impl Receiver {
 impl CheckedPart {
     fn add(
         &mut self,
+        contact: DecodedContact,
         encoded: &[u8],
         checks: Option<&Checks>,
         fingerprints: bool,
         now: OffsetDateTime,
     ) -> Result<()> {
-        let contact = match update_message::decode(encoded)? {
+        let contact = match contact {
             DecodedContact::Whole(contact) => {
                 if fingerprints {
                     self.sent.extend(contact.encode_length_delimited_to_vec());
@@ -234,6 +235,8 @@ struct Messages {
     stream: Streaming<UpdateMessage>,
     idle_limit: Duration,
     max_message_bytes: usize,
+    /// The index in the stream of the message that comes next.
+    next_index: u64,
 }
 
 impl Messages {
@@ -242,13 +245,26 @@ impl Messages {
         Instant::now() + self.idle_limit
     }
 
-    async fn next(&mut self, deadline: Instant) -> Result<Option<UpdateMessage>> {
-        match tokio::time::timeout_at(deadline, self.stream.message()).await {
-            Err(_) => Err(Error::StreamIdle {
-                limit_seconds: self.idle_limit.as_secs(),
-            }),
-            Ok(Ok(message)) => Ok(message),
-            Ok(Err(status)) => Err(self.error_of(status)),
+    /// The next message that has something in it, and its index. Empty ones are ignored, and take no time off the limit.
+    async fn next(&mut self, deadline: Instant) -> Result<Option<(u64, UpdateMessage)>> {
+        loop {
+            let message = match tokio::time::timeout_at(deadline, self.stream.message()).await {
+                Err(_) => {
+                    return Err(Error::StreamIdle {
+                        limit_seconds: self.idle_limit.as_secs(),
+                    });
+                }
+                Ok(Ok(message)) => message,
+                Ok(Err(status)) => return Err(self.error_of(status)),
+            };
+            let Some(message) = message else {
+                return Ok(None);
+            };
+            let index = self.next_index;
+            self.next_index += 1;
+            if !message.is_empty() {
+                return Ok(Some((index, message)));
+            }
         }
     }
 
@@ -262,7 +278,9 @@ impl Messages {
                 limit_bytes: self.max_message_bytes,
             },
             // What cannot be decoded.
-            Code::Internal => Error::MessageMalformed,
+            Code::Internal => Error::MessageMalformed {
+                message_index: Some(self.next_index),
+            },
             _ => Error::StreamBroken(status.message().to_owned()),
         }
     }

@@ -76,8 +76,7 @@ async fn stream_errors(setup: &Setup) -> Vec<Status> {
     recorded.expect("an applied update");
     vec![
         setup.send(without_header).await,
-        setup.send([begun.clone(), whole()].concat()).await,
-        setup.send([begun, vec![Message::default()]].concat()).await,
+        setup.send([begun, whole()].concat()).await,
         setup.send([whole(), whole()].concat()).await,
         setup.send(unfinished).await,
         setup.send(short).await,
@@ -252,6 +251,10 @@ async fn request_errors(service: &Service, setup: &Setup) -> Vec<Status> {
 fn other_errors() -> Vec<Status> {
     let errors = [
         Error::MessageTooManyValues { limit: 1000 },
+        Error::CallUnknown,
+        Error::CompressionUnsupported {
+            grpc_encoding: "deflate".to_owned(),
+        },
         Error::ResourceLimitReached {
             resource_type: "channel",
             limit: 1000,

@@ -67,7 +67,23 @@ on_both! {
         let status = service.post_raw(&gzip, grpc_frame(1, length, &good)).await;
         assert_refused::<()>(Err(status), Code::InvalidArgument, "MESSAGE_MALFORMED");
         let status = service.post_raw(&[("grpc-encoding", "br")], grpc_frame(1, length, &good)).await;
-        assert_eq!(status.code(), Code::Unimplemented, "{status:?}");
+        let status = assert_refused::<()>(Err(status), Code::Unimplemented, "COMPRESSION_UNSUPPORTED");
+        assert_eq!(metadata(&status, "grpc_encoding"), "br");
+        assert!(service.state(&list).await == before, "nothing was changed");
+    }
+
+    async fn a_contact_that_is_not_utf_8_is_refused_with_the_number_of_its_message(service: Service) {
+        let list = service.admin().create_list("Garbage").await;
+        let before = service.state(&list).await;
+        let first = Message { footer: None, ..messages(header(&list).add(), numbered_contacts(0, 5))[0].clone() };
+        let good = prost::Message::encode_to_vec(&first);
+        // A contact with a phone, and a name in Latin-1.
+        let contact = b"\x22\x0c+14155552001\x3a\x06M\xfcller";
+        let message = [&[0x12, contact.len() as u8], contact.as_slice()].concat();
+        let body = [grpc_frame(0, good.len() as u32, &good), grpc_frame(0, message.len() as u32, &message)].concat();
+        let status = service.post_raw(&[], body).await;
+        let status = assert_refused::<()>(Err(status), Code::InvalidArgument, "MESSAGE_MALFORMED");
+        assert_eq!(metadata(&status, "message_index"), "1");
         assert!(service.state(&list).await == before, "nothing was changed");
     }
 

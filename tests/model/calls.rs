@@ -205,6 +205,8 @@ pub enum Framing {
     EmptyMessage,
     MessageAfterFooter,
     NoContacts,
+    /// No contacts, which `allow_empty` lets an overwrite have.
+    AllowEmpty,
 }
 
 /// What differs when a call is sent again.

@@ -14,7 +14,7 @@ pub fn given(with_phone: f64, with_properties: f64) -> impl Strategy<Value = Giv
     let texts = (
         weighted(0.12, email()),
         weighted(0.3, name()),
-        weighted(0.08, text(&["de", "pt-BR", "", "not_a_tag"])),
+        weighted(0.08, text(&["de", "pt-BR", "pt_br", "", "no!tag"])),
     );
     let others = (
         weighted(0.12, default_channel()),
@@ -69,7 +69,7 @@ pub fn external_id() -> impl Strategy<Value = String> {
 
 pub fn email() -> impl Strategy<Value = String> {
     prop_oneof![
-        5 => text(&["ada@example.com", "ADA@example.com", ""]),
+        5 => text(&["ada@example.com", "ADA@example.com", " ada@example.com\r\n", ""]),
         1 => text(&["nobody", "a@b\0.com"]),
     ]
 }
@@ -117,7 +117,11 @@ pub fn properties() -> impl Strategy<Value = serde_json::Map<String, Value>> {
 fn property_values() -> [(&'static str, u32, Value); 8] {
     [
         ("plan", 12, json!(["pro", "free", "", null, 1])),
-        ("visits", 12, json!([0, 7, -9007199254740991i64, null, 0.5])),
+        (
+            "visits",
+            12,
+            json!([0, 7, -9007199254740991i64, "", null, 0.5]),
+        ),
         ("score", 3, json!([1.5, 0.1, 1e300, null, "1"])),
         ("vip", 12, json!([true, false, null, "true"])),
         (

@@ -228,6 +228,7 @@ impl Replica {
             rejection_policy: policy.into(),
             request_id: update.request.map(request_id),
             validate_only: update.validate_only,
+            allow_empty: update.framing == Framing::AllowEmpty,
         };
         let contacts = update.contacts.iter().map(|it| self.contact(it, foreign));
         stream(header, contacts.collect(), update.footer, update.framing)
@@ -290,7 +291,7 @@ fn stream(
     footer: Footer,
     framing: Framing,
 ) -> Vec<Message> {
-    if framing == Framing::NoContacts {
+    if matches!(framing, Framing::NoContacts | Framing::AllowEmpty) {
         contacts.clear();
     }
     let count = contacts.len() as i32;
@@ -310,7 +311,7 @@ fn stream(
     };
     let mut messages = vec![first];
     match framing {
-        Framing::OneMessage | Framing::NoContacts | Framing::NoHeader => {
+        Framing::OneMessage | Framing::NoContacts | Framing::AllowEmpty | Framing::NoHeader => {
             messages[0].contacts = contacts
         }
         _ => messages.extend(contacts.into_iter().map(|it| with_contacts(vec![it]))),

@@ -99,6 +99,7 @@ fn framing() -> impl Strategy<Value = Framing> {
             Framing::EmptyMessage,
             Framing::MessageAfterFooter,
             Framing::NoContacts,
+            Framing::AllowEmpty,
         ]),
     ]
 }

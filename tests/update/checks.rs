@@ -58,7 +58,7 @@ fn of_size(bytes: usize) -> Contact {
 }
 
 on_both! {
-    async fn an_email_has_the_syntax_of_one_and_is_stored_as_given(service: Service) {
+    async fn an_email_has_the_syntax_of_one_and_its_letters_are_stored_as_given(service: Service) {
         let (admin, list) = with_list(&service).await;
         for email in [
             "ada@example.com",
@@ -79,10 +79,7 @@ on_both! {
             "ada@example..com",
             "ada@@example.com",
             "Ada <ada@example.com>",
-            " ada@example.com",
-            "ada@example.com ",
             "ada@-example.com",
-            " ",
         ] {
             assert_rejected(
                 &admin,
@@ -119,7 +116,7 @@ on_both! {
         }
         for tag in [
             "e",
-            "de_DE",
+            "de DE",
             "123",
             "-de",
             "de-",

@@ -5,6 +5,7 @@ mod checks;
 mod concurrency;
 mod custom_objects;
 mod damaged_phones;
+mod empty_overwrite;
 mod fields;
 mod groups;
 mod idempotency;
@@ -17,6 +18,7 @@ mod properties;
 mod rejections;
 mod sample;
 mod stream_shapes;
+mod usual_spellings;
 mod validate_only;
 
 use contact_lists::proto::{

@@ -200,11 +200,13 @@ on_both! {
         assert_changes_nothing(&service, stream, "HEADER_REPEATED", &[("message_index", "2")]).await;
     }
 
-    async fn an_empty_message_is_refused(service: Service) {
-        let stream = |header: Header| {
-            vec![with_header(header.add()), with_contacts(&contacts(0..2)), Message::default(), with_footer(2)]
-        };
-        assert_changes_nothing(&service, stream, "MESSAGE_EMPTY", &[("message_index", "2")]).await;
+    async fn empty_messages_are_ignored_wherever_they_stand(service: Service) {
+        assert_all_added(&service, 2, |header| {
+            let parts = [with_header(header), with_contacts(&contacts(0..2)), with_footer(2)];
+            let each_between_empty_ones = parts.map(|it| [Message::default(), it, Message::default()]);
+            each_between_empty_ones.concat()
+        })
+        .await;
     }
 
     async fn a_message_after_the_footer_is_refused(service: Service) {

@@ -111,7 +111,8 @@ impl Update {
             self.refuse_rejections(&plan)?;
         }
         timer.end(Stage::Plan);
-        let mut counts = if plan.groups.is_empty() {
+        // Rejections never empty a list: only an overwrite that was sent without a contact does.
+        let mut counts = if plan.groups.is_empty() && self.received_count > 0 {
             Counts::default()
         } else {
             write::write_plan(self, transaction, &mut plan, &channels, origin).await?

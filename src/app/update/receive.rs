@@ -158,7 +158,7 @@ impl IncomingUpdate {
                 contact_count: footer_contact_count,
             });
         }
-        if self.received_count == 0 {
+        if self.received_count == 0 && !self.header.may_empty_list() {
             return Err(Error::NoContacts);
         }
         let mut collected = match self.mode {

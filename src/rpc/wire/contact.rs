@@ -56,10 +56,10 @@ pub fn parse(
             BirthDate::parse(date.year, date.month, date.day, now)
         }),
     };
-    let properties = properties(&mut fields, wire.properties.unwrap_or_default());
+    let mut properties = properties(&mut fields, wire.properties.unwrap_or_default());
     let mut violations = fields.into_violations();
     if let Some(object) = checks.custom_object.object() {
-        object.check(&properties, &mut violations);
+        object.check(&mut properties, &mut violations);
     }
     match phone {
         Some(phone) if violations.is_empty() => Ok(ContactChanges {

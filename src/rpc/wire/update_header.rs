@@ -44,6 +44,7 @@ pub fn parse(
             rejection_policy,
             request_id,
             validate_only: wire.validate_only,
+            allow_empty: wire.allow_empty,
         },
     );
     fields.finish(header)

@@ -12,35 +12,69 @@ use tonic::{Code, Status};
 use super::Refusal;
 use crate::error::Error;
 
+/// The header that names the compressions which the service reads.
+const ACCEPT_ENCODING: &str = "grpc-accept-encoding";
+
+/// As much of an encoding's name as an error repeats.
+const MAX_ENCODING_CHARACTERS: usize = 64;
+
 /// Replaces the transport's own errors, and logs the error that the call ended with.
 pub async fn finish(
     State(max_message_bytes): State<usize>,
     request: Request,
     next: Next,
 ) -> Response {
-    let response = rewrite(next.run(request).await, max_message_bytes);
+    let encoding = unread_encoding(&request);
+    let response = next.run(request).await;
+    let response = match own_error(&response, max_message_bytes, encoding) {
+        Some(error) => with_error(&response, error),
+        None => response,
+    };
     let status = response.extensions().get::<Status>();
     let error = status.and_then(|status| status.source()?.downcast_ref::<Error>());
     error.inspect(|error| error.log());
     response
 }
 
-/// The transport's own errors, for messages that it cannot read, come without details and in codes that mean something
-/// else here.
-fn rewrite(response: Response, max_message_bytes: usize) -> Response {
-    let Some(status) = Status::from_header_map(response.headers()) else {
-        return response;
-    };
+/// What the service calls an error of the transport's: those come without details, and in codes that mean something else here.
+fn own_error(
+    response: &Response,
+    max_message_bytes: usize,
+    encoding: Option<String>,
+) -> Option<Error> {
+    let status = Status::from_header_map(response.headers())?;
     if !status.details().is_empty() {
-        return response;
+        return None;
     }
     match status.code() {
         // The second is what a compressed message turns out to be.
-        Code::OutOfRange | Code::ResourceExhausted => Refusal(Error::MessageTooLarge {
+        Code::OutOfRange | Code::ResourceExhausted => Some(Error::MessageTooLarge {
             limit_bytes: max_message_bytes,
-        })
-        .into_response(),
-        Code::Internal => Refusal(Error::MessageMalformed).into_response(),
-        _ => response,
+        }),
+        Code::Internal => Some(Error::MessageMalformed {
+            message_index: None,
+        }),
+        Code::Unimplemented => Some(match encoding {
+            Some(grpc_encoding) => Error::CompressionUnsupported { grpc_encoding },
+            None => Error::CallUnknown,
+        }),
+        _ => None,
     }
+}
+
+/// The response with another error. It still tells the caller which compressions it may use.
+fn with_error(response: &Response, error: Error) -> Response {
+    let mut replaced = Refusal(error).into_response();
+    if let Some(accepted) = response.headers().get(ACCEPT_ENCODING) {
+        let headers = replaced.headers_mut();
+        headers.insert(ACCEPT_ENCODING, accepted.clone());
+    }
+    replaced
+}
+
+/// How the request's messages are compressed, if the service does not read it.
+fn unread_encoding(request: &Request) -> Option<String> {
+    let encoding = request.headers().get("grpc-encoding")?.to_str().ok()?;
+    let is_read = ["identity", "gzip"].contains(&encoding);
+    (!is_read).then(|| encoding.chars().take(MAX_ENCODING_CHARACTERS).collect())
 }

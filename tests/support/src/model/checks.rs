@@ -1,5 +1,5 @@
 //! Checks of single values. They decide the values that the tests draw, not all there are: a valid number is a German mobile
-//! one, an invalid language has a "_".
+//! one, an invalid language has a "!".
 
 use contact_lists::proto::{
     Contact, CustomObject, CustomProperty, ErrorReason as Reason, custom_property::Type,
@@ -146,13 +146,19 @@ fn property(object: &CustomObject, key: &str, value: &Value) -> Result<(), Reaso
             Err(Reason::PropertyTypeMismatch)
         }
         (None, _) => Err(Reason::PropertyUnknown),
-        (Some(property), None | Some(Kind::NullValue(_))) if property.required => {
+        (Some(property), _) if clears(property, value) && property.required => {
             Err(Reason::PropertyRequired)
         }
-        (Some(_), None | Some(Kind::NullValue(_))) => Ok(()),
+        (Some(property), _) if clears(property, value) => Ok(()),
         (Some(property), Some(kind)) if is_of(property.r#type(), kind) => Ok(()),
-        (Some(_), Some(_)) => Err(Reason::PropertyTypeMismatch),
+        (Some(_), _) => Err(Reason::PropertyTypeMismatch),
     }
+}
+
+/// Whether a value clears a property: a null, and an empty text if the property is of another type.
+pub fn clears(property: &CustomProperty, value: &Value) -> bool {
+    let is_empty_text = matches!(&value.kind, Some(Kind::StringValue(text)) if text.is_empty());
+    is_null(value) || is_empty_text && property.r#type() != Type::Text
 }
 
 impl Organization {
@@ -174,14 +180,14 @@ impl Organization {
             let is_email = |it: &str| it.split('@').nth(1).is_some_and(|host| host.contains('.'));
             check(
                 "email",
-                text_or_empty(value, is_email, Reason::EmailInvalid),
+                text_or_empty(value.trim(), is_email, Reason::EmailInvalid),
             );
         }
         if let Some(value) = &contact.name {
             check("name", text(value));
         }
         if let Some(value) = &contact.language {
-            let is_tag = |it: &str| !it.contains('_');
+            let is_tag = |it: &str| !it.contains('!');
             check(
                 "language",
                 text_or_empty(value, is_tag, Reason::LanguageInvalid),

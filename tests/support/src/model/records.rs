@@ -42,7 +42,8 @@ impl Organization {
             }
         });
         for (key, value) in fields.properties.iter().flat_map(|it| &it.fields) {
-            if checks::is_null(value) {
+            let property = object.properties.iter().find(|it| it.key == *key);
+            if property.is_none_or(|property| checks::clears(property, value)) {
                 record.fields.remove(key);
             } else {
                 record.fields.insert(key.clone(), value.clone());

@@ -74,14 +74,14 @@ impl Organization {
         let mut contacts = Vec::new();
         let mut has_ended = false;
         for (index, message) in messages.iter().enumerate() {
+            if *message == Message::default() {
+                continue;
+            }
             if has_ended {
                 return at(Reason::MessageAfterFooter, index);
             }
             if index > 0 && message.header.is_some() {
                 return at(Reason::HeaderRepeated, index);
-            }
-            if index > 0 && message.contacts.is_empty() && message.footer.is_none() {
-                return at(Reason::MessageEmpty, index);
             }
             if !is_replay && message.contacts.iter().any(has_properties) {
                 self.object(header.custom_object_id.as_deref())?
@@ -102,7 +102,7 @@ pub fn object_required(object_count: usize) -> Refusal {
 
 /// The footer must have the number of contacts; an overwrite must have a footer.
 fn check_end(messages: &[Message], header: &Header, received: usize) -> Answer<()> {
-    let footer = messages.last().and_then(|message| message.footer.as_ref());
+    let footer = messages.iter().find_map(|message| message.footer.as_ref());
     let is_complete = match footer {
         Some(footer) => footer.contact_count as usize == received,
         None => header.action() != Action::Overwrite,
@@ -111,7 +111,8 @@ fn check_end(messages: &[Message], header: &Header, received: usize) -> Answer<(
         let metadata = vec![("received_count", received.to_string())];
         return Err(Refusal::argument(Reason::StreamIncomplete, metadata));
     }
-    if received == 0 {
+    let may_be_empty = header.allow_empty && header.action() == Action::Overwrite;
+    if received == 0 && !may_be_empty {
         return Err(Refusal::argument(Reason::NoContacts, vec![]));
     }
     Ok(())

@@ -49,7 +49,7 @@ impl Organization {
             rejected_contacts: plan.rejected.iter().map(rejected_contact).collect(),
             ..Outcome::default()
         };
-        if !plan.groups.is_empty() {
+        if !plan.groups.is_empty() || contacts.is_empty() {
             let mut applied = BTreeSet::new();
             let opt_ins = self.opt_ins(header)?;
             for group in &plan.groups {
