@@ -15,7 +15,7 @@
 //! Only `server`, `rpc` and `error` know tonic, and of `jobs` only the one that reports health. Only `repository` knows SeaORM
 //! and sqlx.
 
-#![forbid(unsafe_code)]
+// Beside the lints of the workspace.
 #![warn(missing_docs)]
 #![cfg_attr(not(test), warn(clippy::unwrap_used, clippy::expect_used))]
 
@@ -24,6 +24,8 @@ pub mod auth;
 pub mod cli;
 pub mod domain;
 pub mod error;
+#[cfg(any(fuzzing, test))]
+pub mod fuzzing;
 pub mod jobs;
 mod keyed_semaphore;
 pub mod repository;

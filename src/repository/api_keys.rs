@@ -129,7 +129,7 @@ pub async fn find(repository: &Repository, key: &str) -> Result<Option<(ApiKey, 
     Ok(Some((key.try_into()?, organization.into())))
 }
 
-fn organization_of(key: &str) -> Option<OrganizationId> {
+pub(crate) fn organization_of(key: &str) -> Option<OrganizationId> {
     let (organization, _) = key.strip_prefix(PREFIX)?.split_once('_')?;
     Uuid::parse_str(organization).ok().map(OrganizationId)
 }

@@ -73,9 +73,17 @@ impl<U: Message + Name + Default> Decoder for CountingDecoder<U> {
 
 /// Fails if an encoded message of the type `name` has too many values.
 pub fn check_value_count(name: &str, encoded: &[u8]) -> Result<(), Error> {
+    if value_count(name, encoded) == MAX_VALUES {
+        return Err(Error::MessageTooManyValues { limit: MAX_VALUES });
+    }
+    Ok(())
+}
+
+/// How many values an encoded message of the type `name` has, up to [`MAX_VALUES`].
+pub fn value_count(name: &str, encoded: &[u8]) -> usize {
     let schema = &*SCHEMA;
     let Some(message_type) = schema.by_name.get(name) else {
-        return Ok(());
+        return 0;
     };
     let mut counter = Counter {
         schema,
@@ -83,10 +91,7 @@ pub fn check_value_count(name: &str, encoded: &[u8]) -> Result<(), Error> {
     };
     // What is malformed is for prost to tell.
     let _ = counter.count(*message_type, encoded, MAX_DEPTH);
-    if counter.left == 0 {
-        return Err(Error::MessageTooManyValues { limit: MAX_VALUES });
-    }
-    Ok(())
+    MAX_VALUES - counter.left
 }
 
 struct Counter<'a> {

@@ -12,10 +12,10 @@ mod custom_object_service;
 mod export;
 mod fields;
 mod members;
-mod page;
+pub(crate) mod page;
 pub mod update_message;
 mod update_stream;
-mod wire;
+pub(crate) mod wire;
 
 use std::{num::NonZero, sync::Arc, thread, time::Duration};
 

@@ -1,7 +1,7 @@
 //! From settings to a server that is bound to its address.
 
 mod connections;
-mod layers;
+pub(crate) mod layers;
 mod services;
 mod shutdown;
 

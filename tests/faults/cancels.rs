@@ -208,9 +208,9 @@ async fn most_that_fits(caller: &Client, list: &str) -> u32 {
     while too_many - fit > 1 {
         let middle = (fit + too_many) / 2;
         if fits(caller, list, middle).await {
-            fit = middle
+            fit = middle;
         } else {
-            too_many = middle
+            too_many = middle;
         }
     }
     assert!(fit < 4000, "spool space is limited");

@@ -312,7 +312,7 @@ fn stream(
     let mut messages = vec![first];
     match framing {
         Framing::OneMessage | Framing::NoContacts | Framing::AllowEmpty | Framing::NoHeader => {
-            messages[0].contacts = contacts
+            messages[0].contacts = contacts;
         }
         _ => messages.extend(contacts.into_iter().map(|it| with_contacts(vec![it]))),
     }

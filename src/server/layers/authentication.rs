@@ -24,7 +24,7 @@ pub async fn authenticate(
 }
 
 /// The key in `authorization: Bearer <key>`.
-fn bearer_key(headers: &HeaderMap) -> Option<&str> {
+pub fn bearer_key(headers: &HeaderMap) -> Option<&str> {
     let value = headers.get(AUTHORIZATION)?.to_str().ok()?;
     let (scheme, key) = value.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then_some(key.trim())

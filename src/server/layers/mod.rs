@@ -1,7 +1,7 @@
 //! What a call passes through before it reaches its service: a file for each layer, and their order.
 
 mod admission;
-mod authentication;
+pub(crate) mod authentication;
 mod body;
 mod panics;
 mod span;
@@ -70,7 +70,7 @@ pub fn around(
 }
 
 /// An error that ends a call in one of the layers.
-struct Refusal(Error);
+pub struct Refusal(Error);
 
 impl From<Error> for Refusal {
     fn from(error: Error) -> Self {

@@ -1,0 +1,27 @@
+use axum::http::{HeaderMap, HeaderValue, header::AUTHORIZATION};
+
+use crate::{repository::api_keys::organization_of, server::layers::authentication::bearer_key};
+
+/// `data` is the value of an `authorization` header. The key in it is the same one when it is sent as the pages say, and the
+/// organization in the key is the one whose keys begin like that.
+pub fn api_key(data: &[u8]) {
+    let Ok(value) = HeaderValue::from_bytes(data) else {
+        return;
+    };
+    let headers = HeaderMap::from_iter([(AUTHORIZATION, value)]);
+    let Some(key) = bearer_key(&headers) else {
+        return;
+    };
+    let value = HeaderValue::try_from(format!("Bearer {key}")).expect("a part of a header's value");
+    let sent_again = HeaderMap::from_iter([(AUTHORIZATION, value)]);
+    assert_eq!(bearer_key(&sent_again), Some(key));
+
+    let Some(organization) = organization_of(key) else {
+        return;
+    };
+    let (_, secret) = key["cl_".len()..]
+        .split_once('_')
+        .expect("a key has two parts");
+    let written = format!("cl_{}_{secret}", organization.0.simple());
+    assert_eq!(organization_of(&written), Some(organization));
+}

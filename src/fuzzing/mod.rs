@@ -1,0 +1,42 @@
+//! What the fuzz targets of `fuzz/` call: each takes any bytes, and panics where a promise about parsing is broken. They are
+//! built for fuzzing and for the tests only; the tests call them with the seeds that are kept.
+
+mod api_key;
+mod contact;
+mod page_token;
+mod phone_number;
+#[cfg(test)]
+mod tests;
+mod update_message;
+
+pub use self::{
+    api_key::api_key, page_token::page_token, phone_number::phone_number,
+    update_message::update_message,
+};
+
+use uuid::{Uuid, uuid};
+
+use crate::domain::{
+    OrganizationId,
+    caller::Caller,
+    organization::{OptOutKey, Organization},
+    scope::Scope,
+};
+
+/// The only channel of [`caller`]'s organization, which the seeds name.
+const CHANNEL: Uuid = uuid!("01890000-0000-7000-8000-000000000001");
+
+/// A caller of an organization, always the same one, so that seeds stay valid.
+fn caller(organization: Uuid) -> Caller {
+    Caller {
+        organization: Organization {
+            id: OrganizationId(organization),
+            name: String::new(),
+            default_region: None,
+            default_region_code: None,
+            opt_out_key: OptOutKey::from_stored(Vec::new()),
+        },
+        api_key_id: Uuid::nil(),
+        scope: Scope::Read,
+    }
+}

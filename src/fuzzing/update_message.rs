@@ -1,0 +1,87 @@
+use prost::{Message, Name};
+
+use super::contact::contact;
+use crate::{
+    domain::phone_number::DefaultRegion,
+    proto::{
+        Contact, UpdateContactListContactsHeader, UpdateContactListContactsRequest as Request,
+    },
+    rpc::{
+        codec::value_count,
+        update_message::{DecodedContact, EncodedContacts, UpdateMessage, decode},
+        wire::update_header,
+    },
+};
+
+/// The most bytes that are tried: a contact below the limit is decoded whole.
+const MAX_BYTES: usize = 60_000;
+
+/// `data` is a message of the main call's stream. What is taken apart here is what prost decodes at once, it is written as
+/// what it was read from, and the parts of it have every contact once and in order.
+pub fn update_message(data: &[u8]) {
+    let decoded = Request::decode(data);
+    let Ok(message) = UpdateMessage::decode(data) else {
+        assert!(decoded.is_err());
+        return;
+    };
+    if data.len() > MAX_BYTES {
+        return;
+    }
+    let encoded = message.encode_to_vec();
+    assert_eq!(encoded.len(), message.encoded_len());
+    let again = UpdateMessage::decode(encoded.as_slice()).expect("what was written");
+    assert_eq!(encoded, again.encode_to_vec());
+    assert_eq!(message.contacts.count(), message.contacts.iter().count());
+
+    let header = message.header().ok();
+    let contacts: Option<Vec<_>> = message.contacts.iter().map(whole).collect();
+    if let Ok(decoded) = decoded {
+        assert!(value_count(&Request::full_name(), data) >= decoded.contacts.len());
+        let parts = Request {
+            header: header.clone().expect("a header that is not malformed"),
+            contacts: contacts.clone().expect("contacts that are not malformed"),
+            footer: message.footer,
+        };
+        // Compared as they are written, as a number may be none.
+        assert_eq!(parts.encode_to_vec(), decoded.encode_to_vec());
+    }
+    if let Some(header) = header.flatten() {
+        update_header(header);
+    }
+    for wire in contacts.unwrap_or_default() {
+        contact(wire);
+    }
+    has_every_contact_in_parts(data);
+}
+
+fn whole(encoded: &[u8]) -> Option<Contact> {
+    match decode(encoded).ok()? {
+        DecodedContact::Whole(contact) => Some(contact),
+        DecodedContact::KeysOnly(_) => panic!("a contact of few bytes is decoded whole"),
+    }
+}
+
+fn has_every_contact_in_parts(data: &[u8]) {
+    for part_count in [1, 2, 500] {
+        let message = UpdateMessage::decode(data).expect("it was decoded before");
+        let contacts: Vec<Vec<u8>> = message.contacts.iter().map(<[u8]>::to_vec).collect();
+        let parts: Vec<_> = message.contacts.into_parts(part_count).collect();
+        assert!(parts.iter().all(|part| part.count() <= part_count));
+        let in_parts: Vec<&[u8]> = parts.iter().flat_map(EncodedContacts::iter).collect();
+        assert_eq!(in_parts, contacts);
+    }
+}
+
+/// A header that is taken names what it was given.
+fn update_header(wire: UpdateContactListContactsHeader) {
+    let region = DefaultRegion::parse("DE");
+    let Ok(header) = update_header::parse(wire.clone(), region) else {
+        return;
+    };
+    let list = header.contact_list_id.to_string();
+    assert_eq!(list, wire.contact_list_id.to_ascii_lowercase());
+    let id = |id: Option<uuid::Uuid>| id.map(|id| id.to_string());
+    let given = |text: Option<String>| text.map(|text| text.to_ascii_lowercase());
+    assert_eq!(id(header.request_id), given(wire.request_id));
+    assert_eq!(id(header.custom_object_id), given(wire.custom_object_id));
+}
