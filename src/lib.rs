@@ -4,7 +4,8 @@
 //!
 //! - [`cli`]: the commands;
 //! - [`server`]: a server that is bound to its address, and the layers that each call passes through;
-//! - [`settings`]: the flags and their environment variables; [`jobs`]: what runs beside the calls;
+//! - [`jobs`]: what runs beside the calls;
+//! - [`settings`]: the flags and their environment variables;
 //! - [`rpc`]: how a call is asked and answered on the wire;
 //! - [`app`]: what a call means; [`auth`]: who makes it;
 //! - [`repository`]: where everything is stored;

@@ -87,12 +87,7 @@ impl ContactUpdate {
         let fields = ContactFieldSet::ALL;
         let updated = [&*contact];
         bulk::update_contacts(transaction, organization.id, fields, &updated, origin).await?;
-        if let Some(object) = self.checks.custom_object.object()
-            && let Some(record) = &record
-        {
-            let records = [(contact.id, record)];
-            bulk::upsert_records(transaction, organization.id, object.id, &records).await?;
-        }
+        self.write_record(transaction, record.as_ref()).await?;
         if let Some(old_phone) = old_phone {
             numbers::detach_opt_outs(transaction, organization, &[(contact.id, old_phone)]).await?;
             let arrived = [(contact.id, contact.phone)];
@@ -143,6 +138,20 @@ impl ContactUpdate {
         let (organization, ids) = (self.caller.organization.id, [self.id].into_iter());
         let mut records = bulk::records(transaction, organization, object.id, ids).await?;
         Ok(records.remove(&self.id))
+    }
+
+    async fn write_record(
+        &self,
+        transaction: &Transaction,
+        record: Option<&Properties>,
+    ) -> Result<()> {
+        if let Some(object) = self.checks.custom_object.object()
+            && let Some(record) = record
+        {
+            let (organization, records) = (self.caller.organization.id, [(self.id, record)]);
+            bulk::upsert_records(transaction, organization, object.id, &records).await?;
+        }
+        Ok(())
     }
 }
 

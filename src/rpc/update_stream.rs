@@ -55,16 +55,14 @@ pub async fn update(
     tracing::Span::current()
         .record("contact_list_id", header.contact_list_id.to_string())
         .record("action", header.action.name());
-    let limits = api.limits;
     let incoming = IncomingUpdate::begin(
         &api.repository,
         caller,
         header,
-        limits.max_contacts,
+        api.limits.max_contacts,
         &api.quota,
     )
     .await?;
-
     let mut receiver = Receiver {
         incoming,
         sent,

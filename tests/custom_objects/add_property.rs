@@ -2,6 +2,60 @@
 
 use super::*;
 
+/// Properties with one bad field each, its path and the reason.
+fn bad_properties() -> Vec<(CustomProperty, &'static str, &'static str)> {
+    let labelled = |label: &str| CustomProperty {
+        label: label.to_owned(),
+        ..property("plan", Type::Text)
+    };
+    vec![
+        (property("", Type::Text), "property.key", "FIELD_REQUIRED"),
+        (
+            property("Plan", Type::Text),
+            "property.key",
+            "FIELD_INVALID",
+        ),
+        (
+            property("1plan", Type::Text),
+            "property.key",
+            "FIELD_INVALID",
+        ),
+        (
+            property(&"a".repeat(65), Type::Text),
+            "property.key",
+            "FIELD_INVALID",
+        ),
+        (labelled(""), "property.label", "FIELD_REQUIRED"),
+        (
+            labelled(&"x".repeat(256)),
+            "property.label",
+            "FIELD_TOO_LONG",
+        ),
+        (labelled("a\0"), "property.label", "FIELD_HAS_NUL"),
+        (
+            CustomProperty {
+                r#type: 0,
+                ..property("plan", Type::Text)
+            },
+            "property.type",
+            "FIELD_REQUIRED",
+        ),
+        (
+            CustomProperty {
+                r#type: 99,
+                ..property("plan", Type::Text)
+            },
+            "property.type",
+            "FIELD_INVALID",
+        ),
+        (
+            property("plan", Type::Text).default_value(json!(1)),
+            "property.default_value",
+            "PROPERTY_TYPE_MISMATCH",
+        ),
+    ]
+}
+
 on_both! {
     async fn a_property_is_added_at_the_end(service: Service) {
         let admin = service.admin();
@@ -123,56 +177,7 @@ on_both! {
     async fn each_bad_field_is_refused_by_its_path(service: Service) {
         let admin = service.admin();
         let id = admin.create_object("customer", vec![]).await;
-        let labelled = |label: &str| CustomProperty {
-            label: label.to_owned(),
-            ..property("plan", Type::Text)
-        };
-        for (bad, field, reason) in [
-            (property("", Type::Text), "property.key", "FIELD_REQUIRED"),
-            (
-                property("Plan", Type::Text),
-                "property.key",
-                "FIELD_INVALID",
-            ),
-            (
-                property("1plan", Type::Text),
-                "property.key",
-                "FIELD_INVALID",
-            ),
-            (
-                property(&"a".repeat(65), Type::Text),
-                "property.key",
-                "FIELD_INVALID",
-            ),
-            (labelled(""), "property.label", "FIELD_REQUIRED"),
-            (
-                labelled(&"x".repeat(256)),
-                "property.label",
-                "FIELD_TOO_LONG",
-            ),
-            (labelled("a\0"), "property.label", "FIELD_HAS_NUL"),
-            (
-                CustomProperty {
-                    r#type: 0,
-                    ..property("plan", Type::Text)
-                },
-                "property.type",
-                "FIELD_REQUIRED",
-            ),
-            (
-                CustomProperty {
-                    r#type: 99,
-                    ..property("plan", Type::Text)
-                },
-                "property.type",
-                "FIELD_INVALID",
-            ),
-            (
-                property("plan", Type::Text).default_value(json!(1)),
-                "property.default_value",
-                "PROPERTY_TYPE_MISMATCH",
-            ),
-        ] {
+        for (bad, field, reason) in bad_properties() {
             let case = format!("{bad:?}");
             let status = assert_refused(
                 add(&admin, &id, bad).await,

@@ -99,37 +99,16 @@ async fn contact_errors(setup: &Setup) -> Vec<Status> {
         .update(add(), stored)
         .await
         .expect("an applied update");
-    let valid = || contact(&number(3));
-    let without_object = setup
-        .update(add(), vec![valid().properties(json!({"plan": "pro"}))])
-        .await;
+    let with_property = contact(&number(3)).properties(json!({"plan": "pro"}));
+    let without_object = setup.update(add(), vec![with_property]).await;
     let properties = vec![
         property("plan", Type::Text).required(),
         property("visits", Type::Number),
     ];
     setup.admin.create_object("customer", properties).await;
-    let country = Address {
-        country: "x".repeat(256),
-        ..Address::default()
-    };
     vec![
         without_object,
-        setup
-            .update(
-                add(),
-                vec![
-                    contact("").name("a\0b").address(country),
-                    contact("+49"),
-                    contact("+12025550101 ext. 5"),
-                    contact("0151 23456789"),
-                    valid()
-                        .email("nobody")
-                        .language("!")
-                        .birth_date(2001, 2, 29),
-                    valid().default_channel("00000000-0000-7000-8000-000000000000"),
-                ],
-            )
-            .await,
+        setup.update(add(), contacts_with_bad_fields()).await,
         setup
             .update(
                 add(),
@@ -153,6 +132,25 @@ async fn contact_errors(setup: &Setup) -> Vec<Status> {
                 ],
             )
             .await,
+    ]
+}
+
+fn contacts_with_bad_fields() -> Vec<Contact> {
+    let valid = || contact(&number(3));
+    let country = Address {
+        country: "x".repeat(256),
+        ..Address::default()
+    };
+    vec![
+        contact("").name("a\0b").address(country),
+        contact("+49"),
+        contact("+12025550101 ext. 5"),
+        contact("0151 23456789"),
+        valid()
+            .email("nobody")
+            .language("!")
+            .birth_date(2001, 2, 29),
+        valid().default_channel("00000000-0000-7000-8000-000000000000"),
     ]
 }
 
@@ -189,24 +187,16 @@ async fn resource_errors(setup: &Setup) -> Vec<Status> {
         page_token: "x".to_owned(),
         ..Default::default()
     };
+    let mut channels = admin.channels.clone();
     vec![
         setup.update(unknown, contacts([1])).await,
         setup.update(header(&archived).add(), contacts([1])).await,
-        admin
-            .channels
-            .clone()
-            .create_channel(again)
-            .await
-            .expect_err("a refusal"),
-        admin
-            .channels
-            .clone()
+        channels.create_channel(again).await.expect_err("a refusal"),
+        channels
             .delete_channel(in_use)
             .await
             .expect_err("a refusal"),
-        admin
-            .channels
-            .clone()
+        channels
             .update_channel(masked)
             .await
             .expect_err("a refusal"),
@@ -323,8 +313,8 @@ fn append_detail(detail: &Any, text: &mut String) {
             );
         }
         "PreconditionFailure" => {
-            let failure: pb::PreconditionFailure = decode(detail);
-            let violations = failure.violations.into_iter();
+            let precondition: pb::PreconditionFailure = decode(detail);
+            let violations = precondition.violations.into_iter();
             lines.extend(
                 violations.map(|it| format!("{}: {}: {}", it.subject, it.r#type, it.description)),
             );

@@ -91,8 +91,8 @@ pub async fn run_random(database: Database) {
         runner.name,
         lock(&runner.coverage).figures()
     ));
-    if let Some(failure) = failures.first() {
-        panic!("on {}: {failure}", runner.name);
+    if let Some(first) = failures.first() {
+        panic!("on {}: {first}", runner.name);
     }
     let missing = lock(&runner.coverage).missing();
     if steps >= COVERING_STEPS {

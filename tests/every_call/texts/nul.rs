@@ -57,7 +57,14 @@ on_both! {
                 .unwrap();
             assert_eq!(rejections(&outcome), [(0, field, "FIELD_HAS_NUL")]);
         }
-        // Where a text has a form, either reason says what is wrong.
+        assert_eq!(service.rows("SELECT count(*) FROM contacts").await, 0);
+    }
+
+    async fn where_a_text_has_a_form_either_reason_says_what_is_wrong(service: Service) {
+        let admin = service.admin();
+        admin.create_customer_object().await;
+        let list = admin.create_list("List").await;
+        let nul = "a\0b";
         for bad in [
             contact("+49151\u{0}10000001"),
             contact(&number(1)).email("a\0@example.com"),
@@ -118,6 +125,11 @@ on_both! {
             .create_custom_object(object(vec![default_value]))
             .await;
         assert_invalid(refused, "properties[0].default_value", "FIELD_HAS_NUL");
+    }
+
+    async fn filters_have_no_u_0000(service: Service) {
+        let admin = service.admin();
+        let nul = "a\0b".to_owned();
         let prefix = ListContactListsRequest {
             name_prefix: Some(nul.clone()),
             ..Default::default()
