@@ -88,7 +88,8 @@ impl Server {
             stages.draining.clone(),
         ));
 
-        let routes = self.routes(&stages)?.add_service(health_service);
+        let open = layers::around_open(services::open_routes(health_service)?, &self.settings);
+        let routes = self.routes(&stages, open);
         let connections = Connections::new(&self.settings, self.tls, routes, &stages);
         let serving = connections.serve(self.listener);
         tokio::pin!(serving);
@@ -116,12 +117,13 @@ impl Server {
         Ok(())
     }
 
-    /// All services but health, in the layers that they need.
-    fn routes(&self, shutdown: &Shutdown) -> anyhow::Result<Routes> {
+    /// All services, in the layers that they need. `open` are those that need no key.
+    fn routes(&self, shutdown: &Shutdown, open: Routes) -> Routes {
         let api = Api::new(self.repository.clone(), limits(&self.settings));
         let routes = services::routes(&api, self.settings.max_message_bytes as usize);
         let routes = layers::around(routes, &self.repository, &self.settings, shutdown);
-        Ok(services::with_reflection(routes)?)
+        let open = open.into_axum_router().reset_fallback();
+        Routes::from(routes.into_axum_router().merge(open))
     }
 }
 

@@ -6,6 +6,8 @@ use tonic::{
     service::{Routes, RoutesBuilder},
 };
 
+use tonic_health::pb::health_server::{Health, HealthServer};
+
 use crate::{
     FILE_DESCRIPTOR_SET,
     proto::{
@@ -45,15 +47,17 @@ services![
     CustomObjectServiceServer,
 ];
 
-/// Adds reflection, in the two versions that clients know. It needs no key.
-pub fn with_reflection(routes: Routes) -> Result<Routes, tonic_reflection::server::Error> {
+/// The services that need no key: `health`, and reflection in the two versions that clients know.
+pub fn open_routes(
+    health: HealthServer<impl Health>,
+) -> Result<Routes, tonic_reflection::server::Error> {
     let reflection = || {
         tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
             .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)
     };
-    Ok(routes
+    Ok(Routes::new(health)
         .add_service(reflection().build_v1()?)
         .add_service(reflection().build_v1alpha()?))
 }

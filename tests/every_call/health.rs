@@ -55,6 +55,27 @@ on_both! {
         assert_eq!(status.code(), Code::NotFound);
     }
 
+    async fn watchers_of_health_are_limited_and_leave_room_for_who_asks_once(service: Service) {
+        let mut watches = Vec::new();
+        // More than a connection may have at once: so on several.
+        let refused = loop {
+            assert!(watches.len() <= 256, "{} watches", watches.len());
+            let mut client = HealthClient::new(connect(&service));
+            match client.watch(HealthCheckRequest::default()).await {
+                Ok(watch) => watches.push(watch),
+                Err(status) => break status,
+            }
+        };
+        assert_refused::<()>(Err(refused), Code::ResourceExhausted, "TOO_MANY_CALLS");
+        until_health_is(&connect(&service), "", ServingStatus::Serving).await;
+        drop(watches);
+        until("a watcher has room again", async || {
+            let mut client = HealthClient::new(connect(&service));
+            client.watch(HealthCheckRequest::default()).await.is_ok()
+        })
+        .await;
+    }
+
     async fn a_watcher_of_health_is_told_of_the_shutdown(service: Service) {
         let mut service = service;
         let connection = connect(&service);

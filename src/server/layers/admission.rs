@@ -65,6 +65,33 @@ pub async fn per_key(
     Ok(response)
 }
 
+/// How many calls without a key the server runs at once, but for those that only ask whether it serves.
+#[derive(Clone)]
+pub struct OpenLimit {
+    pub max_calls: usize,
+    pub calls: Arc<Semaphore>,
+}
+
+/// Whether the server serves: asked by what would end the server if it got no answer, and answered at once.
+const HEALTH_CHECK: &str = "/grpc.health.v1.Health/Check";
+
+/// Runs a call that needs no key, if the server has room for it.
+pub async fn without_key(
+    State(limit): State<OpenLimit>,
+    mut request: Request,
+    next: Next,
+) -> Result<Response, Refusal> {
+    if request.uri().path() == HEALTH_CHECK {
+        return Ok(next.run(request).await);
+    }
+    let permit = limit.calls.try_acquire_owned();
+    let permit = permit.map_err(|_| too_many(limit.max_calls, "server"))?;
+    let permit = hold(&mut request, permit);
+    let mut response = next.run(request).await;
+    response.extensions_mut().insert(permit);
+    Ok(response)
+}
+
 /// Adds `permit` to what the request carries, for calls whose work goes on after their response has begun. What is returned
 /// holds it until then.
 fn hold(request: &mut Request, permit: OwnedSemaphorePermit) -> CallPermit {

@@ -19,13 +19,16 @@ use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use self::{
-    admission::{KeyLimit, ServerLimit},
+    admission::{KeyLimit, OpenLimit, ServerLimit},
     body::{BodyLimits, MessageBudget, Pace},
 };
 use super::shutdown::Shutdown;
 use crate::{
     error::Error, keyed_semaphore::KeyedSemaphore, repository::Repository, settings::ServeSettings,
 };
+
+/// How many calls without a key run at once: health is watched by few, and reflection is for people.
+const MAX_OPEN_CALLS: usize = 256;
 
 /// Puts the layers around `routes`, calls of unknown services included. What is added to the result has none of them.
 pub fn around(
@@ -45,10 +48,7 @@ pub fn around(
     };
     let max_message_bytes = settings.max_message_bytes as usize;
     let bodies = BodyLimits {
-        pace: Pace {
-            idle_limit: settings.stream_idle(),
-            min_bytes_per_second: settings.min_stream_bytes_per_second,
-        },
+        pace: pace(settings),
         budget: Arc::new(MessageBudget::new(
             max_message_bytes,
             settings.stream_idle(),
@@ -67,6 +67,25 @@ pub fn around(
         .layer(from_fn_with_state(per_key, admission::per_key))
         .layer(from_fn_with_state(bodies, body::limit));
     Routes::from(routes.into_axum_router().layer(layers))
+}
+
+/// Puts the layers around `routes` that calls without a key pass through.
+pub fn around_open(routes: Routes, settings: &ServeSettings) -> Routes {
+    let open = OpenLimit {
+        max_calls: MAX_OPEN_CALLS,
+        calls: Arc::new(Semaphore::new(MAX_OPEN_CALLS)),
+    };
+    let layers = ServiceBuilder::new()
+        .layer(from_fn_with_state(open, admission::without_key))
+        .layer(from_fn_with_state(pace(settings), body::keep_pace));
+    Routes::from(routes.into_axum_router().layer(layers))
+}
+
+fn pace(settings: &ServeSettings) -> Pace {
+    Pace {
+        idle_limit: settings.stream_idle(),
+        min_bytes_per_second: settings.min_stream_bytes_per_second,
+    }
 }
 
 /// An error that ends a call in one of the layers.

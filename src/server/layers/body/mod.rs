@@ -26,6 +26,12 @@ pub struct BodyLimits {
     pub budget: Arc<MessageBudget>,
 }
 
+/// Holds the request's body to a pace.
+pub async fn keep_pace(State(pace): State<Pace>, request: Request, next: Next) -> Response {
+    let paced = request.map(|body| Body::new(PacedBody::new(body, pace)));
+    next.run(paced).await
+}
+
 /// Holds the request's body to the limits. The caller must be known.
 pub async fn limit(
     State(limits): State<BodyLimits>,
