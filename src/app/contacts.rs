@@ -71,9 +71,9 @@ impl ContactUpdate {
         let record = self
             .checks
             .changed_record(stored_record.as_ref(), &changes.properties)
-            .map_err(|missing| {
-                let missing = missing.into_iter();
-                Error::RequestInvalid(missing.map(|it| it.below("contact")).collect())
+            .map_err(|wrong| {
+                let wrong = wrong.into_iter();
+                Error::RequestInvalid(wrong.map(|it| it.below("contact")).collect())
             })?;
         let change = PlannedChange::of_stored(&stored.contact, &changes, record);
         let PlannedChange::Update {

@@ -8,10 +8,14 @@ use uuid::Uuid;
 use crate::{
     domain::{
         OrganizationId,
-        custom_object::{CustomObject, CustomProperty, Key, MAX_CUSTOM_OBJECTS, MAX_PROPERTIES},
+        custom_object::{
+            CustomObject, CustomProperty, Key, MAX_CUSTOM_OBJECTS, MAX_PROPERTIES,
+            MAX_RECORD_BYTES, record_too_large,
+        },
         name::Name,
         now,
-        property_value::Properties,
+        property_value::{Properties, json_bytes},
+        violation::{Reason, Violation},
     },
     error::{Error, Result},
     repository::{
@@ -19,8 +23,11 @@ use crate::{
     },
 };
 
-/// Creates a custom object with its properties. Fails if another object has the key, or if the organization has as many
-/// objects as it may.
+/// The field of a request to add a property that the records get.
+const DEFAULT_VALUE: &str = "property.default_value";
+
+/// Creates a custom object with its properties. Fails if another object has the key, if the organization has as many
+/// objects as it may, or if the defaults make too large a record.
 pub async fn create(
     repository: &Repository,
     organization: OrganizationId,
@@ -73,12 +80,14 @@ async fn create_in(
         properties: properties.to_vec(),
         create_time: now(),
     };
+    refuse_large_defaults(&object, "properties")?;
     custom_objects::insert(transaction, organization, &object).await?;
     Ok(TransactionOutcome::Commit(object))
 }
 
 /// Adds a property, and returns the object as it is then. If the property is required, the records that exist get its
-/// default. Fails if another property has the key, or if the object has as many properties as it may.
+/// default. Fails if another property has the key, if the object has as many properties as it may, or if a record would be
+/// too large.
 pub async fn add_property(
     repository: &Repository,
     organization: OrganizationId,
@@ -114,16 +123,46 @@ async fn add_property_in(
             limit: MAX_PROPERTIES,
         });
     }
+    object.properties.push(property.clone());
+    refuse_large_defaults(&object, DEFAULT_VALUE)?;
     custom_objects::insert_property(transaction, organization, id, position, property).await?;
     if let Some(value) = &property.default_value
         && property.required
     {
         let key = property.key.as_str().to_owned();
         let added = Properties::from([(key, value.clone())]);
-        bulk::add_to_records(transaction, organization, id, &added).await?;
+        add_to_records(transaction, organization, id, &added).await?;
     }
-    object.properties.push(property.clone());
     Ok(TransactionOutcome::Commit(object))
+}
+
+fn refuse_large_defaults(object: &CustomObject, field: &str) -> Result<()> {
+    if json_bytes(&object.defaults()) > MAX_RECORD_BYTES {
+        return Err(Error::field(record_too_large().at(field)));
+    }
+    Ok(())
+}
+
+/// Adds values to every record of an object. Fails if one would be too large.
+async fn add_to_records(
+    transaction: &Transaction,
+    organization: OrganizationId,
+    object: Uuid,
+    added: &Properties,
+) -> Result<()> {
+    // A comma takes the place of the two braces.
+    let limit = (MAX_RECORD_BYTES + 1).saturating_sub(json_bytes(added));
+    let too_large = bulk::record_above(transaction, organization, object, limit).await?;
+    if let Some(contact) = too_large {
+        return Err(Error::field(Violation::new(
+            Reason::RecordTooLarge,
+            DEFAULT_VALUE,
+            format!(
+                "the record of contact {contact} would have more than {MAX_RECORD_BYTES} bytes as JSON"
+            ),
+        )));
+    }
+    bulk::add_to_records(transaction, organization, object, added).await
 }
 
 /// Deletes a custom object. Fails while contacts have records of it.

@@ -6,7 +6,9 @@ use uuid::Uuid;
 
 use super::{
     name::Name,
-    property_value::{Properties, PropertyChanges, PropertyValue, Scalar, WHOLE_NUMBER_LIMIT},
+    property_value::{
+        Properties, PropertyChanges, PropertyValue, Scalar, WHOLE_NUMBER_LIMIT, json_bytes,
+    },
     violation::{Invalid, Reason, Violation},
 };
 
@@ -15,6 +17,9 @@ pub const MAX_CUSTOM_OBJECTS: usize = 100;
 
 /// The most properties that a custom object may have.
 pub const MAX_PROPERTIES: usize = 200;
+
+/// The most bytes that a record may have, as JSON.
+pub const MAX_RECORD_BYTES: usize = 64 * 1024;
 
 /// An organization's own record type for contacts.
 #[derive(Debug, Clone, PartialEq)]
@@ -207,13 +212,14 @@ impl CustomObject {
         }
     }
 
-    /// The record that `changes` make of a stored one. A new record takes the defaults of keys that are not given; keys
-    /// that are required and end without a value are violations.
+    /// Returns the record that `changes` make of a stored one; `None` if it stays as it is. A new record takes the defaults
+    /// of keys that are not given. Keys that are required and end without a value are violations, and so is a record that
+    /// changes and is too large.
     pub fn merge(
         &self,
         stored: Option<&Properties>,
         changes: &PropertyChanges,
-    ) -> Result<Properties, Vec<Violation>> {
+    ) -> Result<Option<Properties>, Vec<Violation>> {
         let mut record = match stored {
             Some(stored) => stored.clone(),
             None => self.defaults(),
@@ -224,8 +230,22 @@ impl CustomObject {
                 None => record.remove(key),
             };
         }
-        let missing: Vec<_> = self
-            .properties
+        if stored == Some(&record) {
+            return Ok(None);
+        }
+        let mut violations = self.missing_from(&record);
+        if json_bytes(&record) > MAX_RECORD_BYTES {
+            violations.push(record_too_large().at("properties"));
+        }
+        if violations.is_empty() {
+            Ok(Some(record))
+        } else {
+            Err(violations)
+        }
+    }
+
+    fn missing_from(&self, record: &Properties) -> Vec<Violation> {
+        self.properties
             .iter()
             .filter(|property| property.required && !record.contains_key(property.key.as_str()))
             .map(|property| {
@@ -235,12 +255,7 @@ impl CustomObject {
                     "is required and has no default",
                 )
             })
-            .collect();
-        if missing.is_empty() {
-            Ok(record)
-        } else {
-            Err(missing)
-        }
+            .collect()
     }
 
     fn property(&self, key: &str) -> Option<&CustomProperty> {
@@ -249,7 +264,8 @@ impl CustomObject {
             .find(|property| property.key.as_str() == key)
     }
 
-    fn defaults(&self) -> Properties {
+    /// Returns what a record without given values has.
+    pub fn defaults(&self) -> Properties {
         self.properties
             .iter()
             .filter_map(|property| {
@@ -258,4 +274,10 @@ impl CustomObject {
             })
             .collect()
     }
+}
+
+/// Why a record of more than [`MAX_RECORD_BYTES`] is refused.
+pub fn record_too_large() -> Invalid {
+    let message = format!("the record would have more than {MAX_RECORD_BYTES} bytes as JSON");
+    Invalid::new(Reason::RecordTooLarge, message)
 }

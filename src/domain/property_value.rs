@@ -47,6 +47,12 @@ fn serialize_number<S: Serializer>(number: &f64, serializer: S) -> Result<S::Ok,
     }
 }
 
+/// Returns how many bytes a record has as JSON.
+pub fn json_bytes(record: &Properties) -> usize {
+    // Writing to memory cannot fail, and every key is a text.
+    serde_json::to_vec(record).map_or(usize::MAX, |json| json.len())
+}
+
 /// Writes values as JSON text into formats that are not self-describing: untagged values need one that is.
 pub mod as_json {
     use serde::{Deserialize, Deserializer, Serialize, Serializer, de, de::DeserializeOwned, ser};

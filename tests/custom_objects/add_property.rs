@@ -194,6 +194,25 @@ on_both! {
         assert_eq!(get(&admin, &id).await.unwrap().properties, []);
     }
 
+    async fn no_default_makes_a_record_too_large(service: Service) {
+        let admin = service.admin();
+        let object = admin
+            .create_object("customer", vec![property("plan", Type::Text)])
+            .await;
+        let long = json!("x".repeat(40_000));
+        let large = contact(&number(1)).properties(json!({"plan": long}));
+        store(&admin, vec![contact(&number(2)).properties(json!({"plan": "free"})), large]).await;
+        let new = |key| property(key, Type::Text).default_value(long.clone());
+        let refused = add(&admin, &object, new("notes").required()).await;
+        assert_invalid(refused, "property.default_value", "RECORD_TOO_LARGE");
+        assert_eq!(record(&admin, &number(2)).await, Some(json!({"plan": "free"})));
+        // Records that exist do not get the default of a property that is not required.
+        add(&admin, &object, new("notes")).await.unwrap();
+        let refused = add(&admin, &object, new("more")).await;
+        assert_invalid(refused, "property.default_value", "RECORD_TOO_LARGE");
+        assert_eq!(get(&admin, &object).await.unwrap().properties.len(), 2);
+    }
+
     async fn a_key_is_unique_in_its_object(service: Service) {
         let admin = service.admin();
         let id = admin

@@ -53,6 +53,15 @@ fn many_properties(count: usize) -> Vec<CustomProperty> {
 }
 
 on_both! {
+    async fn all_defaults_together_fit_a_record(service: Service) {
+        let admin = service.admin();
+        let long = |key| property(key, Type::Text).default_value(json!("x".repeat(40_000)));
+        let refused = create(&admin, "customer", vec![long("plan"), long("notes")]).await;
+        assert_invalid(refused, "properties", "RECORD_TOO_LARGE");
+        assert_eq!(crate::custom_objects::list(&admin).await, []);
+        create(&admin, "customer", vec![long("plan")]).await.unwrap();
+    }
+
     async fn an_object_is_created_as_given(service: Service) {
         let properties = vec![
             property("visits", Type::Number),

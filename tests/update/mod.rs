@@ -15,6 +15,7 @@ mod number_opt_outs;
 mod opt_ins;
 mod phone;
 mod properties;
+mod records;
 mod rejections;
 mod sample;
 mod stream_shapes;

@@ -53,17 +53,15 @@ impl Checks {
         }
     }
 
-    /// The record that a contact's changes make of the stored one; `None` if it stays as it is. Fails with what is missing.
+    /// Returns the record that a contact's changes make of the stored one; `None` if it stays as it is. Fails with what is
+    /// wrong with the new one.
     pub fn changed_record(
         &self,
         stored: Option<&Properties>,
         changes: &PropertyChanges,
     ) -> Result<Option<Properties>, Vec<Violation>> {
         match self.custom_object.object() {
-            Some(object) if !changes.is_empty() => {
-                let record = object.merge(stored, changes)?;
-                Ok(Some(record).filter(|record| Some(record) != stored))
-            }
+            Some(object) if !changes.is_empty() => object.merge(stored, changes),
             _ => Ok(None),
         }
     }

@@ -212,8 +212,8 @@ impl Planner<'_> {
             .update
             .checks
             .changed_record(stored_record, &group.changes().properties)
-            .unwrap_or_else(|missing| {
-                violations.extend(missing);
+            .unwrap_or_else(|wrong| {
+                violations.extend(wrong);
                 None
             });
         if !violations.is_empty() {

@@ -21,7 +21,7 @@ pub use self::{
         incomplete_opt_ins, lift_opt_outs_of_all_channels, opt_in, opt_in_new_contacts, opt_out,
         opt_out_of_all_channels, resubscribe,
     },
-    records::{add_to_records, records, upsert_records},
+    records::{add_to_records, record_above, records, upsert_records},
 };
 use super::{
     Transaction,

@@ -72,6 +72,23 @@ pub async fn upsert_records(
     Ok(())
 }
 
+/// Returns a contact whose record of a custom object has more than `bytes` as stored, if there is one.
+pub async fn record_above(
+    transaction: &Transaction,
+    organization: OrganizationId,
+    custom_object: Uuid,
+    bytes: usize,
+) -> Result<Option<Uuid>> {
+    let sql = "SELECT r.contact_id FROM custom_object_records r WHERE r.organization_id = $1 AND r.custom_object_id = $2 \
+        AND octet_length(r.properties{as_text}) > $3 LIMIT 1";
+    let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
+    let scalars = [organization.0.into(), custom_object.into(), bytes.into()];
+    let statement = statement(transaction.backend(), sql, scalars, [])?;
+    let row = transaction.db().query_one_raw(statement).await?;
+    let contact = row.map(|row| row.try_get_by_index(0));
+    Ok(contact.transpose()?)
+}
+
 /// Adds values to every record of a custom object.
 pub async fn add_to_records(
     transaction: &Transaction,

@@ -197,6 +197,18 @@ on_both! {
         change(&admin, of_size(65_000)).await.unwrap();
     }
 
+    async fn a_record_has_at_most_64_kib(service: Service) {
+        let admin = service.admin();
+        let before = full(&admin).await;
+        let long = "x".repeat(40_000);
+        let first = of(&before).properties(json!({"plan": long}));
+        let after = change(&admin, first).await.unwrap();
+        let second = of(&before).properties(json!({"tags": [long]}));
+        let refused = change(&admin, second).await;
+        assert_invalid(refused, "contact.properties", "RECORD_TOO_LARGE");
+        assert_eq!(read(&admin, &number(1)).await, after);
+    }
+
     async fn an_address_and_a_birth_date_are_set_whole_and_cleared_when_empty(service: Service) {
         let admin = service.admin();
         let before = full(&admin).await;
