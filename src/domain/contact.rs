@@ -136,6 +136,17 @@ contact_fields! {
     birth_date, BirthDate: BirthDate;
 }
 
+impl ContactFields {
+    /// Returns how many bytes the texts have.
+    pub fn text_bytes(&self) -> usize {
+        let text = |text: &Option<Text>| text.as_ref().map_or(0, |text| text.as_str().len());
+        let email = self.email.as_ref().map_or(0, |it| it.as_str().len());
+        let language = self.language.as_ref().map_or(0, |it| it.as_str().len());
+        let address = self.address.as_ref().map_or(0, |it| it.text_bytes());
+        text(&self.external_id) + text(&self.name) + email + language + address
+    }
+}
+
 /// Some of the optional fields, such as those that a call sets or clears. The others need neither be read nor written.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ContactFieldSet(u8);
@@ -179,6 +190,14 @@ pub struct Address {
     pub post_code: String,
     /// The country.
     pub country: String,
+}
+
+impl Address {
+    fn text_bytes(&self) -> usize {
+        let streets = self.address_line_one.len() + self.address_line_two.len();
+        let place = self.city.len() + self.state.len() + self.post_code.len();
+        streets + place + self.country.len()
+    }
 }
 
 /// What a caller says about a contact, all of it valid by itself.

@@ -29,9 +29,9 @@ pub fn page_token(data: &[u8]) {
     assert!(Page::parse(&other, size, &token, &FILTER).is_err());
     assert!(Page::parse(&caller, size, &token, &OTHER_FILTER).is_err());
 
-    let mut rows = vec![after; usize::try_from(page.limit()).expect("a small number")];
-    let made = page.cut(&mut rows, |row| *row);
-    assert_eq!(rows.len() as u64 + 1, page.limit());
+    let rows = vec![after; usize::try_from(page.limit()).expect("a small number")];
+    let (items, made) = page.fill(rows, |row| *row, |_| ());
+    assert_eq!(items.len() as u64 + 1, page.limit());
     let next = Page::parse(&caller, size, &made, &FILTER).expect("a token that was made");
     assert_eq!(next.after(), Some(after));
 }

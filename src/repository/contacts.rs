@@ -1,9 +1,10 @@
 //! Contacts: read, locked and deleted one by one. What updates do in bulk is in [`bulk`].
 
-use std::{collections::HashMap, ops::RangeInclusive};
+use std::ops::RangeInclusive;
 
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
+    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QueryResult, QuerySelect,
+    QueryTrait,
     sea_query::{Expr, ExprTrait, IntoColumnRef, LockType},
 };
 use serde::{Deserialize, Serialize};
@@ -17,6 +18,7 @@ use super::{
         communication_preference, contact, contact_list, contact_list_contact, custom_object,
         custom_object_record,
     },
+    records,
     search::{self, Found},
     sql::statement,
 };
@@ -87,9 +89,10 @@ impl Member {
     }
 }
 
-/// Returns at most `limit` members of a list with an id above `after`, ordered by id; fewer where the search ends early.
+/// Returns at most `limit` members of a list with an id above `after`, ordered by id; fewer where the search ends early, or
+/// where they would take too much memory.
 pub async fn page_of_members(
-    db: &impl ConnectionTrait,
+    transaction: &Transaction,
     organization: OrganizationId,
     filter: MemberFilter,
     after: Uuid,
@@ -102,83 +105,66 @@ pub async fn page_of_members(
                 .filter(contact_list_contact::Column::OrganizationId.eq(organization.0))
                 .filter(contact_list_contact::Column::ContactListId.eq(filter.contact_list));
             let id = contact_list_contact::Column::ContactId;
-            search::first_rows(db, list, id, after).await?.1
+            search::first_rows(transaction.db(), list, id, after)
+                .await?
+                .1
         }
     };
     let up_to = searched_to.unwrap_or(Uuid::max());
-    Ok(Found {
-        rows: members(db, organization, filter, after..=up_to, limit).await?,
-        searched_to,
-    })
+    let mut found = members(transaction, organization, filter, after..=up_to, limit).await?;
+    found.searched_to = found.searched_to.or(searched_to);
+    Ok(found)
 }
 
-/// Returns at most `limit` members of a list, ordered by id, with an id above the start of `ids` and at most its end.
+/// Returns at most `limit` members of a list, ordered by id, with an id above the start of `ids` and at most its end; fewer
+/// where they would take too much memory.
 pub async fn members(
-    db: &impl ConnectionTrait,
+    transaction: &Transaction,
     organization: OrganizationId,
     filter: MemberFilter,
     ids: RangeInclusive<Uuid>,
     limit: u64,
-) -> Result<Vec<Member>> {
+) -> Result<Found<Member>> {
     let sql = format!(
-        "SELECT m.join_time, c.create_time, c.update_time, r.properties{{as_text}} AS properties, {} \
+        "SELECT m.join_time, c.create_time, c.update_time, {} \
          FROM contact_list_contacts m \
          JOIN contacts c ON c.organization_id = $1 AND c.id = m.contact_id \
-         LEFT JOIN custom_object_records r ON r.organization_id = $1 AND r.custom_object_id = $4 \
-         AND r.contact_id = m.contact_id \
-         WHERE m.organization_id = $1 AND m.contact_list_id = $2 AND m.contact_id > $3 AND m.contact_id <= $7 \
-         AND ($5 = {{nil}} OR EXISTS (SELECT 1 FROM communication_preferences p WHERE p.organization_id = $1 \
-         AND p.contact_id = m.contact_id AND p.channel_id = $5 AND p.opted_in)) \
-         ORDER BY m.contact_id LIMIT $6",
+         WHERE m.organization_id = $1 AND m.contact_list_id = $2 AND m.contact_id > $3 AND m.contact_id <= $6 \
+         AND ($4 = {{nil}} OR EXISTS (SELECT 1 FROM communication_preferences p WHERE p.organization_id = $1 \
+         AND p.contact_id = m.contact_id AND p.channel_id = $4 AND p.opted_in)) \
+         ORDER BY m.contact_id LIMIT $5",
         bulk::contact_columns(ContactFieldSet::ALL),
     );
     let scalars = [
         organization.0.into(),
         filter.contact_list.into(),
         (*ids.start()).into(),
-        filter.custom_object.unwrap_or_default().into(),
         filter.opted_in_to.unwrap_or_default().into(),
         i64::try_from(limit).unwrap_or(i64::MAX).into(),
         (*ids.end()).into(),
     ];
-    let statement = statement(db.get_database_backend(), &sql, scalars, [])?;
-    db.query_all_raw(statement)
-        .await?
-        .iter()
-        .map(|row| {
-            let record: Option<String> = row.try_get_by_index(3)?;
-            Ok(Member {
-                join_time: row.try_get_by_index(0)?,
-                contact: StoredContact {
-                    contact: bulk::contact(row, 4, ContactFieldSet::ALL)?,
-                    create_time: row.try_get_by_index(1)?,
-                    update_time: row.try_get_by_index(2)?,
-                },
-                record: match record {
-                    None => None,
-                    Some(json) => Some(serde_json::from_str(&json).map_err(Error::internal)?),
-                },
-            })
+    let statement = statement(transaction.backend(), &sql, scalars, [])?;
+    let read = |row: &QueryResult| {
+        Ok(Member {
+            join_time: row.try_get_by_index(0)?,
+            contact: StoredContact {
+                contact: bulk::contact(row, 3, ContactFieldSet::ALL)?,
+                create_time: row.try_get_by_index(1)?,
+                update_time: row.try_get_by_index(2)?,
+            },
+            record: None,
         })
-        .collect()
-}
-
-/// Returns the records that contacts have of a custom object, by contact id.
-pub async fn records(
-    db: &impl ConnectionTrait,
-    organization: OrganizationId,
-    custom_object: Uuid,
-    contact_ids: impl Iterator<Item = Uuid>,
-) -> Result<HashMap<Uuid, Properties>> {
-    custom_object_record::Entity::find()
-        .filter(custom_object_record::Column::OrganizationId.eq(organization.0))
-        .filter(custom_object_record::Column::CustomObjectId.eq(custom_object))
-        .filter(custom_object_record::Column::ContactId.is_in(contact_ids))
-        .all(db)
-        .await?
-        .into_iter()
-        .map(|record| Ok((record.contact_id, properties(record.properties)?)))
-        .collect()
+    };
+    let mut found = Found::from(transaction.db().read_all(statement, read).await?);
+    let object = filter.custom_object;
+    let mut records = records::of_page(transaction, organization, object, &mut found, |member| {
+        &member.contact.contact
+    })
+    .await?;
+    for member in &mut found.rows {
+        member.record = records.remove(&member.id());
+    }
+    Ok(found)
 }
 
 /// Returns the lists that a contact is on, deleted ones too, ordered by id.

@@ -40,6 +40,7 @@ pub mod organizations;
 mod postgres_plans;
 pub mod preferences;
 mod prefix;
+pub mod records;
 mod retry;
 pub mod search;
 mod sql;

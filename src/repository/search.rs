@@ -21,6 +21,26 @@ pub struct Found<T> {
     pub searched_to: Option<Uuid>,
 }
 
+impl<T> Found<T> {
+    /// Leaves all but the first `count` rows to the next page.
+    pub fn keep(&mut self, count: usize, id: impl Fn(&T) -> Uuid) {
+        if count < self.rows.len() {
+            self.rows.truncate(count);
+            self.searched_to = self.rows.last().map(id);
+        }
+    }
+}
+
+/// All that there is.
+impl<T> From<Vec<T>> for Found<T> {
+    fn from(rows: Vec<T>) -> Self {
+        Self {
+            rows,
+            searched_to: None,
+        }
+    }
+}
+
 /// Narrows `query` to the first [`MAX_ROWS`] rows with an `id` above `after`. The second value is the last of their ids, if
 /// there are as many. What `query` filters by already must be in an index that is ordered by `id`.
 pub async fn first_rows<E: EntityTrait>(

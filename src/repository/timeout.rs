@@ -65,15 +65,27 @@ impl WithTimeout<DatabaseTransaction> {
         statement: Statement,
         read: impl Fn(&QueryResult) -> error::Result<T>,
     ) -> error::Result<Vec<T>> {
-        let all = async {
+        self.read_while(statement, |row| read(row).map(Some)).await
+    }
+
+    /// Reads the rows of a query with `read` until that returns `None`.
+    pub async fn read_while<T>(
+        &self,
+        statement: Statement,
+        mut read: impl FnMut(&QueryResult) -> error::Result<Option<T>>,
+    ) -> error::Result<Vec<T>> {
+        let rows = async {
             let mut rows = self.inner.stream_raw(statement).await?;
             let mut all = Vec::new();
             while let Some(row) = rows.try_next().await? {
-                all.push(read(&row));
+                match read(&row).transpose() {
+                    Some(item) => all.push(item),
+                    None => break,
+                }
             }
             Ok(all)
         };
-        within(self.limit, all).await?.into_iter().collect()
+        within(self.limit, rows).await?.into_iter().collect()
     }
 
     /// Rolls back.

@@ -2,7 +2,7 @@
 
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, EntityTrait,
-    QueryFilter, QueryOrder, QuerySelect,
+    IdenStatic, Iterable, QueryFilter, QueryOrder, QuerySelect, sea_query::Expr,
 };
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
@@ -124,7 +124,8 @@ pub async fn find_by_request_id(
         .transpose()
 }
 
-/// Returns at most `limit` updates of one list or of all, with an id above `after`, ordered by id.
+/// Returns at most `limit` updates of one list or of all, with an id above `after`, ordered by id. Their rejected contacts
+/// are left out.
 pub async fn page(
     db: &impl ConnectionTrait,
     organization: OrganizationId,
@@ -132,7 +133,13 @@ pub async fn page(
     after: Uuid,
     limit: u64,
 ) -> Result<Vec<RecordedUpdate>> {
+    let rejected = contact_list_update::Column::RejectedContacts;
+    let others =
+        contact_list_update::Column::iter().filter(|column| column.as_str() != rejected.as_str());
     let mut query = contact_list_update::Entity::find()
+        .select_only()
+        .columns(others)
+        .expr_as(Expr::cust("NULL"), rejected.as_str())
         .filter(contact_list_update::Column::OrganizationId.eq(organization.0))
         .filter(contact_list_update::Column::Id.gt(after));
     if let Some(contact_list) = contact_list {

@@ -58,16 +58,16 @@ impl ChannelService for Api {
         let request = request.into_inner();
         let binding = ["ListChannels"];
         let page = Page::parse(&caller, request.page_size, &request.page_token, &binding)?;
-        let mut channels = channels::page(
+        let channels = channels::page(
             self.repository.db(),
             caller.organization.id,
             page.after().unwrap_or_default(),
             page.limit(),
         )
         .await?;
-        let next_page_token = page.cut(&mut channels, |channel| channel.id);
+        let (channels, next_page_token) = page.fill(channels, |channel| channel.id, Into::into);
         Ok(Response::new(ListChannelsResponse {
-            channels: channels.into_iter().map(Into::into).collect(),
+            channels,
             next_page_token,
         }))
     }

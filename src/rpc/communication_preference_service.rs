@@ -72,11 +72,12 @@ impl CommunicationPreferenceService for Api {
         let id = stored.contact.id;
         let binding = ["ListCommunicationPreferences", &id.to_string()];
         let page = Page::parse(&caller, request.page_size, &request.page_token, &binding)?;
-        let mut preferences =
+        let preferences =
             repository::preferences::page(db, organization, id, page.after(), page.limit()).await?;
-        let next_page_token = page.cut(&mut preferences, |preference| preference.channel_id);
+        let (communication_preferences, next_page_token) =
+            page.fill(preferences, |preference| preference.channel_id, Into::into);
         Ok(Response::new(ListCommunicationPreferencesResponse {
-            communication_preferences: preferences.into_iter().map(Into::into).collect(),
+            communication_preferences,
             next_page_token,
         }))
     }

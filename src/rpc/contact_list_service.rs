@@ -114,9 +114,9 @@ impl ContactListService for Api {
             page.limit(),
         )
         .await?;
-        let (lists, next_page_token) = page.cut_found(found, |list| list.id);
+        let (contact_lists, next_page_token) = page.fill(found, |list| list.id, Into::into);
         Ok(Response::new(ListContactListsResponse {
-            contact_lists: lists.into_iter().map(Into::into).collect(),
+            contact_lists,
             next_page_token,
         }))
     }
@@ -164,14 +164,25 @@ impl ContactListService for Api {
             request.opted_in_to_channel_id(),
         ];
         let page = Page::parse(&caller, request.page_size, &request.page_token, &binding)?;
-        let (db, organization) = (self.repository.db(), caller.organization.id);
+        let organization = caller.organization.id;
         let filter = filter.resolve(&self.repository, organization).await?;
-        let after = page.after().unwrap_or_default();
-        let found =
-            contacts::page_of_members(db, organization, filter, after, page.limit()).await?;
-        let (members, next_page_token) = page.cut_found(found, Member::id);
+        let input = (filter, page.after().unwrap_or_default(), page.limit());
+        let found = self
+            .repository
+            .snapshot(input, move |input, transaction| {
+                let (filter, after, limit) = *input;
+                Box::pin(contacts::page_of_members(
+                    transaction,
+                    organization,
+                    filter,
+                    after,
+                    limit,
+                ))
+            })
+            .await?;
+        let (contact_list_contacts, next_page_token) = page.fill(found, Member::id, wire_member);
         Ok(Response::new(ListContactListContactsResponse {
-            contact_list_contacts: members.into_iter().map(wire_member).collect(),
+            contact_list_contacts,
             next_page_token,
         }))
     }
@@ -243,12 +254,11 @@ impl ContactListService for Api {
             contact_lists::get(db, organization, id).await?;
         }
         let after = page.after().unwrap_or_default();
-        let mut updates = updates::page(db, organization, list, after, page.limit()).await?;
-        let next_page_token = page.cut(&mut updates, |update| {
-            update.outcome.update_id.unwrap_or_default()
-        });
+        let updates = updates::page(db, organization, list, after, page.limit()).await?;
+        let key = |update: &RecordedUpdate| update.outcome.update_id.unwrap_or_default();
+        let (contact_list_updates, next_page_token) = page.fill(updates, key, wire_update);
         Ok(Response::new(ListContactListUpdatesResponse {
-            contact_list_updates: updates.into_iter().map(wire_update).collect(),
+            contact_list_updates,
             next_page_token,
         }))
     }

@@ -1,7 +1,5 @@
 //! `ContactService`.
 
-use std::collections::HashMap;
-
 use prost::Message;
 use prost_types::FieldMask;
 use tonic::{Request, Response, Status};
@@ -37,7 +35,7 @@ use crate::{
     },
     repository::{
         Transaction, channels, contact_search, contact_search::ContactFilter, contacts,
-        custom_objects, preferences,
+        custom_objects, preferences, records,
     },
 };
 
@@ -120,28 +118,28 @@ impl ContactService for Api {
                     let (organization, filter, object, after, limit) = input;
                     let (db, organization) = (transaction.db(), *organization);
                     let object = custom_objects::choose(db, organization, *object).await?;
-                    let found =
+                    let object = object.object().map(|object| object.id);
+                    let mut found =
                         contact_search::page(db, organization, filter, *after, *limit).await?;
-                    let records = match object.object() {
-                        None => HashMap::new(),
-                        Some(object) => {
-                            let ids = found.rows.iter().map(|stored| stored.contact.id);
-                            contacts::records(db, organization, object.id, ids).await?
-                        }
-                    };
+                    let records =
+                        records::of_page(transaction, organization, object, &mut found, |stored| {
+                            &stored.contact
+                        })
+                        .await?;
                     Ok((found, records))
                 })
             })
             .await?;
-        let (contacts, next_page_token) = page.cut_found(found, |stored| stored.contact.id);
+        let (contacts, next_page_token) = page.fill(
+            found,
+            |stored| stored.contact.id,
+            |stored| {
+                let record = records.remove(&stored.contact.id);
+                wire::contact::to_wire(stored, record)
+            },
+        );
         Ok(Response::new(ListContactsResponse {
-            contacts: contacts
-                .into_iter()
-                .map(|stored| {
-                    let record = records.remove(&stored.contact.id);
-                    wire::contact::to_wire(stored, record)
-                })
-                .collect(),
+            contacts,
             next_page_token,
         }))
     }

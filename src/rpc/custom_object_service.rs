@@ -73,10 +73,11 @@ impl CustomObjectService for Api {
         let page = Page::parse(&caller, request.page_size, &request.page_token, &binding)?;
         let (db, organization) = (self.repository.db(), caller.organization.id);
         let after = page.after().unwrap_or_default();
-        let mut objects = custom_objects::page(db, organization, after, page.limit()).await?;
-        let next_page_token = page.cut(&mut objects, |object| object.id);
+        let objects = custom_objects::page(db, organization, after, page.limit()).await?;
+        let (custom_objects, next_page_token) =
+            page.fill(objects, |object| object.id, wire_custom_object);
         Ok(Response::new(ListCustomObjectsResponse {
-            custom_objects: objects.into_iter().map(wire_custom_object).collect(),
+            custom_objects,
             next_page_token,
         }))
     }

@@ -21,7 +21,7 @@ use crate::{
     spool::{Item, Spool, SpoolQuota},
 };
 
-/// How many members one statement reads: with contacts of the largest size this is some 16 MiB.
+/// The most members that one statement reads.
 const PAGE_SIZE: u64 = 200;
 
 /// The most members of a message.
@@ -73,8 +73,9 @@ async fn spool(
     loop {
         transaction.check_caller()?;
         let ids = after..=Uuid::max();
-        let page =
-            contacts::members(transaction.db(), organization, filter, ids, PAGE_SIZE).await?;
+        let page = contacts::members(transaction, organization, filter, ids, PAGE_SIZE)
+            .await?
+            .rows;
         let Some(last) = page.last() else {
             spool.sort();
             return Ok(spool);

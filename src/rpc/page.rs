@@ -1,5 +1,6 @@
 //! Pages of answers: by key, never by offset, with a token that is valid for the same call and filter only.
 
+use prost::Message;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
@@ -14,6 +15,12 @@ use crate::{
 
 const DEFAULT_SIZE: u64 = 50;
 const MAX_SIZE: u64 = 500;
+
+/// The most bytes of items that a page has, unless the first item alone has more: many clients take no message over 4 MiB.
+const MAX_BYTES: usize = 1024 * 1024;
+
+/// The most bytes that an item's tag and length take in a message.
+const FRAME_BYTES: usize = 8;
 
 /// The page that a request asks for.
 pub struct Page {
@@ -58,26 +65,32 @@ impl Page {
         self.size + 1
     }
 
-    /// Cuts `rows` to the page. Returns the next page's token, which is empty if this is the last page.
-    pub fn cut<T>(&self, rows: &mut Vec<T>, key: impl Fn(&T) -> Uuid) -> String {
+    /// Makes the page of the rows that were found, or of the first that fit in [`MAX_BYTES`], but at least of one. Returns the
+    /// items, and the next page's token, which is empty if this is the last page. A search that ended early has a next page,
+    /// even if it found nothing.
+    pub fn fill<T, W: Message>(
+        &self,
+        found: impl Into<Found<T>>,
+        key: impl Fn(&T) -> Uuid,
+        mut to_wire: impl FnMut(T) -> W,
+    ) -> (Vec<W>, String) {
+        let found = found.into();
         let size = usize::try_from(self.size).unwrap_or(usize::MAX);
-        if rows.len() <= size {
-            return String::new();
+        let (mut items, mut bytes) = (Vec::new(), 0);
+        let (mut last, mut next) = (None, found.searched_to);
+        for row in found.rows {
+            let row_key = key(&row);
+            let item = to_wire(row);
+            bytes += item.encoded_len() + FRAME_BYTES;
+            if items.len() == size || !items.is_empty() && bytes > MAX_BYTES {
+                next = last;
+                break;
+            }
+            items.push(item);
+            last = Some(row_key);
         }
-        rows.truncate(size);
-        rows.last()
-            .map_or_else(String::new, |last| self.token(key(last)))
-    }
-
-    /// Cuts what a search found to the page. Returns the rows and the next page's token, which is empty if this is the last
-    /// page. A search that ended early has a next page, even if it found nothing.
-    pub fn cut_found<T>(&self, found: Found<T>, key: impl Fn(&T) -> Uuid) -> (Vec<T>, String) {
-        let mut rows = found.rows;
-        let mut token = self.cut(&mut rows, key);
-        if let (true, Some(last)) = (token.is_empty(), found.searched_to) {
-            token = self.token(last);
-        }
-        (rows, token)
+        let token = next.map_or_else(String::new, |last| self.token(last));
+        (items, token)
     }
 
     fn token(&self, last: Uuid) -> String {

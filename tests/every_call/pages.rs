@@ -1,5 +1,6 @@
 //! What holds for the pages of every call that has them.
 
+mod sizes;
 mod tokens;
 
 use contact_lists::proto::{

@@ -1,0 +1,121 @@
+//! Records of custom objects, read so that they never take more memory than a few of the largest: an earlier version stored
+//! records without a limit.
+
+use std::collections::HashMap;
+
+use sea_orm::{QueryResult, Statement};
+use uuid::Uuid;
+
+use super::{
+    Transaction,
+    search::Found,
+    sql::{Rows, statement},
+};
+use crate::{
+    domain::{OrganizationId, contact::Contact, property_value::Properties},
+    error::{Error, Result},
+};
+
+/// The columns of a record `r` that [`read`] reads: its contact, and its properties unless they are so large that they must
+/// be read alone. PostgreSQL's text of a record of the largest size is longer than what was sent, but never twice as long.
+pub(super) const COLUMNS: &str = "r.contact_id, CASE WHEN octet_length(r.properties{as_text}) <= 131072 \
+    THEN r.properties{as_text} END";
+
+/// The most bytes of memory that the contacts of a page take, and so their records, unless the first one alone takes more.
+const MAX_PAGE_BYTES: usize = 1024 * 1024;
+
+/// Reads the records of a statement with [`COLUMNS`], in its order, while they have at most `max_bytes` together. Returns
+/// them, and the contact of the first record that is left unread.
+pub(super) async fn read(
+    transaction: &Transaction,
+    statement: Statement,
+    max_bytes: usize,
+) -> Result<(HashMap<Uuid, Properties>, Option<Uuid>)> {
+    let (mut bytes, mut unread) = (0, None);
+    let read = |row: &QueryResult| {
+        let contact = row.try_get_by_index(0)?;
+        let json: Option<String> = row.try_get_by_index(1)?;
+        bytes += json.as_ref().map_or(max_bytes, String::len);
+        let json = json.filter(|_| bytes <= max_bytes);
+        let Some(json) = json else {
+            unread = Some(contact);
+            return Ok(None);
+        };
+        let record = serde_json::from_str(&json).map_err(Error::internal)?;
+        Ok(Some((contact, record)))
+    };
+    let records = transaction.db().read_while(statement, read).await?;
+    Ok((records.into_iter().collect(), unread))
+}
+
+/// Returns the record that a contact has of a custom object, whatever its size.
+pub async fn find(
+    transaction: &Transaction,
+    organization: OrganizationId,
+    custom_object: Uuid,
+    contact: Uuid,
+) -> Result<Option<Properties>> {
+    let sql = "SELECT r.properties{as_text} FROM custom_object_records r WHERE r.organization_id = $1 \
+        AND r.custom_object_id = $2 AND r.contact_id = $3";
+    let scalars = [organization.0.into(), custom_object.into(), contact.into()];
+    let statement = statement(transaction.backend(), sql, scalars, [])?;
+    let read = |row: &QueryResult| {
+        let json: String = row.try_get_by_index(0)?;
+        serde_json::from_str(&json).map_err(Error::internal)
+    };
+    let mut records = transaction.db().read_all(statement, read).await?;
+    Ok(records.pop())
+}
+
+/// Returns the records that contacts have of a custom object, and of how many contacts: of as many of the first ones as have
+/// at most [`MAX_PAGE_BYTES`] together, but at least of one. The ids must be sorted.
+async fn of_first(
+    transaction: &Transaction,
+    organization: OrganizationId,
+    custom_object: Uuid,
+    contacts: &[Uuid],
+) -> Result<(HashMap<Uuid, Properties>, usize)> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM custom_object_records r WHERE r.organization_id = $1 AND r.custom_object_id = $2 \
+         AND r.contact_id {{in_contacts}} ORDER BY r.contact_id"
+    );
+    let scalars = [organization.0.into(), custom_object.into()];
+    let ids = Rows::ids("contacts", contacts.iter().copied());
+    let statement = statement(transaction.backend(), &sql, scalars, [ids])?;
+    let (mut records, unread) = read(transaction, statement, MAX_PAGE_BYTES).await?;
+    let count = contacts
+        .iter()
+        .position(|contact| Some(*contact) == unread)
+        .unwrap_or(contacts.len());
+    if count > 0 || contacts.is_empty() {
+        return Ok((records, count));
+    }
+    let record = find(transaction, organization, custom_object, contacts[0]).await?;
+    records.extend(record.map(|record| (contacts[0], record)));
+    Ok((records, 1))
+}
+
+/// Reads the records that the contacts of a page have of a custom object, and leaves contacts to the next page where they or
+/// their records would take too much memory. At least one stays.
+pub async fn of_page<T>(
+    transaction: &Transaction,
+    organization: OrganizationId,
+    custom_object: Option<Uuid>,
+    found: &mut Found<T>,
+    contact: impl Fn(&T) -> &Contact,
+) -> Result<HashMap<Uuid, Properties>> {
+    let mut bytes = 0;
+    let fitting = found.rows.iter().take_while(|row| {
+        bytes += contact(row).fields.text_bytes();
+        bytes <= MAX_PAGE_BYTES
+    });
+    let count = fitting.count().max(1);
+    found.keep(count, |row| contact(row).id);
+    let Some(object) = custom_object else {
+        return Ok(HashMap::new());
+    };
+    let ids: Vec<_> = found.rows.iter().map(|row| contact(row).id).collect();
+    let (records, count) = of_first(transaction, organization, object, &ids).await?;
+    found.keep(count, |row| contact(row).id);
+    Ok(records)
+}
