@@ -117,6 +117,7 @@ async fn contact_errors(setup: &Setup) -> Vec<Status> {
                     contact(&number(5)).properties(json!({"plan": "pro", "visits": "many"})),
                     contact(&number(6)).properties(json!({"visits": 1})),
                     contact(&number(7)).properties(json!({"plan": "x".repeat(70_000)})),
+                    contact(&number(8)).properties(json!({"plan": "\u{1}".repeat(11_000)})),
                 ],
             )
             .await,

@@ -107,10 +107,10 @@ on_both! {
         assert_on_pages(&admin, &list, &numbers(0..300)).await;
     }
 
-    async fn text_that_is_longer_as_json_is_on_one_of_the_pages(service: Service) {
-        let large = |n| contact(&number(n)).properties(json!({"plan": "\u{1}".repeat(10_000)}));
-        let (admin, list) = with_list_of(&service, (0..60).map(large).collect()).await;
-        assert_on_pages(&admin, &list, &numbers(0..60)).await;
+    async fn a_page_of_many_small_values_ends_early(service: Service) {
+        let large = |n| contact(&number(n)).properties(json!({"tags": vec![true; 10_000]}));
+        let (admin, list) = with_list_of(&service, (0..15).map(large).collect()).await;
+        assert_on_pages(&admin, &list, &numbers(0..15)).await;
     }
 
     async fn a_record_of_an_earlier_version_has_a_page_for_itself(service: Service) {
