@@ -17,6 +17,7 @@ use crate::{
     error::{Error, Result},
     repository::{
         Repository, Transaction, TransactionOutcome, bulk, channels, contact_lists, contacts,
+        records,
     },
 };
 
@@ -135,9 +136,7 @@ impl ContactUpdate {
         let Some(object) = self.checks.custom_object.object() else {
             return Ok(None);
         };
-        let (organization, ids) = (self.caller.organization.id, [self.id].into_iter());
-        let mut records = bulk::records(transaction, organization, object.id, ids).await?;
-        Ok(records.remove(&self.id))
+        records::find(transaction, self.caller.organization.id, object.id, self.id).await
     }
 
     async fn write_record(

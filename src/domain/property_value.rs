@@ -47,6 +47,26 @@ fn serialize_number<S: Serializer>(number: &f64, serializer: S) -> Result<S::Ok,
     }
 }
 
+/// Returns about how many bytes a record takes in memory.
+pub fn memory_bytes(record: &Properties) -> usize {
+    let scalar = |value: &Scalar| match value {
+        Scalar::Text(text) => size_of::<Scalar>() + text.len(),
+        Scalar::Boolean(_) | Scalar::Number(_) => size_of::<Scalar>(),
+    };
+    let value_bytes = |value: &PropertyValue| match value {
+        PropertyValue::Scalar(value) => scalar(value),
+        PropertyValue::List(items) => items.iter().map(scalar).sum(),
+        PropertyValue::Map(map) => map
+            .iter()
+            .map(|(key, value)| size_of::<String>() + key.len() + scalar(value))
+            .sum(),
+    };
+    let entry = |(key, value): (&String, &PropertyValue)| {
+        size_of::<(String, PropertyValue)>() + key.len() + value_bytes(value)
+    };
+    record.iter().map(entry).sum()
+}
+
 /// Returns how many bytes a record has as JSON.
 pub fn json_bytes(record: &Properties) -> usize {
     // Writing to memory cannot fail, and every key is a text.

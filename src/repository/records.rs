@@ -12,7 +12,11 @@ use super::{
     sql::{Rows, statement},
 };
 use crate::{
-    domain::{OrganizationId, contact::Contact, property_value::Properties},
+    domain::{
+        OrganizationId,
+        contact::Contact,
+        property_value::{Properties, memory_bytes},
+    },
     error::{Error, Result},
 };
 
@@ -24,7 +28,7 @@ pub(super) const COLUMNS: &str = "r.contact_id, CASE WHEN octet_length(r.propert
 /// The most bytes of memory that the contacts of a page take, and so their records, unless the first one alone takes more.
 const MAX_PAGE_BYTES: usize = 1024 * 1024;
 
-/// Reads the records of a statement with [`COLUMNS`], in its order, while they have at most `max_bytes` together. Returns
+/// Reads the records of a statement with [`COLUMNS`], in its order, while they take at most `max_bytes` of memory. Returns
 /// them, and the contact of the first record that is left unread.
 pub(super) async fn read(
     transaction: &Transaction,
@@ -35,14 +39,16 @@ pub(super) async fn read(
     let read = |row: &QueryResult| {
         let contact = row.try_get_by_index(0)?;
         let json: Option<String> = row.try_get_by_index(1)?;
-        bytes += json.as_ref().map_or(max_bytes, String::len);
-        let json = json.filter(|_| bytes <= max_bytes);
-        let Some(json) = json else {
+        let record: Option<Properties> = json
+            .map(|json| serde_json::from_str(&json))
+            .transpose()
+            .map_err(Error::internal)?;
+        bytes += record.as_ref().map_or(0, memory_bytes);
+        let record = record.filter(|_| bytes <= max_bytes);
+        if record.is_none() {
             unread = Some(contact);
-            return Ok(None);
-        };
-        let record = serde_json::from_str(&json).map_err(Error::internal)?;
-        Ok(Some((contact, record)))
+        }
+        Ok(record.map(|record| (contact, record)))
     };
     let records = transaction.db().read_while(statement, read).await?;
     Ok((records.into_iter().collect(), unread))
@@ -68,7 +74,7 @@ pub async fn find(
 }
 
 /// Returns the records that contacts have of a custom object, and of how many contacts: of as many of the first ones as have
-/// at most [`MAX_PAGE_BYTES`] together, but at least of one. The ids must be sorted.
+/// at most [`MAX_PAGE_BYTES`] in memory, but at least of one. The ids must be sorted.
 async fn of_first(
     transaction: &Transaction,
     organization: OrganizationId,

@@ -97,4 +97,29 @@ on_both! {
         add(&admin, &list, vec![shrunk]).await;
         assert_eq!(record(&admin).await, json!({"visits": 1, "plan": "free"}));
     }
+
+    async fn records_that_are_large_together_are_each_changed(service: Service) {
+        let (admin, list) = with_list(&service).await;
+        admin.create_customer_object().await;
+        let long = "a".repeat(40_000);
+        let large = |n| contact(&number(n)).properties(json!({"plan": long, "visits": n}));
+        add(&admin, &list, (0..150).map(large).collect()).await;
+        let changed = |n: u32| match n % 10 {
+            0 => contact(&number(n)).name("Ada"),
+            1 => contact(&number(n)).properties(json!({"visits": n})),
+            2 => contact(&number(n)).properties(json!({"plan": null})),
+            _ => contact(&number(n)).properties(json!({"visits": n + 1})),
+        };
+        let outcome = add(&admin, &list, (0..160).map(changed).collect()).await;
+        assert_counts!(outcomes(&outcome), created: 10, updated: 135, unchanged: 15);
+        for n in 0..150 {
+            let record = stored(&admin, &number(n)).await.properties.expect("a record");
+            let expected = match n % 10 {
+                0 | 1 => json!({"plan": long, "visits": n}),
+                2 => json!({"visits": n}),
+                _ => json!({"plan": long, "visits": n + 1}),
+            };
+            assert_eq!(json_of(&record), expected, "contact {n}");
+        }
+    }
 }

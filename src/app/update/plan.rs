@@ -1,6 +1,6 @@
 //! The plan of an update: which contact each group is, and what to write. It is complete before the first write.
 
-use std::cmp::Ordering;
+use std::{cmp::Ordering, collections::HashMap};
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -18,7 +18,7 @@ use crate::{
     domain::{
         contact::{Contact, ContactChanges, ContactFields},
         phone_number::PhoneNumber,
-        property_value::{Properties, as_json},
+        property_value::{Properties, as_json, memory_bytes},
         update_header::Action,
         violation::{Reason, Violation},
     },
@@ -82,9 +82,10 @@ impl Item for Planned {
 
     fn size_bytes(&self) -> usize {
         let boxed = match &self.change {
-            PlannedChange::Create { contact, .. } | PlannedChange::Update { contact, .. } => {
-                contact.size_bytes()
-            }
+            PlannedChange::Create { contact, record }
+            | PlannedChange::Update {
+                contact, record, ..
+            } => contact.size_bytes() + record.as_ref().map_or(0, memory_bytes),
             PlannedChange::Keep(_) => 0,
             PlannedChange::Reject(violations) => violations.iter().map(Violation::size_bytes).sum(),
         };
@@ -139,7 +140,7 @@ pub async fn make_plan(update: &Update, transaction: &Transaction) -> Result<Pla
     };
     let mut groups = update.groups.iter();
     let size = bulk::chunk_size(transaction.backend());
-    let mut take = || groups.by_ref().take(size).collect::<Result<Vec<_>>>();
+    let mut take = || take_chunk(&mut groups, size);
     let (mut chunk, mut next) = (Chunk::default(), take()?);
     while !(next.is_empty() && chunk.groups.is_empty()) {
         transaction.check_caller()?;
@@ -148,12 +149,28 @@ pub async fn make_plan(update: &Update, transaction: &Transaction) -> Result<Pla
             biased;
             look_up.of(next),
             async {
-                planner.decide(chunk)?;
+                planner.decide(&look_up, chunk).await?;
                 take()
             }
         )?;
     }
     planner.finish()
+}
+
+/// Takes at most `size` groups of at most [`bulk::CHUNK_BYTES`], but at least one.
+fn take_chunk<'a>(
+    groups: &mut impl Iterator<Item = Result<Group<'a>>>,
+    size: usize,
+) -> Result<Vec<Group<'a>>> {
+    let (mut chunk, mut bytes) = (Vec::new(), 0);
+    while chunk.len() < size && bytes < bulk::CHUNK_BYTES {
+        let Some(group) = groups.next().transpose()? else {
+            break;
+        };
+        bytes += group.encoded_bytes() as usize;
+        chunk.push(group);
+    }
+    Ok(chunk)
 }
 
 struct Planner<'a> {
@@ -167,15 +184,39 @@ struct Planner<'a> {
 }
 
 impl Planner<'_> {
-    fn decide(&mut self, chunk: Chunk<'_>) -> Result<()> {
-        for group in &chunk.groups {
-            let identity = chunk.identity(group);
+    async fn decide(&mut self, look_up: &LookUp<'_>, chunk: Chunk<'_>) -> Result<()> {
+        if let Some(records) = &chunk.records {
+            return self.decide_groups(&chunk, &chunk.groups, records);
+        }
+        // The chunk's records are too large to be read together.
+        let (mut rest, mut size) = (&chunk.groups[..], chunk.groups.len());
+        while !rest.is_empty() {
+            size = size.clamp(1, rest.len());
+            let (piece, after) = rest.split_at(size);
+            if let Some(records) = look_up.records(piece, &chunk.stored).await? {
+                self.decide_groups(&chunk, piece, &records)?;
+                (rest, size) = (after, 2 * size);
+            } else {
+                size /= 2;
+            }
+        }
+        Ok(())
+    }
+
+    fn decide_groups(
+        &mut self,
+        chunk: &Chunk<'_>,
+        groups: &[Group<'_>],
+        records: &HashMap<Uuid, Properties>,
+    ) -> Result<()> {
+        for group in groups {
+            let identity = chunk.stored.identity(group);
             if let Some(contact) = identity.contestable(group.phone()) {
                 self.claims.claim(contact.to_string(), group.phone())?;
             }
             let record = identity
                 .contact()
-                .and_then(|contact| chunk.record(contact.id));
+                .and_then(|contact| records.get(&contact.id));
             let change = self.change(group, identity, record);
             match &change {
                 PlannedChange::Reject(_) => self.rejects = true,

@@ -16,7 +16,7 @@ use crate::{
         text::Text,
     },
     error::Result,
-    repository::{Transaction, bulk},
+    repository::{Transaction, bulk, records},
 };
 
 /// Some of an update's groups, with what is stored of their contacts.
@@ -24,26 +24,15 @@ use crate::{
 pub struct Chunk<'a> {
     /// The groups.
     pub groups: Vec<Group<'a>>,
-    stored: StoredContacts,
-    /// The stored records of the contacts whose properties change.
-    records: HashMap<Uuid, Properties>,
-}
-
-impl Chunk<'_> {
-    /// Which contact a group of the chunk is.
-    pub fn identity(&self, group: &Group<'_>) -> Identity<'_> {
-        self.stored.identity(group)
-    }
-
-    /// The stored record of a contact, if it has one and the group changes it.
-    pub fn record(&self, contact: Uuid) -> Option<&Properties> {
-        self.records.get(&contact)
-    }
+    /// The stored contacts that they could be.
+    pub stored: StoredContacts,
+    /// The stored records of the contacts whose properties change; `None` if they are too large to be read together.
+    pub records: Option<HashMap<Uuid, Properties>>,
 }
 
 /// The stored contacts that a chunk's groups could be.
 #[derive(Default)]
-struct StoredContacts {
+pub struct StoredContacts {
     /// Sorted by phone.
     by_phone: Vec<Contact>,
     by_external_id: HashMap<Text, Contact>,
@@ -57,7 +46,8 @@ impl StoredContacts {
         place.ok().map(|place| &self.by_phone[place])
     }
 
-    fn identity<'a>(&'a self, group: &Group<'_>) -> Identity<'a> {
+    /// Returns which contact a group of the chunk is.
+    pub fn identity<'a>(&'a self, group: &Group<'_>) -> Identity<'a> {
         let external_id = group.changes().given_external_id();
         let by_phone = self.with_phone(group);
         // Most often the contact with the number is the one with the external_id.
@@ -87,7 +77,7 @@ impl LookUp<'_> {
             return Ok(Chunk::default());
         }
         let stored = self.stored(&groups).await?;
-        let records = self.stored_records(&groups, &stored).await?;
+        let records = self.records(&groups, &stored).await?;
         Ok(Chunk {
             groups,
             stored,
@@ -130,24 +120,35 @@ impl LookUp<'_> {
         Ok(stored)
     }
 
-    async fn stored_records(
+    /// Looks up the stored records of the contacts of `groups` whose properties change. Returns `None` if they are too large
+    /// to be read together, which the record of one group never is.
+    pub async fn records(
         &self,
-        chunk: &[Group<'_>],
+        groups: &[Group<'_>],
         stored: &StoredContacts,
-    ) -> Result<HashMap<Uuid, Properties>> {
+    ) -> Result<Option<HashMap<Uuid, Properties>>> {
         let Some(object) = self.update.custom_object() else {
-            return Ok(HashMap::new());
+            return Ok(Some(HashMap::new()));
         };
-        let with_properties: Vec<Uuid> = chunk
+        let with_properties: Vec<Uuid> = groups
             .iter()
             .filter(|group| !group.changes().properties.is_empty())
             .filter_map(|group| Some(stored.identity(group).contact()?.id))
             .collect();
-        if with_properties.is_empty() {
-            return Ok(HashMap::new());
-        }
         let organization = self.update.organization();
-        let contacts = with_properties.into_iter();
-        bulk::records(self.transaction, organization, object.id, contacts).await
+        match with_properties[..] {
+            [] => Ok(Some(HashMap::new())),
+            [contact] => {
+                let record =
+                    records::find(self.transaction, organization, object.id, contact).await?;
+                Ok(Some(
+                    record.map(|record| (contact, record)).into_iter().collect(),
+                ))
+            }
+            _ => {
+                let contacts = with_properties.into_iter();
+                bulk::records(self.transaction, organization, object.id, contacts).await
+            }
+        }
     }
 }

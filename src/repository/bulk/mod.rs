@@ -38,6 +38,9 @@ pub const POSTGRES_CHUNK_SIZE: usize = 2000;
 /// How many contacts one round of statements applies on SQLite: the fastest size there.
 pub const SQLITE_CHUNK_SIZE: usize = 500;
 
+/// About how many bytes of memory the contacts of one round take at most, and so their records; but one contact may have more.
+pub const CHUNK_BYTES: usize = 4 * 1024 * 1024;
+
 /// Returns how many contacts one round of statements applies.
 pub fn chunk_size(backend: DbBackend) -> usize {
     match backend {

@@ -5,40 +5,37 @@ use std::collections::HashMap;
 use sea_orm::{ConnectionTrait, DbBackend};
 use uuid::Uuid;
 
-use super::execute;
+use super::{CHUNK_BYTES, execute};
 use crate::{
     domain::{OrganizationId, property_value::Properties},
     error::{Error, Result},
     repository::{
-        Transaction,
+        Transaction, records,
         sql::{Rows, statement},
     },
 };
 
-/// Returns the records that contacts have of a custom object, by contact id.
+/// Returns the records that contacts have of a custom object, by contact id; `None` if they take more than
+/// [`CHUNK_BYTES`].
 pub async fn records(
     transaction: &Transaction,
     organization: OrganizationId,
     custom_object: Uuid,
     contact_ids: impl Iterator<Item = Uuid>,
-) -> Result<HashMap<Uuid, Properties>> {
-    let sql = "SELECT r.contact_id, r.properties{as_text} AS properties FROM {contacts} \
-        {join} custom_object_records r ON r.organization_id = $1 AND r.custom_object_id = $2 \
-        AND r.contact_id = contacts.id";
+) -> Result<Option<HashMap<Uuid, Properties>>> {
+    let sql = format!(
+        "SELECT {} FROM {{contacts}} {{join}} custom_object_records r ON r.organization_id = $1 \
+         AND r.custom_object_id = $2 AND r.contact_id = contacts.id",
+        records::COLUMNS
+    );
     let statement = statement(
         transaction.backend(),
-        sql,
+        &sql,
         [organization.0.into(), custom_object.into()],
         [Rows::ids("contacts", contact_ids)],
     )?;
-    let rows = transaction.db().query_all_raw(statement).await?;
-    rows.iter()
-        .map(|row| {
-            let json: String = row.try_get_by_index(1)?;
-            let properties = serde_json::from_str(&json).map_err(Error::internal)?;
-            Ok((row.try_get_by_index(0)?, properties))
-        })
-        .collect()
+    let (records, unread) = records::read(transaction, statement, CHUNK_BYTES).await?;
+    Ok(unread.is_none().then_some(records))
 }
 
 /// Writes the records of contacts.

@@ -11,6 +11,8 @@ use crate::{
         update_outcome::Counts,
     },
     error::Result,
+    repository::bulk,
+    spool::Item,
 };
 
 /// Some groups of a plan, sorted by what is to be written.
@@ -29,11 +31,19 @@ pub(super) struct Chunk {
 }
 
 impl Chunk {
-    /// Reads the groups of a chunk.
-    pub(super) fn of<'a>(groups: impl Iterator<Item = Result<Cow<'a, Planned>>>) -> Result<Self> {
-        let mut chunk = Self::default();
-        for group in groups {
-            chunk.add(group?.into_owned());
+    /// Takes at most `size` groups of at most [`bulk::CHUNK_BYTES`], but at least one.
+    pub(super) fn take<'a>(
+        groups: &mut impl Iterator<Item = Result<Cow<'a, Planned>>>,
+        size: usize,
+    ) -> Result<Self> {
+        let (mut chunk, mut bytes) = (Self::default(), 0);
+        for group in groups.take(size) {
+            let group = group?.into_owned();
+            bytes += group.size_bytes();
+            chunk.add(group);
+            if bytes >= bulk::CHUNK_BYTES {
+                break;
+            }
         }
         Ok(chunk)
     }

@@ -35,7 +35,7 @@ pub async fn write_plan(
     }
     let mut groups = plan.groups.drain();
     let size = bulk::chunk_size(transaction.backend());
-    let mut take = || Chunk::of(groups.by_ref().take(size));
+    let mut take = || Chunk::take(&mut groups, size);
     let mut chunk = take()?;
     let mut written_chunks: u64 = 0;
     while !chunk.is_empty() {
