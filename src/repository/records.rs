@@ -28,14 +28,14 @@ pub(super) const COLUMNS: &str = "r.contact_id, CASE WHEN octet_length(r.propert
 /// The most bytes of memory that the contacts of a page take, and so their records, unless the first one alone takes more.
 const MAX_PAGE_BYTES: usize = 1024 * 1024;
 
-/// Reads the records of a statement with [`COLUMNS`], in its order, while they take at most `max_bytes` of memory. Returns
-/// them, and the contact of the first record that is left unread.
+/// Reads the records of a statement with [`COLUMNS`] while they take at most `max_bytes` of memory. Returns them, and whether
+/// these are all.
 pub(super) async fn read(
     transaction: &Transaction,
     statement: Statement,
     max_bytes: usize,
-) -> Result<(HashMap<Uuid, Properties>, Option<Uuid>)> {
-    let (mut bytes, mut unread) = (0, None);
+) -> Result<(HashMap<Uuid, Properties>, bool)> {
+    let (mut bytes, mut all) = (0, true);
     let read = |row: &QueryResult| {
         let contact = row.try_get_by_index(0)?;
         let json: Option<String> = row.try_get_by_index(1)?;
@@ -45,13 +45,11 @@ pub(super) async fn read(
             .map_err(Error::internal)?;
         bytes += record.as_ref().map_or(0, memory_bytes);
         let record = record.filter(|_| bytes <= max_bytes);
-        if record.is_none() {
-            unread = Some(contact);
-        }
+        all = record.is_some();
         Ok(record.map(|record| (contact, record)))
     };
     let records = transaction.db().read_while(statement, read).await?;
-    Ok((records.into_iter().collect(), unread))
+    Ok((records.into_iter().collect(), all))
 }
 
 /// Returns the record that a contact has of a custom object, whatever its size.
@@ -74,7 +72,7 @@ pub async fn find(
 }
 
 /// Returns the records that contacts have of a custom object, and of how many contacts: of as many of the first ones as have
-/// at most [`MAX_PAGE_BYTES`] in memory, but at least of one. The ids must be sorted.
+/// about [`MAX_PAGE_BYTES`] in memory, but at least of one.
 async fn of_first(
     transaction: &Transaction,
     organization: OrganizationId,
@@ -83,22 +81,26 @@ async fn of_first(
 ) -> Result<(HashMap<Uuid, Properties>, usize)> {
     let sql = format!(
         "SELECT {COLUMNS} FROM custom_object_records r WHERE r.organization_id = $1 AND r.custom_object_id = $2 \
-         AND r.contact_id {{in_contacts}} ORDER BY r.contact_id"
+         AND r.contact_id {{in_contacts}}"
     );
-    let scalars = [organization.0.into(), custom_object.into()];
-    let ids = Rows::ids("contacts", contacts.iter().copied());
-    let statement = statement(transaction.backend(), &sql, scalars, [ids])?;
-    let (mut records, unread) = read(transaction, statement, MAX_PAGE_BYTES).await?;
-    let count = contacts
-        .iter()
-        .position(|contact| Some(*contact) == unread)
-        .unwrap_or(contacts.len());
-    if count > 0 || contacts.is_empty() {
-        return Ok((records, count));
+    let mut count = contacts.len();
+    while count > 1 {
+        let scalars = [organization.0.into(), custom_object.into()];
+        let ids = Rows::ids("contacts", contacts[..count].iter().copied());
+        let statement = statement(transaction.backend(), &sql, scalars, [ids])?;
+        let (records, all) = read(transaction, statement, MAX_PAGE_BYTES).await?;
+        if all {
+            return Ok((records, count));
+        }
+        // About as many as had room come next.
+        count = records.len().clamp(1, count - 1);
     }
-    let record = find(transaction, organization, custom_object, contacts[0]).await?;
-    records.extend(record.map(|record| (contacts[0], record)));
-    Ok((records, 1))
+    let Some(contact) = contacts.first() else {
+        return Ok((HashMap::new(), 0));
+    };
+    let record = find(transaction, organization, custom_object, *contact).await?;
+    let records = record.map(|record| (*contact, record));
+    Ok((records.into_iter().collect(), 1))
 }
 
 /// Reads the records that the contacts of a page have of a custom object, and leaves contacts to the next page where they or

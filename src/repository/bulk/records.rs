@@ -34,8 +34,8 @@ pub async fn records(
         [organization.0.into(), custom_object.into()],
         [Rows::ids("contacts", contact_ids)],
     )?;
-    let (records, unread) = records::read(transaction, statement, CHUNK_BYTES).await?;
-    Ok(unread.is_none().then_some(records))
+    let (records, all) = records::read(transaction, statement, CHUNK_BYTES).await?;
+    Ok(all.then_some(records))
 }
 
 /// Writes the records of contacts.
