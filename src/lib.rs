@@ -2,7 +2,7 @@
 //!
 //! A call goes down this list, and each module imports only from those below it:
 //!
-//! - [`cli`]: the commands;
+//! - [`cli`]: the commands; beside it `fuzzing`, what the fuzz targets call, which is built for these and for tests only;
 //! - [`server`]: a server that is bound to its address, and the layers that each call passes through;
 //! - [`jobs`]: what runs beside the calls;
 //! - [`settings`]: the flags and their environment variables;
@@ -15,6 +15,10 @@
 //!
 //! Only `server`, `rpc` and `error` know tonic, and of `jobs` only the one that reports health. Only `repository` knows SeaORM
 //! and sqlx.
+//!
+//! Outside of the list stands what is generated of `proto/`: [`proto`], which only `server`, `rpc`, `error` and `fuzzing`
+//! import, and [`FILE_DESCRIPTOR_SET`], which reflection and the codec read. One type of the contract is known everywhere: the
+//! reasons of violations, as [`domain::violation::Reason`].
 
 // Beside the lints of the workspace.
 #![warn(missing_docs)]

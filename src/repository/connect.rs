@@ -135,10 +135,10 @@ fn pool_options(
     let mut pool = ConnectOptions::new(options.url.expose_secret());
     pool.max_connections(max_connections)
         .acquire_timeout(ACQUIRE_TIMEOUT)
-        // No task closes old and idle connections: sqlx's can spin for ever (its issue 3645).
+        // No task closes old and idle connections: sqlx's can loop forever (its issue 3645).
         .idle_timeout(None)
         .max_lifetime(None)
-        // The pool's own ping waits for ever on a silent line; see `ping_within`.
+        // The pool's own ping has no time limit; see `ping_within`.
         .test_before_acquire(false)
         // Statements are logged on request: `--log sqlx=trace`.
         .sqlx_logging_level(log::LevelFilter::Trace)
@@ -205,8 +205,8 @@ fn without_url(error: DbErr) -> DbErr {
 
 /// Returns whether a connection can go back to the pool; if not, it is closed.
 ///
-/// The pool's own check waits for ever on a silent line. And where SQLite itself has rolled a transaction back, as it does
-/// on a full disk, the driver takes the next statements for a part of it, which no commit ends.
+/// The pool's own check has no time limit, and a broken connection may never answer. And where SQLite itself has rolled a
+/// transaction back, as it does on a full disk, the driver takes the next statements for a part of it, which no commit ends.
 async fn is_clean<C: Connection>(connection: &mut C) -> Result<bool, sqlx::Error> {
     ping_within(RELEASE_TIMEOUT, connection).await?;
     Ok(!connection.is_in_transaction())
@@ -223,8 +223,8 @@ async fn ping_within<C: Connection>(
 
 /// Returns the settings of a PostgreSQL session.
 ///
-/// A session that the server hears nothing of, as when the line is broken, does not hold locks for ever. The server sends a
-/// keepalive once a minute, so that no firewall forgets an idle line.
+/// A session whose client is gone, as after a network failure, does not hold locks forever. The server sends a keepalive once
+/// a minute, so that no firewall drops an idle connection.
 fn postgres_settings(timeout: Duration) -> String {
     let (lock_ms, statement_ms) = (POSTGRES_LOCK_TIMEOUT.as_millis(), timeout.as_millis());
     format!(

@@ -3,25 +3,32 @@
 //!
 //! # The order of locks
 //!
-//! A call takes its locks in the order of this table, leaves out what it does not need, and keeps them until it commits. So
-//! no two calls wait for each other. SQLite has one writer at a time: there the first two are all the locks.
+//! A call takes its locks in the order of this table, leaves out what it does not need, and keeps them until it commits. So,
+//! but for the cases below, no two calls wait for each other. SQLite has one writer at a time: there the first two are all
+//! the locks.
 //!
 //! | lock | mode | taken by |
 //! |---|---|---|
 //! | 1. turn in the list's queue | one call at a time, in order of arrival | `UpdateContactListContacts`, `UpdateContactList`, `DeleteContactList`; `DeleteContact` for all of the contact's lists, by id |
 //! | 2. one of the writers' connections | as many calls at a time as there are | every call that writes |
-//! | 3. the list's row | `FOR UPDATE` | the calls of 1, lists by id |
+//! | 3. the list's row | `FOR UPDATE`, by id | the calls of 1 |
 //! | 4. the organization's row | `FOR SHARE` | `UpdateContactListContacts`, `UpdateContact`: the channels and custom objects that the contacts were checked against stay as they are |
 //! |  | `FOR NO KEY UPDATE` | `CreateChannel`, `UpdateChannel`, `CreateCustomObject`, `AddCustomProperty`, `DeleteCustomObject`; `OptIn` and `OptOut` of an unassigned number: no contact gets it |
 //! | 5. the channels' rows | `FOR KEY SHARE`, all by id | `UpdateContactListContacts`, `UpdateContact`, `OptIn`, `OptOut`, `DeleteContact`: no channel is deleted |
-//! |  | `FOR UPDATE`, one | `DeleteChannel` |
+//! |  | `FOR UPDATE`, one | `UpdateChannel`, `DeleteChannel` |
 //! | 6. contacts' rows | `FOR NO KEY UPDATE`, in order of their phones | `UpdateContactListContacts`, chunk by chunk; `OptIn`, `OptOut`; one: `UpdateContact` |
 //! |  | `FOR UPDATE`, one | `DeleteContact` |
-//! | 7. the rest | by writing | preferences, opted-out numbers, members, records: always under one of the locks above |
+//! | 7. the rest | by writing | preferences, opted-out numbers, members, records: always under one of the locks above. Recorded updates: under the list's, but the retention job clears them under no list's lock, in a transaction that takes 2 only |
 //!
-//! One case is out of order: an update's contacts that have another phone than the one they came with are found by their
-//! external_id, after those of the chunk. Where two calls wait for each other because of it, PostgreSQL ends one of them with
-//! a deadlock error, and that one runs again; see [`Repository::write`].
+//! Two cases are out of order:
+//!
+//! - An update's contacts that have another phone than the one they came with are found by their external_id, after those of
+//!   the chunk.
+//! - A call that stores an external_id waits for another call that is storing the same one, as the unique index demands; the
+//!   entries are made in the order of the contacts' phones, not of the external_ids.
+//!
+//! Where two calls wait for each other because of these, PostgreSQL ends one of them with a deadlock error. That one runs
+//! again, as does one that finds its external_id taken once the other has committed; see [`Repository::write`].
 
 pub mod api_keys;
 pub mod bulk;

@@ -1,4 +1,4 @@
-//! Time limits for statements: a database that has fallen silent is unavailable too.
+//! Time limits for statements: a database that no longer responds is unavailable too.
 
 use std::{future::Future, io, sync::Arc, time::Duration};
 
@@ -11,17 +11,17 @@ use sea_orm::{
 
 use crate::error;
 
-/// How much longer the service waits for an answer than the database's own limit for a statement.
+/// How much longer the service waits for a response than the database's own limit for a statement.
 const ANSWER_MARGIN: Duration = Duration::from_secs(2);
 
-/// How long a rollback may take before the connection is closed. It takes no time in a database that answers.
+/// How long a rollback may take before the connection is closed. It takes next to no time in a database that responds.
 const ROLLBACK_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A connection or a transaction that fails when an answer is overdue.
+/// A connection or a transaction that fails when a response is overdue.
 #[derive(Clone)]
 pub struct WithTimeout<C> {
     inner: C,
-    /// None if the database can't fall silent.
+    /// None if the database runs in this process.
     limit: Option<Duration>,
 }
 
@@ -103,7 +103,10 @@ async fn within<T>(
         return work.await;
     };
     tokio::time::timeout(limit, work).await.unwrap_or_else(|_| {
-        let overdue = io::Error::new(io::ErrorKind::TimedOut, "the database says nothing");
+        let overdue = io::Error::new(
+            io::ErrorKind::TimedOut,
+            "the database did not respond in time",
+        );
         Err(DbErr::Conn(RuntimeErr::SqlxError(Arc::new(
             sqlx::Error::Io(overdue),
         ))))

@@ -18,13 +18,13 @@ async fn ended(connection: &mut ByHand) {
     assert_eq!(end.flags & 1, 1, "the end of the stream");
 }
 
-async fn has_free_place(client: &Client) -> bool {
+async fn has_free_permit(client: &Client) -> bool {
     let request = ListChannelsRequest::default();
     client.channels.clone().list_channels(request).await.is_ok()
 }
 
 on_both! {
-    async fn a_call_whose_body_does_not_come_gives_its_place_back(database: Database) {
+    async fn a_call_whose_body_does_not_come_gives_its_permit_back(database: Database) {
         let args = [&IMPATIENT[..], &["--max-calls-per-key", "2"]].concat();
         let service = Service::start_with(database, &args).await;
         let key = service.key(Scope::Write).await;
@@ -35,7 +35,7 @@ on_both! {
         for _ in 0..2 {
             ended(&mut silent).await;
         }
-        until("a place is free", async || has_free_place(&client).await).await;
+        until("a permit is free", async || has_free_permit(&client).await).await;
     }
 
     async fn a_unary_call_that_stops_inside_its_message_ends(database: Database) {

@@ -104,7 +104,7 @@ on_both! {
         }
     }
 
-    /// Another client locks a list for ever.
+    /// Another client locks a list forever.
     async fn an_update_that_waits_for_a_lock_too_long_is_refused(database: Database) {
         if !database.is_postgres() {
             // There a writer is refused after the database's own 5 s, again and again, which would take a minute.

@@ -239,12 +239,12 @@ on_both! {
         try_list(&other, "Afterwards".into()).await.expect("the first call has ended");
     }
 
-    async fn a_caller_that_left_gives_its_place_back(database: Database) {
+    async fn a_caller_that_left_gives_its_permit_back(database: Database) {
         let service = Service::start_with(database, &["--max-calls-per-key", "1"]).await;
         let admin = service.admin();
         let (held, _) = held_stream(&admin, &admin).await;
         drop(held);
-        until("the place is free", async || {
+        until("the permit is free", async || {
             try_list(&admin, uuid::Uuid::now_v7().to_string()).await.is_ok()
         })
         .await;

@@ -140,7 +140,7 @@ impl PreferenceChange {
         let ids: HashSet<Uuid> = self.ids().chain(holders.contact_ids).collect();
         let mut contacts =
             bulk::contacts_by_id(transaction, organization.id, ids.into_iter()).await?;
-        // A contact can give a number up between the look and the lock.
+        // A contact can give up a number between the lookup and the lock.
         contacts.retain(|contact| named.contains(&contact.id) || phones.contains(&contact.phone));
         let mut contact_ids: Vec<Uuid> = contacts.iter().map(|contact| contact.id).collect();
         contact_ids.sort_unstable();

@@ -61,7 +61,7 @@ pub enum PlannedChange {
     },
     /// A stored contact changes.
     Update {
-        /// The contact as it becomes.
+        /// The contact as it will be stored.
         contact: Box<Contact>,
         /// Its record, if that changes.
         #[serde(with = "as_json")]

@@ -38,7 +38,7 @@ const KEEPALIVE: (Duration, Duration) = (Duration::from_secs(30), Duration::from
 /// less.
 const BEGIN_LIMIT: Duration = Duration::from_secs(10);
 
-/// How long an idle client has to take leave once it is asked to.
+/// How long an idle client has to close its connection once it is asked to.
 const FAREWELL_LIMIT: Duration = Duration::from_secs(10);
 
 /// How long nothing is accepted after the system has refused to, as when descriptors have run out.

@@ -1,4 +1,4 @@
-//! A span for each call, which everything that is logged meanwhile stands in.
+//! A span for each call, around everything that is logged during it.
 
 use axum::{extract::Request, middleware::Next, response::Response};
 use tracing::Instrument;

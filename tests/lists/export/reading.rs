@@ -60,7 +60,7 @@ on_both! {
         assert_eq!(in_time(export(&admin, of(&list))).await.unwrap().len(), 1);
     }
 
-    async fn a_client_that_takes_nothing_for_too_long_is_disconnected_and_gives_its_place_back(
+    async fn a_client_that_takes_nothing_for_too_long_is_disconnected_and_gives_its_permit_back(
         database: Database,
     ) {
         let args = ["--stream-idle-seconds", "1", "--max-calls-per-key", "1"];
@@ -71,7 +71,7 @@ on_both! {
         let ask = contact_lists::proto::GetContactListRequest { id: list.clone() };
         let get = async || admin.lists.clone().get_contact_list(ask.clone()).await;
         assert_refused(get().await, Code::ResourceExhausted, "TOO_MANY_CALLS");
-        until("the place is free", async || get().await.is_ok()).await;
+        until("the permit is free", async || get().await.is_ok()).await;
         while let Ok(message) = stream.message().await {
             assert!(message.is_some(), "a cut export looks whole");
         }

@@ -141,7 +141,7 @@ impl Database {
         options
             .max_connections(1)
             .sqlx_logging(false)
-            // As in the service: without sqlx's task that can spin for ever.
+            // As in the service: without sqlx's task that can loop forever.
             .idle_timeout(None)
             .max_lifetime(None);
         sea_orm::Database::connect(options)

@@ -124,7 +124,7 @@ impl Relay {
     }
 
     /// Keeps every connection and takes new ones, but passes nothing on, not even that one side has ended. The database
-    /// looks busy for ever, and the database sees a service that says no more.
+    /// looks busy forever, and the database sees a service that sends nothing more.
     pub fn freeze(&self) {
         self.line.send_modify(|line| line.strike(Fault::Freeze));
     }
