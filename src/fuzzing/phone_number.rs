@@ -1,7 +1,4 @@
-use crate::domain::{
-    phone_number::{DefaultRegion, PhoneNumber},
-    violation::Reason,
-};
+use crate::domain::phone_number::{DefaultRegion, PhoneNumber};
 
 /// Regions whose national formats differ: trunk prefixes of one digit, two and none, zeros that are kept, and prefixes that
 /// look like country codes.
@@ -9,8 +6,8 @@ const REGIONS: [&str; 12] = [
     "AR", "BR", "CI", "DE", "ID", "IT", "JP", "KZ", "MX", "RU", "SM", "US",
 ];
 
-/// `data` is a byte that chooses a region, or none, and a phone number. A number that is parsed is in E.164, parses to itself
-/// in every region, and is never another person's in a region than it is without one.
+/// `data` is a byte that chooses a region, or none, and a phone number. A number that is parsed is in E.164 and parses to itself
+/// in every region, and a "+" means the same in all of them.
 pub fn phone_number(data: &[u8]) {
     let Some((choice, text)) = data.split_first() else {
         return;
@@ -20,14 +17,13 @@ pub fn phone_number(data: &[u8]) {
     };
     let code = REGIONS.get(usize::from(*choice) % (REGIONS.len() + 1));
     let region = code.map(|code| DefaultRegion::parse(code).expect("a region"));
-    let parsed = PhoneNumber::parse(text, region);
-    if let Ok(number) = parsed {
+    let parsed = PhoneNumber::parse(text, region).ok();
+    if let Some(number) = parsed {
         reads_back(number);
     }
-    match (PhoneNumber::parse(text, None), parsed) {
-        (Ok(without_region), Ok(number)) => assert_eq!(number, without_region),
-        (Ok(_), Err(invalid)) => assert_eq!(invalid.reason, Reason::PhoneAmbiguous),
-        (Err(_), _) => {}
+    // Not so after "00": in Japan, for one, numbers of its own begin like that.
+    if text.starts_with('+') {
+        assert_eq!(PhoneNumber::parse(text, None).ok(), parsed);
     }
 }
 

@@ -13,8 +13,8 @@ use crate::{
     },
 };
 
-/// The most bytes that are tried: a contact below the limit is decoded whole.
-const MAX_BYTES: usize = 60_000;
+/// The most bytes that are tried: so few have fewer values than the limit, and contacts that are decoded whole.
+const MAX_BYTES: usize = 20_000;
 
 /// `data` is a message of the main call's stream. What is taken apart here is what prost decodes at once, it is written as
 /// what it was read from, and the parts of it have every contact once and in order.
