@@ -28,10 +28,10 @@ const PAGE_SIZE: u64 = 200;
 const MAX_MESSAGE_CONTACTS: usize = 500;
 
 /// The most bytes of a message, unless one member alone has more.
-const MAX_MESSAGE_BYTES: usize = 1024 * 1024;
+const MAX_MESSAGE_BYTES: usize = 256 * 1024;
 
 /// How much of an export is kept in memory. Less than for an update, as a client may take as long as it likes to read it.
-const MEMORY_BYTES: u64 = 1024 * 1024;
+const MEMORY_BYTES: u64 = 512 * 1024;
 
 /// The messages of the answer. One waits while the client reads the one before.
 pub type Messages = ReceiverStream<Result<ExportContactListContactsResponse, Status>>;
