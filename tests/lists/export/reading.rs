@@ -89,7 +89,7 @@ on_both! {
         assert_eq!(sizes, [500, 500, 200]);
     }
 
-    async fn a_message_has_at_most_about_1_mib(service: Service) {
+    async fn a_message_has_at_most_256_kib(service: Service) {
         let admin = service.admin();
         admin.create_customer_object().await;
         let list = admin.create_list("List").await;
@@ -99,9 +99,9 @@ on_both! {
         }
         let batches = batches(&admin, of(&list)).await.unwrap();
         let sizes: Vec<_> = batches.iter().map(Message::encoded_len).collect();
-        assert!(sizes.iter().all(|size| *size <= 1024 * 1024), "{sizes:?}");
-        // 80 times 60,000 bytes is more than four messages hold, and fills more than half of each of nine.
-        assert!((5..9).contains(&sizes.len()), "{sizes:?}");
+        assert!(sizes.iter().all(|size| *size <= 256 * 1024), "{sizes:?}");
+        // 80 times 60,000 bytes is more than 18 messages hold, and fills more than half of each of 36.
+        assert!((19..36).contains(&sizes.len()), "{sizes:?}");
         assert_eq!(
             phones(&members(batches)),
             (0..80).map(number).collect::<Vec<_>>()
