@@ -26,9 +26,6 @@ use crate::{FILE_DESCRIPTOR_SET, error::Error};
 /// valid messages have some thousand.
 const MAX_VALUES: usize = 20_000;
 
-/// A message of more bytes than this is not decoded in passing.
-const LARGE_BYTES: usize = 256 * 1024;
-
 /// How deep messages may be nested: as deep as prost decodes them.
 const MAX_DEPTH: usize = 100;
 
@@ -68,17 +65,7 @@ impl<U: Message + Name + Default> Decoder for CountingDecoder<U> {
     type Error = Status;
 
     fn decode(&mut self, buffer: &mut DecodeBuf<'_>) -> Result<Option<U>, Status> {
-        if buffer.remaining() > LARGE_BYTES {
-            // Other calls go on meanwhile, on another thread.
-            return tokio::task::block_in_place(|| self.decode_whole(buffer));
-        }
-        self.decode_whole(buffer)
-    }
-}
-
-impl<U: Message + Name + Default> CountingDecoder<U> {
-    /// Decodes a message that has arrived in one piece, as tonic gathers it first.
-    fn decode_whole(&mut self, buffer: &mut DecodeBuf<'_>) -> Result<Option<U>, Status> {
+        // A message arrives in one piece: tonic gathers it first.
         check_value_count(&U::full_name(), buffer.chunk())?;
         self.0.decode(buffer)
     }
