@@ -1,27 +1,32 @@
 //! Sorted spools: any number of items, in memory up to a limit and then in an unlinked temporary file.
 
+mod items;
+mod quota;
+
 use std::{
-    borrow::Cow,
     cmp::Ordering,
-    collections::BinaryHeap,
     fs::File,
-    io::{self, BufRead, BufReader, BufWriter, Read, Seek, SeekFrom, Write},
+    io::{self, BufReader, BufWriter, Seek, SeekFrom, Write},
     ops::Range,
-    os::unix::fs::FileExt,
-    slice,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering as AtomicOrdering},
-    },
-    vec,
 };
 
 use serde::{Serialize, de::DeserializeOwned};
 
+use self::items::{FileRange, Run};
+pub use self::{items::Items, quota::SpoolQuota};
 use crate::error::{Error, Result};
 
 /// How many bytes of items a spool keeps in memory before it writes them to its file, unless it is given less.
 const MEMORY_BYTES: u64 = 8 * 1024 * 1024;
+
+/// How many of those every spool can have. More comes from what all spools share, while there is some.
+const OWN_MEMORY_BYTES: u64 = 256 * 1024;
+
+/// How much of the shared memory a spool takes at once.
+const MEMORY_STEP_BYTES: u64 = 64 * 1024;
+
+/// How many bytes a spool's file is read ahead, over all its runs.
+const READ_AHEAD_BYTES: usize = 1024 * 1024;
 
 /// The overhead of a boxed item in memory: its pointer, and what the allocator adds.
 const BOX_BYTES: usize = 24;
@@ -45,29 +50,6 @@ impl<T: Item> Item for Box<T> {
     }
 }
 
-/// The number of bytes that all spools of a server may take together.
-#[derive(Debug, Clone)]
-pub struct SpoolQuota {
-    used_bytes: Arc<AtomicU64>,
-    limit_bytes: u64,
-}
-
-impl SpoolQuota {
-    /// Creates a quota of `limit_bytes`.
-    pub fn new(limit_bytes: u64) -> Self {
-        Self {
-            used_bytes: Arc::default(),
-            limit_bytes,
-        }
-    }
-
-    fn full(&self) -> Error {
-        Error::SpoolFull {
-            limit_bytes: self.limit_bytes,
-        }
-    }
-}
-
 /// Items that are pushed in any order and read back sorted, as often as needed.
 pub struct Spool<T> {
     quota: SpoolQuota,
@@ -76,6 +58,8 @@ pub struct Spool<T> {
     memory: Vec<T>,
     memory_bytes: u64,
     max_memory_bytes: u64,
+    /// This spool's share of the memory of all.
+    shared_memory_bytes: u64,
     file: Option<File>,
     /// The sorted runs in the file.
     runs: Vec<Range<u64>>,
@@ -96,6 +80,7 @@ impl<T: Item> Spool<T> {
             memory: Vec::new(),
             memory_bytes: 0,
             max_memory_bytes,
+            shared_memory_bytes: 0,
             file: None,
             runs: Vec::new(),
             len: 0,
@@ -110,18 +95,12 @@ impl<T: Item> Spool<T> {
     /// Adds an item. Fails if the quota or the disk is full.
     pub fn push(&mut self, item: T) -> Result<()> {
         let size_bytes = item.size_bytes() as u64;
-        let used = self
-            .quota
-            .used_bytes
-            .fetch_add(size_bytes, AtomicOrdering::Relaxed);
         self.taken_bytes += size_bytes;
-        if used + size_bytes > self.quota.limit_bytes {
-            return Err(self.quota.full());
-        }
+        self.quota.take(size_bytes)?;
         self.memory.push(item);
         self.memory_bytes += size_bytes;
         self.len += 1;
-        if self.memory_bytes > self.max_memory_bytes {
+        if self.memory_bytes > self.max_memory_bytes || !self.has_memory() {
             tokio::task::block_in_place(|| self.spill()).map_err(|error| match error.kind() {
                 io::ErrorKind::StorageFull
                 | io::ErrorKind::QuotaExceeded
@@ -130,6 +109,26 @@ impl<T: Item> Spool<T> {
             })?;
         }
         Ok(())
+    }
+
+    /// Whether the items may stay in memory, for which the spool takes of what all share.
+    fn has_memory(&mut self) -> bool {
+        let needed = self.memory_bytes.saturating_sub(OWN_MEMORY_BYTES);
+        let missing = needed.saturating_sub(self.shared_memory_bytes);
+        if missing == 0 {
+            return true;
+        }
+        let step = missing.max(MEMORY_STEP_BYTES);
+        let is_taken = self.quota.try_take_memory(step);
+        if is_taken {
+            self.shared_memory_bytes += step;
+        }
+        is_taken
+    }
+
+    fn give_memory_back(&mut self) {
+        self.quota.give_memory_back(self.shared_memory_bytes);
+        self.shared_memory_bytes = 0;
     }
 
     /// Sorts the items: after the last push, and before the first read.
@@ -152,9 +151,11 @@ impl<T: Item> Spool<T> {
         let Some(file) = &self.file else {
             return Vec::new();
         };
+        let buffer_bytes = READ_AHEAD_BYTES / self.runs.len().max(1);
+        let buffer_bytes = buffer_bytes.clamp(4 * 1024, 64 * 1024);
         let run = |range: &Range<u64>| {
             Run::File(BufReader::with_capacity(
-                64 * 1024,
+                buffer_bytes,
                 FileRange {
                     file,
                     range: range.clone(),
@@ -185,137 +186,16 @@ impl<T: Item> Spool<T> {
         let end = file.stream_position()?;
         self.runs.push(start..end);
         self.memory_bytes = 0;
+        self.memory.shrink_to_fit();
+        self.give_memory_back();
         Ok(())
     }
 }
 
 impl<T> Drop for Spool<T> {
     fn drop(&mut self) {
-        self.quota
-            .used_bytes
-            .fetch_sub(self.taken_bytes, AtomicOrdering::Relaxed);
-    }
-}
-
-/// A spool's items in order: a merge of its sorted runs.
-pub struct Items<'a, T: Item> {
-    runs: Vec<Run<'a, T>>,
-    /// The next item of each run that has one, the first in order at the top.
-    heads: BinaryHeap<Head<'a, T>>,
-    error: Option<Error>,
-}
-
-enum Run<'a, T> {
-    File(BufReader<FileRange<'a>>),
-    Borrowed(slice::Iter<'a, T>),
-    Owned(vec::IntoIter<T>),
-}
-
-struct Head<'a, T: Clone> {
-    item: Cow<'a, T>,
-    run: usize,
-}
-
-impl<'a, T: Item> Items<'a, T> {
-    fn new(mut runs: Vec<Run<'a, T>>, memory: Run<'a, T>) -> Self {
-        runs.push(memory);
-        let mut items = Self {
-            heads: BinaryHeap::with_capacity(runs.len()),
-            runs,
-            error: None,
-        };
-        // A single run is in order by itself.
-        if items.runs.len() > 1 {
-            for run in 0..items.runs.len() {
-                items.advance(run);
-            }
-        }
-        items
-    }
-
-    fn advance(&mut self, run: usize) {
-        match self.runs[run].next() {
-            Ok(Some(item)) => self.heads.push(Head { item, run }),
-            Ok(None) => {}
-            Err(error) => self.error = Some(Error::internal(error)),
-        }
-    }
-}
-
-impl<'a, T: Item> Iterator for Items<'a, T> {
-    type Item = Result<Cow<'a, T>>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        if let [only] = self.runs.as_mut_slice() {
-            return only.next().map_err(Error::internal).transpose();
-        }
-        if let Some(error) = self.error.take() {
-            self.heads.clear();
-            return Some(Err(error));
-        }
-        let Head { item, run } = self.heads.pop()?;
-        self.advance(run);
-        Some(Ok(item))
-    }
-}
-
-impl<'a, T: Item> Run<'a, T> {
-    fn next(&mut self) -> io::Result<Option<Cow<'a, T>>> {
-        match self {
-            Self::Borrowed(items) => Ok(items.next().map(Cow::Borrowed)),
-            Self::Owned(items) => Ok(items.next().map(Cow::Owned)),
-            Self::File(reader) => {
-                if reader.fill_buf()?.is_empty() {
-                    return Ok(None);
-                }
-                let mut length = [0; 4];
-                reader.read_exact(&mut length)?;
-                let mut encoded = vec![0; u32::from_ne_bytes(length) as usize];
-                reader.read_exact(&mut encoded)?;
-                let item = postcard::from_bytes(&encoded).map_err(io::Error::other)?;
-                Ok(Some(Cow::Owned(item)))
-            }
-        }
-    }
-}
-
-impl<T: Item> Ord for Head<'_, T> {
-    /// Reversed, as the top of the heap is its greatest item. Of equal items, the one of the earlier run comes first.
-    fn cmp(&self, other: &Self) -> Ordering {
-        other
-            .item
-            .order(&self.item)
-            .then_with(|| other.run.cmp(&self.run))
-    }
-}
-
-impl<T: Item> PartialOrd for Head<'_, T> {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl<T: Item> PartialEq for Head<'_, T> {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other).is_eq()
-    }
-}
-
-impl<T: Item> Eq for Head<'_, T> {}
-
-/// Reads a range of a file, whose position stays as it is.
-struct FileRange<'a> {
-    file: &'a File,
-    range: Range<u64>,
-}
-
-impl Read for FileRange<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let left = usize::try_from(self.range.end - self.range.start).unwrap_or(usize::MAX);
-        let most = buffer.len().min(left);
-        let read = self.file.read_at(&mut buffer[..most], self.range.start)?;
-        self.range.start += read as u64;
-        Ok(read)
+        self.quota.give_memory_back(self.shared_memory_bytes);
+        self.quota.give_back(self.taken_bytes);
     }
 }
 
@@ -362,6 +242,25 @@ mod tests {
             assert_eq!(numbers(spool.iter()), expected);
             assert_eq!(numbers(spool.drain()), expected);
         }
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn spools_that_find_the_memory_of_all_taken_write_to_their_files() {
+        let quota = SpoolQuota::new(u64::MAX);
+        let filled = |bytes: u64| {
+            let mut spool = Spool::new(&quota);
+            for _ in 0..bytes / MEMORY_STEP_BYTES {
+                spool.push(" ".repeat(MEMORY_STEP_BYTES as usize)).unwrap();
+            }
+            spool
+        };
+        let first: Vec<_> = (0..8).map(|_| filled(MEMORY_BYTES)).collect();
+        assert!(first.iter().all(|spool| spool.runs.is_empty()));
+        let late = filled(MEMORY_BYTES);
+        assert!(!late.runs.is_empty());
+        assert!(filled(OWN_MEMORY_BYTES).runs.is_empty());
+        drop((first, late));
+        assert!(filled(MEMORY_BYTES).runs.is_empty());
     }
 
     #[tokio::test(flavor = "multi_thread")]

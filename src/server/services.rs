@@ -47,6 +47,9 @@ services![
     CustomObjectServiceServer,
 ];
 
+/// The most bytes of a message to a service that needs no key. Their messages hold a name.
+const MAX_OPEN_MESSAGE_BYTES: usize = 4096;
+
 /// The services that need no key: `health`, and reflection in the two versions that clients know.
 pub fn open_routes(
     health: HealthServer<impl Health>,
@@ -57,7 +60,10 @@ pub fn open_routes(
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
             .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)
     };
+    let health = health.max_decoding_message_size(MAX_OPEN_MESSAGE_BYTES);
+    let v1 = reflection().build_v1()?;
+    let v1alpha = reflection().build_v1alpha()?;
     Ok(Routes::new(health)
-        .add_service(reflection().build_v1()?)
-        .add_service(reflection().build_v1alpha()?))
+        .add_service(v1.max_decoding_message_size(MAX_OPEN_MESSAGE_BYTES))
+        .add_service(v1alpha.max_decoding_message_size(MAX_OPEN_MESSAGE_BYTES)))
 }

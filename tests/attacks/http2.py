@@ -45,16 +45,18 @@ class Connection:
         except OSError:
             return False
 
-    def begin(self, stream, method, key, encoding=None):
+    def begin(self, stream, method, key=None, encoding=None, more=()):
+        """Begins a call of a method of the service's own, or of one that is given as a path."""
         headers = [
             (":method", "POST"),
             (":scheme", "http"),
-            (":path", f"/contactlists.v1.{method}"),
+            (":path", method if method.startswith("/") else f"/contactlists.v1.{method}"),
             (":authority", "localhost"),
             ("content-type", "application/grpc"),
             ("te", "trailers"),
-            ("authorization", f"Bearer {key}"),
+            *more,
         ]
+        headers += [("authorization", f"Bearer {key}")] if key else []
         headers += [("grpc-encoding", encoding)] if encoding else []
         return self.send(frame(HEADERS, 4, stream, block(headers)))
 

@@ -36,6 +36,7 @@ UPDATE, LIST_CONTACTS, EXPORT = (
     f"ContactListService/{name}"
     for name in ("UpdateContactListContacts", "ListContactListContacts", "ExportContactListContacts")
 )
+HEALTH_CHECK = "/grpc.health.v1.Health/Check"
 
 
 class Service:
@@ -209,6 +210,63 @@ def unread_exports(service):
     return unread(service, EXPORT, 192, request.SerializeToString())
 
 
+def uploads(service):
+    """Ordinary uploads that the service keeps until they end, which they do not."""
+    request, done = messages.UpdateContactListContactsRequest, threading.Event()
+    header = messages.UpdateContactListContactsHeader(contact_list_id=service.list, action="ACTION_ADD")
+    address = contacts.Address(address_line_one="x" * 250, address_line_two="y" * 250, city="z" * 250, state="s" * 250)
+    people = [contacts.Contact(phone=f"+49152{index:08}", name="n" * 250, address=address) for index in range(4000)]
+    parts = [request(contacts=people[start : start + 40]) for start in range(0, len(people), 40)]
+    taken = threading.Semaphore(0)
+
+    def stream():
+        yield request(header=header)
+        yield from parts
+        taken.release()
+        done.wait()
+        # A message that no stream may have: nothing of the upload is applied.
+        yield request(header=header)
+
+    channels = [grpc.insecure_channel(service.address, [("grpc.use_local_subchannel_pool", 1)]) for _ in range(8)]
+    stubs = [services.ContactListServiceStub(channel) for channel in channels]
+    metadata = [("authorization", f"Bearer {service.attackers_key}")]
+    calls = [stubs[index % 8].UpdateContactListContacts.future(stream(), metadata=metadata) for index in range(64)]
+    sent = sum(taken.acquire(timeout=60) for _ in calls)
+    time.sleep(2)
+    done.set()
+    for channel in channels:
+        channel.close()
+    return f"{sent} of {len(calls)} uploads were taken, as they would be from anybody"
+
+
+def checks_with_headers(service):
+    more = [(f"x-header-{index}", "x" * 100) for index in range(95)]
+    connections = [Connection(service.address) for _ in range(100)]
+    for connection in connections:
+        for stream in streams(64):
+            connection.begin(stream, HEALTH_CHECK, more=more)
+    return hold(connections, 3)
+
+
+def checks_with_bodies(service):
+    connections = [Connection(service.address) for _ in range(4)]
+    for connection in connections:
+        for stream in streams(64):
+            connection.begin(stream, HEALTH_CHECK)
+            connection.data(stream, message(bytes(4 * MIB))[: 256 * 1024])
+    return hold(connections, 3)
+
+
+def unknown_keys(service):
+    key = service.attackers_key[:-8] + "00000000"
+    connections = [Connection(service.address) for _ in range(16)]
+    for start in range(10):
+        for connection in connections:
+            for stream in streams(64):
+                connection.begin(start * 128 + stream, LIST_CONTACTS, key)
+    return hold(connections, 3)
+
+
 ATTACKS = [
     ("1,024 connections that send nothing", silent_sockets),
     ("64 calls without a body", no_bodies),
@@ -218,6 +276,10 @@ ATTACKS = [
     ("64 calls on 8 connections, 0.5 MiB each in frames of 1 byte", lambda service: small_frames(service, b"\0")),
     ("720 pages of 1,000 contacts, asked for and not read", unread_lists),
     ("192 exports, asked for and not read", unread_exports),
+    ("64 uploads of 5 MB that don't end", uploads),
+    ("without a key: 6,400 health checks with 11 kB of headers and no body", checks_with_headers),
+    ("without a key: 256 health checks that announce 4 MiB and send 256 KiB", checks_with_bodies),
+    ("10,240 calls with an unknown key, 1,024 at once", unknown_keys),
 ]
 
 

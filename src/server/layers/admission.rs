@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::{
     extract::{Request, State},
+    http::{HeaderMap, HeaderName, HeaderValue, header},
     middleware::Next,
     response::Response,
 };
@@ -15,12 +16,11 @@ use crate::{
     domain::caller::Caller, error::Error, keyed_semaphore::KeyedSemaphore, rpc::call::CallPermit,
 };
 
-/// How many calls the server runs at once, and for how long.
+/// How many calls the server runs at once.
 #[derive(Clone)]
 pub struct ServerLimit {
     pub max_calls: usize,
     pub calls: Arc<Semaphore>,
-    pub shutdown: Shutdown,
 }
 
 /// How many calls of one API key the server runs at once.
@@ -30,22 +30,34 @@ pub struct KeyLimit {
     pub calls: Arc<KeyedSemaphore<Uuid>>,
 }
 
-/// Runs the call if the server has room for it and is not shutting down, until it is forced to end.
+/// Runs the call if the server is not shutting down, until it is forced to end.
+pub async fn until_shutdown(
+    State(shutdown): State<Shutdown>,
+    request: Request,
+    next: Next,
+) -> Result<Response, Refusal> {
+    if shutdown.draining.is_cancelled() {
+        return Err(Error::ShuttingDown.into());
+    }
+    tokio::select! {
+        response = next.run(request) => Ok(response),
+        () = shutdown.forced.cancelled() => Err(Error::ShuttingDown.into()),
+    }
+}
+
+/// Runs the call if the server has room for it.
 pub async fn on_server(
     State(limit): State<ServerLimit>,
     mut request: Request,
     next: Next,
 ) -> Result<Response, Refusal> {
-    if limit.shutdown.draining.is_cancelled() {
-        return Err(Error::ShuttingDown.into());
-    }
     let permit = limit.calls.try_acquire_owned();
     let permit = permit.map_err(|_| too_many(limit.max_calls, "server"))?;
-    let _permit = hold(&mut request, permit);
-    tokio::select! {
-        response = next.run(request) => Ok(response),
-        () = limit.shutdown.forced.cancelled() => Err(Error::ShuttingDown.into()),
-    }
+    let permit = hold(&mut request, permit);
+    let mut response = next.run(request).await;
+    // The connection keeps it, and the key's with it, until the client has taken the response.
+    response.extensions_mut().insert(permit);
+    Ok(response)
 }
 
 /// Runs the call if its key has room for it. The caller must be known.
@@ -58,11 +70,8 @@ pub async fn per_key(
     let key = caller.ok_or(Error::ApiKeyInvalid)?.api_key_id;
     let permit = limit.calls.try_acquire(key);
     let permit = permit.ok_or_else(|| too_many(limit.max_calls, "api_key"))?;
-    let permit = hold(&mut request, permit);
-    let mut response = next.run(request).await;
-    // The connection keeps it until the client has taken the response.
-    response.extensions_mut().insert(permit);
-    Ok(response)
+    let _permit = hold(&mut request, permit);
+    Ok(next.run(request).await)
 }
 
 /// How many calls without a key the server runs at once, but for those that only ask whether it serves.
@@ -75,12 +84,24 @@ pub struct OpenLimit {
 /// Whether the server serves: asked by what would end the server if it got no answer, and answered at once.
 const HEALTH_CHECK: &str = "/grpc.health.v1.Health/Check";
 
-/// Runs a call that needs no key, if the server has room for it.
+/// The headers that gRPC itself reads.
+const GRPC_HEADERS: [HeaderName; 5] = [
+    header::CONTENT_TYPE,
+    header::TE,
+    HeaderName::from_static("grpc-encoding"),
+    HeaderName::from_static("grpc-accept-encoding"),
+    HeaderName::from_static("grpc-timeout"),
+];
+
+/// Runs a call that needs no key, if the server has room for it. No other headers than gRPC's are kept while it waits for
+/// its body.
 pub async fn without_key(
     State(limit): State<OpenLimit>,
     mut request: Request,
     next: Next,
 ) -> Result<Response, Refusal> {
+    let headers = grpc_headers(request.headers());
+    *request.headers_mut() = headers;
     if request.uri().path() == HEALTH_CHECK {
         return Ok(next.run(request).await);
     }
@@ -90,6 +111,15 @@ pub async fn without_key(
     let mut response = next.run(request).await;
     response.extensions_mut().insert(permit);
     Ok(response)
+}
+
+/// Copies gRPC's headers, as a value can be a part of all that came with it.
+fn grpc_headers(headers: &HeaderMap) -> HeaderMap {
+    let copied = GRPC_HEADERS.into_iter().filter_map(|name| {
+        let value = headers.get(&name)?;
+        Some((name, HeaderValue::from_bytes(value.as_bytes()).ok()?))
+    });
+    copied.collect()
 }
 
 /// Adds `permit` to what the request carries, for calls whose work goes on after their response has begun. What is returned
@@ -102,6 +132,7 @@ fn hold(request: &mut Request, permit: OwnedSemaphorePermit) -> CallPermit {
     permits.clone()
 }
 
-fn too_many(limit: usize, scope: &'static str) -> Error {
+/// The error of a call that there is no place for, among the `limit` places of `scope`.
+pub fn too_many(limit: usize, scope: &'static str) -> Error {
     Error::TooManyCalls { limit, scope }
 }

@@ -20,6 +20,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 use self::{
     admission::{KeyLimit, OpenLimit, ServerLimit},
+    authentication::KeyLookup,
     body::{BodyLimits, MessageBudget, Pace},
 };
 use super::shutdown::Shutdown;
@@ -29,6 +30,9 @@ use crate::{
 
 /// How many calls without a key run at once: health is watched by few, and reflection is for people.
 const MAX_OPEN_CALLS: usize = 256;
+
+/// How many calls may wait for the look-up of their keys, for each that may run.
+const LOOKUPS_PER_CALL: usize = 2;
 
 /// Puts the layers around `routes`, calls of unknown services included. What is added to the result has none of them.
 pub fn around(
@@ -40,7 +44,12 @@ pub fn around(
     let on_server = ServerLimit {
         max_calls: settings.max_calls as usize,
         calls: Arc::new(Semaphore::new(settings.max_calls as usize)),
-        shutdown: shutdown.clone(),
+    };
+    let max_lookups = LOOKUPS_PER_CALL * settings.max_calls as usize;
+    let lookup = KeyLookup {
+        repository: repository.clone(),
+        max_calls: max_lookups,
+        calls: Arc::new(Semaphore::new(max_lookups)),
     };
     let per_key = KeyLimit {
         max_calls: settings.max_calls_per_key as usize,
@@ -59,12 +68,13 @@ pub fn around(
         .layer(from_fn(span::enter))
         .layer(from_fn_with_state(max_message_bytes, status::finish))
         .layer(CatchPanicLayer::custom(panics::response))
-        .layer(from_fn_with_state(on_server, admission::on_server))
         .layer(from_fn_with_state(
-            repository.clone(),
-            authentication::authenticate,
+            shutdown.clone(),
+            admission::until_shutdown,
         ))
+        .layer(from_fn_with_state(lookup, authentication::authenticate))
         .layer(from_fn_with_state(per_key, admission::per_key))
+        .layer(from_fn_with_state(on_server, admission::on_server))
         .layer(from_fn_with_state(bodies, body::limit));
     Routes::from(routes.into_axum_router().layer(layers))
 }

@@ -31,6 +31,10 @@ const MESSAGES_PER_KEY: usize = 16;
 /// How many messages of the largest size the server has room for.
 const MESSAGES: usize = 4 * MESSAGES_PER_KEY;
 
+/// How many times larger than itself a compressed message can be at most: what DEFLATE's longest match comes to
+/// (RFC 1951, 258 bytes in two bits).
+const MAX_INFLATION: usize = 1032;
+
 /// What a permit of the budget stands for.
 const UNIT_BYTES: usize = 1024;
 
@@ -68,7 +72,8 @@ impl MessageBudget {
             return 0;
         }
         let unpacked_bytes = if head.is_compressed {
-            self.max_message_bytes
+            let inflated_bytes = head.length_bytes.saturating_mul(MAX_INFLATION);
+            inflated_bytes.min(self.max_message_bytes)
         } else {
             0
         };
