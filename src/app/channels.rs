@@ -100,7 +100,10 @@ impl ChannelChange {
 
     async fn apply_in(&self, transaction: &Transaction) -> Result<TransactionOutcome<Channel>> {
         organizations::lock(transaction, self.organization).await?;
-        let stored = channels::get(transaction.db(), self.organization, self.id).await?;
+        // It is not deleted before the commit.
+        let stored = channels::lock(transaction, self.organization, self.id)
+            .await?
+            .ok_or_else(|| Error::not_found("channel", self.id))?;
         let mut channel = stored.clone();
         if let Some(name) = &self.name {
             channel.name = name.as_str().to_owned();

@@ -15,8 +15,7 @@
 //! | 4. the organization's row | `FOR SHARE` | `UpdateContactListContacts`, `UpdateContact`: the channels and custom objects that the contacts were checked against stay as they are |
 //! |  | `FOR NO KEY UPDATE` | `CreateChannel`, `UpdateChannel`, `CreateCustomObject`, `AddCustomProperty`, `DeleteCustomObject`; `OptIn` and `OptOut` of an unassigned number: no contact gets it |
 //! | 5. the channels' rows | `FOR KEY SHARE`, all by id | `UpdateContactListContacts`, `UpdateContact`, `OptIn`, `OptOut`, `DeleteContact`: no channel is deleted |
-//! |  | by writing, one | `UpdateChannel` |
-//! |  | `FOR UPDATE`, one | `DeleteChannel` |
+//! |  | `FOR UPDATE`, one | `UpdateChannel`, `DeleteChannel` |
 //! | 6. contacts' rows | `FOR NO KEY UPDATE`, in order of their phones | `UpdateContactListContacts`, chunk by chunk; `OptIn`, `OptOut`; one: `UpdateContact` |
 //! |  | `FOR UPDATE`, one | `DeleteContact` |
 //! | 7. the rest | by writing | preferences, opted-out numbers, members, records: always under one of the locks above. Recorded updates: under the list's, but the retention job clears them under no list's lock, in a transaction that takes 2 only |

@@ -105,6 +105,19 @@ on_both! {
         assert_counts!(opt_ins(&outcome), kept_opt_outs: 1);
     }
 
+    async fn a_change_and_a_deletion_at_once_have_an_order(service: Service) {
+        let admin = service.admin();
+        for _ in 0..30 {
+            let channel = send(&admin, request("Desk", Type::Email, None)).await.unwrap();
+            let renamed = change(&admin, named(&channel, "Reception"));
+            let (renamed, deleted) = tokio::join!(renamed, delete(&admin, &channel.id));
+            deleted.unwrap();
+            if let Err(status) = renamed {
+                assert_eq!(status.code(), Code::NotFound, "{status:?}");
+            }
+        }
+    }
+
     async fn a_deleted_channel_is_unknown_and_its_phone_free(service: Service) {
         let admin = service.admin();
         let channel = create_desk(&admin).await;
