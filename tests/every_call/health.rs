@@ -55,6 +55,14 @@ on_both! {
         assert_eq!(status.code(), Code::NotFound);
     }
 
+    async fn a_message_without_a_key_has_at_most_4_kib(service: Service) {
+        let connection = connect(&service);
+        let taken = health(&connection, &"a".repeat(4000)).await.unwrap_err();
+        assert_eq!(taken.code(), Code::NotFound);
+        let refused = health(&connection, &"a".repeat(4096)).await.unwrap_err();
+        assert_eq!(refused.code(), Code::OutOfRange);
+    }
+
     async fn watchers_of_health_are_limited_and_leave_room_for_who_asks_once(service: Service) {
         let mut watches = Vec::new();
         // More than a connection may have at once: so on several.

@@ -239,6 +239,15 @@ on_both! {
         try_list(&other, "Afterwards".into()).await.expect("the first call has ended");
     }
 
+    async fn a_call_with_an_unknown_key_asks_for_no_place_of_those_that_run(database: Database) {
+        let service = Service::start_with(database, &["--max-calls", "1"]).await;
+        let unknown = service.client(&format!("{}0", service.key(Scope::Write).await));
+        let (held, _) = held_stream(&service.admin(), &service.client_with(Scope::Write).await).await;
+        let refused = try_list(&unknown, "Full".into()).await;
+        assert_refused(refused, Code::Unauthenticated, "API_KEY_INVALID");
+        held.finish().await.unwrap_err();
+    }
+
     async fn a_caller_that_left_gives_its_permit_back(database: Database) {
         let service = Service::start_with(database, &["--max-calls-per-key", "1"]).await;
         let admin = service.admin();

@@ -16,7 +16,7 @@ use crate::{
     domain::caller::Caller, error::Error, keyed_semaphore::KeyedSemaphore, rpc::call::CallPermit,
 };
 
-/// How many calls the server runs at once.
+/// How many calls of a kind the server runs at once.
 #[derive(Clone)]
 pub struct ServerLimit {
     pub max_calls: usize,
@@ -55,7 +55,7 @@ pub async fn on_server(
     let permit = permit.map_err(|_| too_many(limit.max_calls, "server"))?;
     let permit = hold(&mut request, permit);
     let mut response = next.run(request).await;
-    // The connection keeps it, and the key's with it, until the client has taken the response.
+    // The connection keeps it, and the key's if there is one, until the client has taken the response.
     response.extensions_mut().insert(permit);
     Ok(response)
 }
@@ -74,13 +74,6 @@ pub async fn per_key(
     Ok(next.run(request).await)
 }
 
-/// How many calls without a key the server runs at once, but for those that only ask whether it serves.
-#[derive(Clone)]
-pub struct OpenLimit {
-    pub max_calls: usize,
-    pub calls: Arc<Semaphore>,
-}
-
 /// Whether the server serves: asked by what would end the server if it got no answer, and answered at once.
 const HEALTH_CHECK: &str = "/grpc.health.v1.Health/Check";
 
@@ -93,10 +86,10 @@ const GRPC_HEADERS: [HeaderName; 5] = [
     HeaderName::from_static("grpc-timeout"),
 ];
 
-/// Runs a call that needs no key, if the server has room for it. No other headers than gRPC's are kept while it waits for
+/// Runs a call that needs no key if the server has room for it, or if it only asks whether the server serves. No other headers than gRPC's are kept while it waits for
 /// its body.
 pub async fn without_key(
-    State(limit): State<OpenLimit>,
+    State(limit): State<ServerLimit>,
     mut request: Request,
     next: Next,
 ) -> Result<Response, Refusal> {
@@ -105,12 +98,7 @@ pub async fn without_key(
     if request.uri().path() == HEALTH_CHECK {
         return Ok(next.run(request).await);
     }
-    let permit = limit.calls.try_acquire_owned();
-    let permit = permit.map_err(|_| too_many(limit.max_calls, "server"))?;
-    let permit = hold(&mut request, permit);
-    let mut response = next.run(request).await;
-    response.extensions_mut().insert(permit);
-    Ok(response)
+    on_server(State(limit), request, next).await
 }
 
 /// Copies gRPC's headers, as a value can be a part of all that came with it.

@@ -19,7 +19,7 @@ use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use self::{
-    admission::{KeyLimit, OpenLimit, ServerLimit},
+    admission::{KeyLimit, ServerLimit},
     authentication::KeyLookup,
     body::{BodyLimits, MessageBudget, Pace},
 };
@@ -81,7 +81,7 @@ pub fn around(
 
 /// Puts the layers around `routes` that calls without a key pass through.
 pub fn around_open(routes: Routes, settings: &ServeSettings) -> Routes {
-    let open = OpenLimit {
+    let open = ServerLimit {
         max_calls: MAX_OPEN_CALLS,
         calls: Arc::new(Semaphore::new(MAX_OPEN_CALLS)),
     };

@@ -213,3 +213,25 @@ impl HttpBody for BudgetedBody {
         self.kept.is_empty() && self.body.is_end_stream()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+    use http_body_util::BodyExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn calls_that_have_sent_a_small_compressed_message_hold_up_no_others() {
+        let budget = Arc::new(MessageBudget::new(4 << 20, Duration::from_secs(30)));
+        let message = [[1, 0, 0, 0, 100].as_slice(), &[0; 100]].concat();
+        let mut running = Vec::new();
+        for _ in 0..64 {
+            let body = Body::from(message.clone());
+            let mut body = BudgetedBody::new(body, Uuid::nil(), Arc::clone(&budget));
+            let frame = body.frame().now_or_never().flatten();
+            assert!(frame.is_some_and(|frame| frame.is_ok()));
+            running.push(body);
+        }
+    }
+}
