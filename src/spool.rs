@@ -20,10 +20,13 @@ use crate::error::{Error, Result};
 const MEMORY_BYTES: u64 = 8 * 1024 * 1024;
 
 /// How many of those every spool can have. More comes from what all spools share, while there is some.
-const OWN_MEMORY_BYTES: u64 = 256 * 1024;
+const OWN_MEMORY_BYTES: u64 = 128 * 1024;
 
 /// How much of the shared memory a spool takes at once.
 const MEMORY_STEP_BYTES: u64 = 64 * 1024;
+
+/// How many bytes are written to a file, which is the system's memory at first, in a millisecond or two.
+const QUICK_SPILL_BYTES: u64 = 512 * 1024;
 
 /// How many bytes a spool's file is read ahead, over all its runs.
 const READ_AHEAD_BYTES: usize = 1024 * 1024;
@@ -101,7 +104,7 @@ impl<T: Item> Spool<T> {
         self.memory_bytes += size_bytes;
         self.len += 1;
         if self.memory_bytes > self.max_memory_bytes || !self.has_memory() {
-            tokio::task::block_in_place(|| self.spill()).map_err(|error| match error.kind() {
+            self.spill().map_err(|error| match error.kind() {
                 io::ErrorKind::StorageFull
                 | io::ErrorKind::QuotaExceeded
                 | io::ErrorKind::FileTooLarge => self.quota.full(),
@@ -165,7 +168,16 @@ impl<T: Item> Spool<T> {
         self.runs.iter().map(run).collect()
     }
 
+    /// Spills, and lets other calls go on meanwhile if that takes long. Each thread that does so keeps memory of its own, so
+    /// the little that is spilled when the memory of all is taken is not worth one.
     fn spill(&mut self) -> io::Result<()> {
+        if self.memory_bytes <= QUICK_SPILL_BYTES {
+            return self.write_run();
+        }
+        tokio::task::block_in_place(|| self.write_run())
+    }
+
+    fn write_run(&mut self) -> io::Result<()> {
         self.sort();
         let file = match &mut self.file {
             Some(file) => file,
@@ -254,7 +266,7 @@ mod tests {
             }
             spool
         };
-        let first: Vec<_> = (0..8).map(|_| filled(MEMORY_BYTES)).collect();
+        let first: Vec<_> = (0..4).map(|_| filled(MEMORY_BYTES)).collect();
         assert!(first.iter().all(|spool| spool.runs.is_empty()));
         let late = filled(MEMORY_BYTES);
         assert!(!late.runs.is_empty());

@@ -134,7 +134,8 @@ pub(crate) fn organization_of(key: &str) -> Option<OrganizationId> {
     Uuid::parse_str(organization).ok().map(OrganizationId)
 }
 
-fn hash(key: &str) -> Vec<u8> {
+/// Returns what is stored of a key in its place.
+pub fn hash(key: &str) -> Vec<u8> {
     Sha256::digest(key).to_vec()
 }
 

@@ -8,7 +8,7 @@ use std::sync::{
 use crate::error::{Error, Result};
 
 /// How many bytes of items all spools of a server keep in memory, beyond what each can have.
-const SHARED_MEMORY_BYTES: u64 = 64 * 1024 * 1024;
+const SHARED_MEMORY_BYTES: u64 = 32 * 1024 * 1024;
 
 /// The number of bytes that all spools of a server may take together, in memory and in files.
 #[derive(Debug, Clone)]

@@ -9,11 +9,10 @@ use axum::{
     response::Response,
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use uuid::Uuid;
 
-use super::{super::shutdown::Shutdown, Refusal};
+use super::{super::shutdown::Shutdown, Refusal, authentication::bearer_key};
 use crate::{
-    domain::caller::Caller, error::Error, keyed_semaphore::KeyedSemaphore, rpc::call::CallPermit,
+    error::Error, keyed_semaphore::KeyedSemaphore, repository::api_keys, rpc::call::CallPermit,
 };
 
 /// How many calls of a kind the server runs at once.
@@ -23,11 +22,11 @@ pub struct ServerLimit {
     pub calls: Arc<Semaphore>,
 }
 
-/// How many calls of one API key the server runs at once.
+/// How many calls with one API key the server runs at once, by the key's hash.
 #[derive(Clone)]
 pub struct KeyLimit {
     pub max_calls: usize,
-    pub calls: Arc<KeyedSemaphore<Uuid>>,
+    pub calls: Arc<KeyedSemaphore<Vec<u8>>>,
 }
 
 /// Runs the call if the server is not shutting down, until it is forced to end.
@@ -60,15 +59,14 @@ pub async fn on_server(
     Ok(response)
 }
 
-/// Runs the call if its key has room for it. The caller must be known.
+/// Runs the call if its key has room for it, whether or not the key is good.
 pub async fn per_key(
     State(limit): State<KeyLimit>,
     mut request: Request,
     next: Next,
 ) -> Result<Response, Refusal> {
-    let caller = request.extensions().get::<Caller>();
-    let key = caller.ok_or(Error::ApiKeyInvalid)?.api_key_id;
-    let permit = limit.calls.try_acquire(key);
+    let key = bearer_key(request.headers()).ok_or(Error::ApiKeyInvalid)?;
+    let permit = limit.calls.try_acquire(api_keys::hash(key));
     let permit = permit.ok_or_else(|| too_many(limit.max_calls, "api_key"))?;
     let _permit = hold(&mut request, permit);
     Ok(next.run(request).await)

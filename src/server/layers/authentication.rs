@@ -1,6 +1,9 @@
 //! The caller of a call, from its API key.
 
-use std::sync::Arc;
+use std::{
+    collections::HashSet,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use axum::{
     extract::{Request, State},
@@ -8,35 +11,67 @@ use axum::{
     middleware::Next,
     response::Response,
 };
-
 use tokio::sync::Semaphore;
 
 use super::{Refusal, admission::too_many};
-use crate::{auth, error::Error, repository::Repository};
+use crate::{
+    auth,
+    error::Error,
+    repository::{Repository, api_keys},
+};
 
-/// Where keys are looked up, and for how many calls at once.
+/// The most good keys that are remembered.
+const MAX_GOOD_KEYS: usize = 10_000;
+
+/// Where keys are looked up.
 #[derive(Clone)]
 pub struct KeyLookup {
     pub repository: Repository,
-    pub max_calls: usize,
-    pub calls: Arc<Semaphore>,
+    /// The hashes of keys that were good when they were last looked up. Each call's key is still looked up.
+    pub good: Arc<Mutex<HashSet<Vec<u8>>>>,
+    /// How many other keys are looked up at once: a flood of them holds up no good one.
+    pub max_unknown: usize,
+    pub unknown: Arc<Semaphore>,
 }
 
-/// Puts the caller into the request's extensions, or refuses the call. A call takes no place of those that run before its
-/// key is known to be good.
+/// Puts the caller into the request's extensions, or refuses the call.
 pub async fn authenticate(
     State(lookup): State<KeyLookup>,
     mut request: Request,
     next: Next,
 ) -> Result<Response, Refusal> {
     let key = bearer_key(request.headers()).ok_or(Error::ApiKeyInvalid)?;
-    let permit = lookup.calls.try_acquire();
-    let permit = permit.map_err(|_| too_many(lookup.max_calls, "server"))?;
-    let caller = auth::authenticate(&lookup.repository, key).await?;
+    let hash = api_keys::hash(key);
+    let permit = if lookup.with_good(|good| good.contains(&hash)) {
+        None
+    } else {
+        let permit = lookup.unknown.try_acquire();
+        Some(permit.map_err(|_| too_many(lookup.max_unknown, "server"))?)
+    };
+    let caller = auth::authenticate(&lookup.repository, key).await;
     drop(permit);
+    lookup.with_good(|good| match caller {
+        Ok(_) => {
+            if good.len() >= MAX_GOOD_KEYS {
+                good.clear();
+            }
+            good.insert(hash);
+        }
+        Err(Error::ApiKeyInvalid) => {
+            good.remove(&hash);
+        }
+        Err(_) => {}
+    });
+    let caller = caller?;
     tracing::Span::current().record("organization", caller.organization.id.to_string());
     request.extensions_mut().insert(caller);
     Ok(next.run(request).await)
+}
+
+impl KeyLookup {
+    fn with_good<T>(&self, with: impl FnOnce(&mut HashSet<Vec<u8>>) -> T) -> T {
+        with(&mut self.good.lock().unwrap_or_else(PoisonError::into_inner))
+    }
 }
 
 /// The key in `authorization: Bearer <key>`.

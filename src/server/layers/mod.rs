@@ -31,8 +31,8 @@ use crate::{
 /// How many calls without a key run at once: health is watched by few, and reflection is for people.
 const MAX_OPEN_CALLS: usize = 256;
 
-/// How many calls may wait for the look-up of their keys, for each that may run.
-const LOOKUPS_PER_CALL: usize = 2;
+/// How many keys that have not been good before may be looked up at once, for each call that may run.
+const UNKNOWN_KEYS_PER_CALL: usize = 2;
 
 /// Puts the layers around `routes`, calls of unknown services included. What is added to the result has none of them.
 pub fn around(
@@ -45,11 +45,12 @@ pub fn around(
         max_calls: settings.max_calls as usize,
         calls: Arc::new(Semaphore::new(settings.max_calls as usize)),
     };
-    let max_lookups = LOOKUPS_PER_CALL * settings.max_calls as usize;
+    let max_unknown = UNKNOWN_KEYS_PER_CALL * settings.max_calls as usize;
     let lookup = KeyLookup {
         repository: repository.clone(),
-        max_calls: max_lookups,
-        calls: Arc::new(Semaphore::new(max_lookups)),
+        good: Arc::default(),
+        max_unknown,
+        unknown: Arc::new(Semaphore::new(max_unknown)),
     };
     let per_key = KeyLimit {
         max_calls: settings.max_calls_per_key as usize,
@@ -72,8 +73,8 @@ pub fn around(
             shutdown.clone(),
             admission::until_shutdown,
         ))
-        .layer(from_fn_with_state(lookup, authentication::authenticate))
         .layer(from_fn_with_state(per_key, admission::per_key))
+        .layer(from_fn_with_state(lookup, authentication::authenticate))
         .layer(from_fn_with_state(on_server, admission::on_server))
         .layer(from_fn_with_state(bodies, body::limit));
     Routes::from(routes.into_axum_router().layer(layers))
