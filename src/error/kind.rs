@@ -63,6 +63,7 @@ impl Error {
             Self::TooManyCalls { .. } => (C::ResourceExhausted, R::TooManyCalls, AFTER_A_CALL),
             Self::SpoolFull { .. } => (C::ResourceExhausted, R::SpoolFull, AFTER_A_CALL),
             Self::MessageTooLarge { .. } => (C::ResourceExhausted, R::MessageTooLarge, None),
+            Self::MetadataTooLarge { .. } => (C::ResourceExhausted, R::MetadataTooLarge, None),
             // Something between the caller and the database is not there.
             Self::DatabaseUnavailable(_) => (C::Unavailable, R::DatabaseUnavailable, AFTER_AN_OUTAGE),
             Self::ShuttingDown => (C::Unavailable, R::ShuttingDown, AFTER_AN_OUTAGE),
@@ -109,6 +110,8 @@ impl Error {
             Self::TooManyCalls { limit, scope } => named([("limit", limit), ("scope", scope)]),
             Self::SpoolFull { limit_bytes } => named([("limit_bytes", limit_bytes)]),
             Self::MessageTooLarge { limit_bytes } => named([("limit_bytes", limit_bytes)]),
+            Self::MetadataTooLarge { limit_bytes, value } =>
+                named([("limit_bytes", limit_bytes), ("value", value)]),
             Self::StreamIdle { limit_seconds } => named([("limit_seconds", limit_seconds)]),
             Self::Internal { error_id, .. } => named([("error_id", error_id)]),
             Self::RequestInvalid(_) | Self::MessageMalformed { message_index: None } | Self::CallUnknown | Self::HeaderMissing | Self::NoContacts

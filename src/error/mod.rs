@@ -111,6 +111,8 @@ pub enum Error {
     SpoolFull { limit_bytes: u64 },
     #[error("a message is over the limit of {limit_bytes} bytes")]
     MessageTooLarge { limit_bytes: usize },
+    #[error("the call's metadata has {value} bytes: the limit is {limit_bytes}")]
+    MetadataTooLarge { limit_bytes: usize, value: usize },
     // Something between the caller and the database is not there.
     #[error("the database is out of reach; try again")]
     DatabaseUnavailable(#[source] anyhow::Error),

@@ -28,7 +28,7 @@ const PAGE_SIZE: u64 = 200;
 const MAX_MESSAGE_CONTACTS: usize = 500;
 
 /// The most bytes of a message, unless one member alone has more.
-const MAX_MESSAGE_BYTES: usize = 256 * 1024;
+const MAX_MESSAGE_BYTES: usize = 64 * 1024;
 
 /// How much of an export is kept in memory. Less than for an update, as a client may take as long as it likes to read it.
 const MEMORY_BYTES: u64 = 512 * 1024;

@@ -47,6 +47,12 @@ services![
     CustomObjectServiceServer,
 ];
 
+/// Whether the call at `path` needs an API key. An unknown call does.
+pub fn needs_key(path: &str) -> bool {
+    let open = ["/grpc.health.", "/grpc.reflection."];
+    !open.iter().any(|services| path.starts_with(services))
+}
+
 /// The most bytes of a message to a service that needs no key. Their messages hold a name.
 const MAX_OPEN_MESSAGE_BYTES: usize = 4096;
 

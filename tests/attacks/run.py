@@ -10,6 +10,7 @@ import os
 import pathlib
 import resource
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
@@ -18,7 +19,7 @@ import time
 
 import grpc
 
-from http2 import Connection, frame, message, DATA
+from http2 import Connection, frame, message, DATA, RST_STREAM, WINDOW_UPDATE
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[2] / "proto"))
 messages, services = grpc.protos_and_services("contactlists/v1/contact_list_service.proto")
@@ -189,6 +190,47 @@ def small_frames(service, payload):
     return hold(connections, IDLE_SECONDS + 3)
 
 
+def frames_behind_the_budget(service):
+    """Uses up the memory for large messages, and sends frames of a byte to calls that wait for their share of it."""
+    window = 384 * 1024
+    head = message(bytes(4 * MIB))[:5]
+    burst = frame(DATA, 0, 1, b"\0") * (window - len(head))
+
+    def flood(connection):
+        connection.begin(1, UPDATE, service.attackers_key)
+        connection.data(1, head)
+        connection.send(burst)
+
+    connections = [Connection(service.address) for _ in range(48)]
+    floods = [threading.Thread(target=flood, args=(each,)) for each in connections]
+    for thread in floods:
+        thread.start()
+    for thread in floods:
+        thread.join()
+    return hold(connections, IDLE_SECONDS + 3)
+
+
+def slow_readers(service):
+    """Exports whose readers take a hundred bytes a second."""
+    connection = Connection(service.address, window=0)
+    request = messages.ExportContactListContactsRequest(contact_list_id=service.list).SerializeToString()
+    for stream in streams(64):
+        connection.begin(stream, EXPORT, service.attackers_key)
+        connection.data(stream, message(request), last=True)
+    end, reset = time.monotonic() + 3 * IDLE_SECONDS, 0
+    connection.socket.settimeout(1)
+    while time.monotonic() < end and reset < 64:
+        taken = b"".join(frame(WINDOW_UPDATE, 0, stream, struct.pack(">I", 100)) for stream in streams(64))
+        connection.send(taken)
+        try:
+            while True:
+                reset += connection.read()[0] == RST_STREAM
+        except TimeoutError:
+            pass
+    connection.close()
+    return f"{reset} of 64 streams were reset"
+
+
 def unread(service, method, calls, request):
     connections = []
     for _ in range(3):
@@ -274,6 +316,8 @@ ATTACKS = [
     ("64 calls with 4 kB of gzip that unpack to 2 million empty contacts", packed),
     ("64 calls on 8 connections, 0.5 MiB each in frames of 30 bytes", lambda service: small_frames(service, bytes(30))),
     ("64 calls on 8 connections, 0.5 MiB each in frames of 1 byte", lambda service: small_frames(service, b"\0")),
+    ("frames of 1 byte on 48 connections, behind the heads of messages of 4 MiB", frames_behind_the_budget),
+    ("64 exports whose readers take 100 bytes a second", slow_readers),
     ("720 pages of 1,000 contacts, asked for and not read", unread_lists),
     ("192 exports, asked for and not read", unread_exports),
     ("64 uploads of 5 MB that don't end", uploads),

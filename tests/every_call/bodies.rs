@@ -64,6 +64,39 @@ on_both! {
         assert_refused(stream.answer().await, Code::DeadlineExceeded, "STREAM_IDLE");
     }
 
+    async fn a_body_in_frames_of_one_byte_is_read(service: Service) {
+        let key = service.key(Scope::Write).await;
+        let mut slow = service.connect_by_hand(65_535).await;
+        slow.begin(1, UNARY_CALL, &key).await.unwrap();
+        let phone = Some("+12025550123".to_owned());
+        let request = CreateChannelRequest { name: "x".repeat(200), phone, ..Default::default() };
+        let message = framed(&request);
+        let frames = message.iter().enumerate().map(|(n, byte)| {
+            frame(kind::DATA, (n + 1 == message.len()).into(), 1, &[*byte])
+        });
+        slow.write(&frames.collect::<Vec<_>>().concat()).await.unwrap();
+        ended(&mut slow).await;
+    }
+
+    /// The budget for messages of the key's is used up, and nobody reads what comes.
+    async fn small_frames_of_a_call_that_waits_hold_up_no_other_on_its_connection(database: Database) {
+        let service = Service::start_with(database, &["--stream-idle-seconds", "5"]).await;
+        let key = service.key(Scope::Write).await;
+        let mut announcing = service.connect_by_hand(65_535).await;
+        let announced = [&[0][..], &(4 * 1024 * 1024_u32).to_be_bytes()].concat();
+        for stream in (0..17).map(|n| 2 * n + 1) {
+            announcing.begin(stream, MAIN_CALL, &key).await.unwrap();
+            announcing.write(&frame(kind::DATA, 0, stream, &announced)).await.unwrap();
+        }
+        // As many as the window has room for.
+        let bytes = frame(kind::DATA, 0, 33, &[0]).repeat(384 * 1024 - announced.len());
+        announcing.write(&bytes).await.unwrap();
+        announcing.begin(35, UNARY_CALL, &key).await.unwrap();
+        announcing.send(35, &CreateChannelRequest::default(), true).await.unwrap();
+        let answered = announcing.until(kind::HEADERS).await.expect("a response");
+        assert_eq!(answered.stream, 35);
+    }
+
     /// Sixteen messages of the largest size may come at once with one key.
     async fn messages_that_are_only_announced_keep_no_other_key_waiting(database: Database) {
         let service = Service::start_with(database, &["--stream-idle-seconds", "2"]).await;

@@ -256,6 +256,10 @@ fn other_errors() -> Vec<Status> {
         },
         Error::SpoolFull { limit_bytes: 1000 },
         Error::MessageTooLarge { limit_bytes: 1000 },
+        Error::MetadataTooLarge {
+            limit_bytes: 1000,
+            value: 1001,
+        },
         Error::ConcurrentChange,
         Error::DefinitionsChanged,
         Error::DatabaseUnavailable(anyhow!("the cause, which is not shown")),

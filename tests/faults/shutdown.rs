@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use tokio::time::timeout;
+use tokio::{net::TcpStream, time::timeout};
+use tonic_health::pb::HealthCheckRequest;
 use tonic_types::StatusExt;
 
 use test_support::*;
@@ -30,6 +31,20 @@ on_both! {
         service.restart().await;
         assert_eq!(service.admin().list(&list).await.contact_count, 0);
         assert_eq!(service.rows("SELECT count(*) FROM contacts").await, 0);
+    }
+
+    async fn a_shutdown_waits_for_no_connection_on_which_no_call_with_a_key_runs(database: Database) {
+        let mut service = Service::start_with(database, &["--grace-seconds", "60"]).await;
+        let _silent = TcpStream::connect(service.address()).await.unwrap();
+        let _idle = service.connect_by_hand(0).await;
+        let mut watching = service.connect_by_hand(65_535).await;
+        watching.begin(1, "/grpc.health.v1.Health/Watch", "none").await.unwrap();
+        watching.send(1, &HealthCheckRequest::default(), true).await.unwrap();
+        watching.until(kind::DATA).await.expect("a health");
+        let reflection = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo";
+        watching.begin(3, reflection, "none").await.unwrap();
+        watching.until(kind::HEADERS).await.expect("the beginning of a response");
+        within(10, "the server ends", service.shutdown()).await;
     }
 
     async fn a_shutdown_lets_running_updates_finish(database: Database) {

@@ -1,101 +1,122 @@
-//! Response bodies: handed to the connection in small parts, each of which is known to wait until the client has taken it.
+//! Responses: sent in small parts, at the client's pace.
 
-use std::{
-    pin::Pin,
-    sync::Arc,
-    task::{Context, Poll, ready},
+use std::{future::poll_fn, pin::pin, sync::Arc, time::Duration};
+
+use h2::{Reason, SendStream, server::SendResponse};
+use http_body::Body as _;
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::timeout,
 };
-
-use http_body::{Body as HttpBody, Frame, SizeHint};
 use tonic::{
-    Status,
     body::Body,
     codegen::{Bytes, http::Response},
 };
 
-use super::activity::RunningCall;
 use crate::rpc::call::CallPermit;
 
 /// The most bytes of a part.
 const PART_BYTES: usize = 16 * 1024;
 
-/// The body of a response. The call runs, and keeps its permit, until the connection has taken the last part.
-pub struct ResponseBody {
-    body: Body,
-    running: Arc<RunningCall>,
-    _permit: Option<CallPermit>,
-    /// What the body has given and the connection has not taken.
-    left: Bytes,
-}
+/// How many parts of a response may wait for the client.
+const MAX_WAITING_PARTS: u32 = 4;
 
-impl ResponseBody {
-    /// Makes the body of `response` one of a call that is `running`.
-    pub fn of(mut response: Response<Body>, running: RunningCall) -> Response<Self> {
-        let permit = response.extensions_mut().remove();
-        response.map(|body| Self {
-            body,
-            running: Arc::new(running),
-            _permit: permit,
-            left: Bytes::new(),
-        })
+/// Sends `response`, and returns once the client has taken all of it, or never will. Until then the call keeps its permit. If
+/// the client takes no part for `stall_limit`, the stream is reset, and what waits for the client is dropped.
+pub async fn send(
+    mut response: Response<Body>,
+    mut respond: SendResponse<Bytes>,
+    stall_limit: Duration,
+) {
+    let _permit: Option<CallPermit> = response.extensions_mut().remove();
+    let (head, body) = response.into_parts();
+    let is_all = body.is_end_stream();
+    let Ok(stream) = respond.send_response(Response::from_parts(head, ()), is_all) else {
+        return;
+    };
+    if is_all {
+        return;
     }
-
-    /// A copy of the next part, as a part of the whole would keep the whole in memory.
-    fn next_part(&mut self) -> Bytes {
-        let length = self.left.len().min(PART_BYTES);
-        let bytes = self.left.split_to(length);
-        self.running.add_part();
-        Bytes::from_owner(Part {
-            bytes: bytes.as_ref().into(),
-            call: Arc::clone(&self.running),
-        })
+    let mut sender = Sender {
+        stream,
+        room: Arc::new(Semaphore::new(MAX_WAITING_PARTS as usize)),
+        stall_limit,
+    };
+    if let Err(reason) = sender.send(body).await {
+        sender.stream.send_reset(reason);
     }
 }
 
-/// A part of a response, dropped once it is in the system's hands.
+/// What sends the body of a response.
+struct Sender {
+    stream: SendStream<Bytes>,
+    /// A permit for each part that may be added to those that wait for the client.
+    room: Arc<Semaphore>,
+    stall_limit: Duration,
+}
+
+impl Sender {
+    /// Sends `body`, and waits until the client has taken it. Fails with what the stream is to be reset with.
+    async fn send(&mut self, body: Body) -> Result<(), Reason> {
+        let mut body = pin!(body);
+        loop {
+            let frame = tokio::select! {
+                frame = poll_fn(|context| body.as_mut().poll_frame(context)) => frame,
+                _ = poll_fn(|context| self.stream.poll_reset(context)) => return Err(Reason::CANCEL),
+            };
+            match frame.map(|frame| frame.map(|frame| frame.into_data())) {
+                Some(Ok(Ok(data))) => self.send_data(data).await?,
+                Some(Ok(Err(other))) => {
+                    let trailers = other.into_trailers().unwrap_or_default();
+                    let sent = self.stream.send_trailers(trailers);
+                    sent.map_err(|_| Reason::CANCEL)?;
+                    break;
+                }
+                Some(Err(_)) => return Err(Reason::INTERNAL_ERROR),
+                None => {
+                    let sent = self.stream.send_data(Bytes::new(), true);
+                    sent.map_err(|_| Reason::CANCEL)?;
+                    break;
+                }
+            }
+        }
+        self.wait_for_room(MAX_WAITING_PARTS).await.map(drop)
+    }
+
+    async fn send_data(&mut self, mut data: Bytes) -> Result<(), Reason> {
+        while !data.is_empty() {
+            let permit = self.wait_for_room(1).await?;
+            // A copy, as a part of the whole would keep the whole in memory.
+            let bytes = data.split_to(data.len().min(PART_BYTES)).as_ref().into();
+            let part = Bytes::from_owner(Part {
+                bytes,
+                _permit: permit,
+            });
+            let sent = self.stream.send_data(part, false);
+            sent.map_err(|_| Reason::CANCEL)?;
+        }
+        Ok(())
+    }
+
+    async fn wait_for_room(&self, parts: u32) -> Result<OwnedSemaphorePermit, Reason> {
+        let room = Arc::clone(&self.room).acquire_many_owned(parts);
+        match timeout(self.stall_limit, room).await {
+            Ok(Ok(permit)) => Ok(permit),
+            Ok(Err(_closed)) => Err(Reason::INTERNAL_ERROR),
+            // To gRPC, that the bandwidth is exhausted.
+            Err(_) => Err(Reason::ENHANCE_YOUR_CALM),
+        }
+    }
+}
+
+/// A part of a response, dropped once it is in the system's hands, or will never be.
 struct Part {
     bytes: Box<[u8]>,
-    call: Arc<RunningCall>,
+    _permit: OwnedSemaphorePermit,
 }
 
 impl AsRef<[u8]> for Part {
     fn as_ref(&self) -> &[u8] {
         &self.bytes
-    }
-}
-
-impl Drop for Part {
-    fn drop(&mut self) {
-        self.call.remove_part();
-    }
-}
-
-impl HttpBody for ResponseBody {
-    type Data = Bytes;
-    type Error = Status;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        let this = &mut *self;
-        if this.left.is_empty() {
-            match ready!(Pin::new(&mut this.body).poll_frame(context)) {
-                Some(Ok(frame)) => match frame.into_data() {
-                    Ok(data) => this.left = data,
-                    Err(other) => return Poll::Ready(Some(Ok(other))),
-                },
-                end => return Poll::Ready(end),
-            }
-        }
-        Poll::Ready(Some(Ok(Frame::data(this.next_part()))))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.left.is_empty() && self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
     }
 }

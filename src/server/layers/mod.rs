@@ -3,6 +3,7 @@
 mod admission;
 pub(crate) mod authentication;
 mod body;
+mod metadata;
 mod panics;
 mod span;
 mod status;
@@ -69,6 +70,7 @@ pub fn around(
         .layer(from_fn(span::enter))
         .layer(from_fn_with_state(max_message_bytes, status::finish))
         .layer(CatchPanicLayer::custom(panics::response))
+        .layer(from_fn(metadata::limit))
         .layer(from_fn_with_state(
             shutdown.clone(),
             admission::until_shutdown,
@@ -87,6 +89,7 @@ pub fn around_open(routes: Routes, settings: &ServeSettings) -> Routes {
         calls: Arc::new(Semaphore::new(MAX_OPEN_CALLS)),
     };
     let layers = ServiceBuilder::new()
+        .layer(from_fn(metadata::limit))
         .layer(from_fn_with_state(open, admission::without_key))
         .layer(from_fn_with_state(pace(settings), body::keep_pace));
     Routes::from(routes.into_axum_router().layer(layers))

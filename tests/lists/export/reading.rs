@@ -89,19 +89,19 @@ on_both! {
         assert_eq!(sizes, [500, 500, 200]);
     }
 
-    async fn a_message_has_at_most_256_kib(service: Service) {
+    async fn a_message_has_at_most_64_kib(service: Service) {
         let admin = service.admin();
         admin.create_customer_object().await;
         let list = admin.create_list("List").await;
-        let large = |n| contact(&number(n)).properties(json!({"plan": "x".repeat(60_000)}));
+        let large = |n| contact(&number(n)).properties(json!({"plan": "x".repeat(20_000)}));
         for start in [0, 40] {
             add(&admin, &list, (start..start + 40).map(large).collect()).await;
         }
         let batches = batches(&admin, of(&list)).await.unwrap();
         let sizes: Vec<_> = batches.iter().map(Message::encoded_len).collect();
-        assert!(sizes.iter().all(|size| *size <= 256 * 1024), "{sizes:?}");
-        // 80 times 60,000 bytes is more than 18 messages hold, and fills more than half of each of 36.
-        assert!((19..36).contains(&sizes.len()), "{sizes:?}");
+        assert!(sizes.iter().all(|size| *size <= 64 * 1024), "{sizes:?}");
+        // 80 times 20,000 bytes is more than 24 messages hold, and fills more than half of each of 49.
+        assert!((25..49).contains(&sizes.len()), "{sizes:?}");
         assert_eq!(
             phones(&members(batches)),
             (0..80).map(number).collect::<Vec<_>>()

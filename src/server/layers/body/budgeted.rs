@@ -208,10 +208,6 @@ impl HttpBody for BudgetedBody {
             }
         }
     }
-
-    fn is_end_stream(&self) -> bool {
-        self.kept.is_empty() && self.body.is_end_stream()
-    }
 }
 
 #[cfg(test)]

@@ -11,16 +11,16 @@ use tonic::Status;
 
 use super::framing::Framing;
 
-/// A request's body that fails where its caller leaves before the end, or ends inside a message. Above the transport, a stream
-/// that was cancelled, or reset without an error, looks like one that is whole, and so does one that ends right after a
-/// message's head; and part of a stream must never be applied.
+/// A request's body that fails where its caller leaves before the end, or ends inside a message. To the decoder, a stream that
+/// is cancelled, or that ends right after a message's head, looks like one that is whole; and part of a stream must never be
+/// applied.
 pub struct CompleteBody {
     body: Body,
     framing: Framing,
 }
 
 impl CompleteBody {
-    /// The whole of `body`. Bodies around it must pass on whether it has ended.
+    /// The whole of `body`.
     pub fn of(body: Body) -> Self {
         Self {
             body,
@@ -52,15 +52,10 @@ impl HttpBody for CompleteBody {
                 let status = Status::from_error(error.into());
                 Some(Err(Status::aborted(status.message())))
             }
-            None if !this.body.is_end_stream() => Some(Err(Status::aborted("a reset"))),
             None if this.framing.is_inside_message() => Some(Err(cut())),
             None => None,
         };
         Poll::Ready(frame)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream() && !self.framing.is_inside_message()
     }
 }
 
@@ -112,13 +107,6 @@ mod tests {
     async fn a_stream_that_is_cancelled_fails() {
         let cancelled = Err(Status::cancelled("by the caller"));
         let frames = [Ok(Frame::data(message())), cancelled];
-        let body = Body::new(StreamBody::new(stream::iter(frames)));
-        assert_eq!(second(body).await, Err(Code::Aborted));
-    }
-
-    #[tokio::test]
-    async fn a_stream_that_stops_before_its_end_fails() {
-        let frames = [Ok::<_, Status>(Frame::data(message()))];
         let body = Body::new(StreamBody::new(stream::iter(frames)));
         assert_eq!(second(body).await, Err(Code::Aborted));
     }

@@ -1,0 +1,237 @@
+//! HTTP/2 on one connection: its calls, and when it ends.
+
+use std::{
+    future::poll_fn,
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
+
+use futures_util::{StreamExt, stream::FuturesUnordered};
+use h2::{
+    Ping, PingPong, RecvStream,
+    server::{Builder, Connection, SendResponse},
+};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    task::JoinSet,
+    time::{Instant, interval, sleep_until, timeout_at},
+};
+use tonic::{
+    codegen::{Bytes, http::Request},
+    service::Routes,
+};
+use tower::Service;
+
+use super::{
+    request::{self, Intake, RequestBody},
+    response,
+    turns::{TURN_BYTES, Turns},
+};
+use crate::{
+    server::{services, shutdown::Shutdown},
+    settings::ServeSettings,
+};
+
+/// How long a connection is silent before it is asked whether it is still there, and how long it has to answer.
+const KEEPALIVE: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(20));
+
+/// How long an idle client has to close its connection once it is asked to.
+const FAREWELL_LIMIT: Duration = Duration::from_secs(10);
+
+/// How long a client without a running call has to answer that it will make no more, once the server drains.
+const DRAIN_LIMIT: Duration = Duration::from_millis(500);
+
+/// The most calls at once on one connection. Clients keep further calls back until one has ended.
+const MAX_STREAMS: u32 = 64;
+
+/// How much a client may send on a stream before the call has read any of it. A caller that is 50 ms away can send about
+/// 7 MB/s on each stream.
+const STREAM_WINDOW_BYTES: u32 = 384 * 1024;
+
+/// So large that every stream of a connection can stand still with a full window.
+const CONNECTION_WINDOW_BYTES: u32 = MAX_STREAMS * STREAM_WINDOW_BYTES;
+
+/// What h2 may count for small frames that have not been taken before it ends the connection: up to 255 bytes for each. A
+/// turn brings far less.
+const SMALL_FRAMES_BUDGET: usize = 256 * TURN_BYTES;
+
+/// The longest headers that are looked at; longer ones are refused by HTTP/2's own means.
+const MAX_HEADER_BYTES: u32 = 64 * 1024;
+
+/// What serves connections that have been made.
+pub struct Http2 {
+    builder: Builder,
+    routes: Routes,
+    idle_limit: Duration,
+    /// How long a client may take nothing of a response.
+    stall_limit: Duration,
+    /// How often a connection is looked at.
+    look_interval: Duration,
+    shutdown: Shutdown,
+}
+
+impl Http2 {
+    /// Serves the calls of `routes`.
+    pub fn new(settings: &ServeSettings, routes: Routes, shutdown: &Shutdown) -> Self {
+        let mut builder = Builder::new();
+        builder
+            .max_concurrent_streams(settings.max_calls.min(MAX_STREAMS))
+            .initial_window_size(STREAM_WINDOW_BYTES)
+            .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
+            .data_frame_budget(SMALL_FRAMES_BUDGET)
+            .max_header_list_size(MAX_HEADER_BYTES);
+        let idle_limit = settings.connection_idle();
+        Self {
+            builder,
+            routes: routes.prepare(),
+            idle_limit,
+            // Once, and a call that waits for its client has ended by itself.
+            stall_limit: 2 * settings.stream_idle(),
+            look_interval: idle_limit.min(KEEPALIVE.1) / 4,
+            shutdown: shutdown.clone(),
+        }
+    }
+
+    /// Serves until the client leaves, has not begun in time, makes no call for too long, or is silent for too long; or until
+    /// the server drains and no call runs any more.
+    pub async fn serve(&self, stream: impl AsyncRead + AsyncWrite + Unpin, begin_by: Instant) {
+        let has_sent = Arc::new(AtomicBool::new(true));
+        let stream = Turns::new(stream, Arc::clone(&has_sent));
+        let handshake = timeout_at(begin_by, self.builder.handshake(stream));
+        let http2 = tokio::select! {
+            made = handshake => made,
+            () = self.shutdown.draining.cancelled() => return,
+        };
+        let ended = match http2 {
+            Ok(Ok(http2)) => self.serve_calls(http2, &has_sent).await,
+            Ok(Err(error)) => Err(error),
+            Err(_) => return tracing::debug!("connection.handshake_timed_out"),
+        };
+        if let Err(error) = ended {
+            tracing::debug!(%error, "connection.broken");
+        }
+    }
+
+    /// Serves calls until the connection ends. Those that still run then are dropped.
+    async fn serve_calls<S: AsyncRead + AsyncWrite + Unpin>(
+        &self,
+        mut http2: Connection<S, Bytes>,
+        has_sent: &AtomicBool,
+    ) -> Result<(), h2::Error> {
+        // A health check or reflection is nothing that a server that drains would wait for.
+        let (mut calls, mut open_calls) = (JoinSet::new(), JoinSet::new());
+        let mut intakes = FuturesUnordered::new();
+        let mut keepalive = http2.ping_pong().map(Keepalive::new);
+        let mut idle_since = Instant::now();
+        let mut drained_by = None;
+        let mut looks = interval(self.look_interval);
+        loop {
+            tokio::select! {
+                call = next_call(&mut http2, &mut intakes) => {
+                    let Some(call) = call else { return Ok(()) };
+                    let (request, respond) = call?;
+                    let needs_key = services::needs_key(request.uri().path());
+                    let running = if needs_key { &mut calls } else { &mut open_calls };
+                    let (head, stream) = request.into_parts();
+                    let (body, intake) = request::body(stream);
+                    intakes.push(intake);
+                    running.spawn(self.call(Request::from_parts(head, body), respond));
+                }
+                Some(_) = calls.join_next() => idle_since = Instant::now(),
+                Some(_) = open_calls.join_next() => idle_since = Instant::now(),
+                () = self.shutdown.draining.cancelled(), if drained_by.is_none() => {
+                    http2.graceful_shutdown();
+                    drained_by = Some(Instant::now() + DRAIN_LIMIT);
+                }
+                () = sleep_until(drained_by.unwrap_or(idle_since)), if drained_by.is_some() && calls.is_empty() => {
+                    return Ok(());
+                }
+                _ = looks.tick() => {
+                    let is_idle = calls.is_empty() && open_calls.is_empty();
+                    let idle_for = if is_idle { idle_since.elapsed() } else { Duration::ZERO };
+                    let is_there = keepalive.as_mut().is_none_or(|it| it.look(has_sent));
+                    if !is_there || idle_for >= self.idle_limit + FAREWELL_LIMIT {
+                        return Ok(());
+                    }
+                    if idle_for >= self.idle_limit {
+                        // A call that is on its way meanwhile is still taken.
+                        http2.graceful_shutdown();
+                    }
+                }
+            }
+        }
+    }
+
+    /// Makes a call, and sends its response. Ends without if the client resets the stream.
+    fn call(
+        &self,
+        request: Request<RequestBody>,
+        mut respond: SendResponse<Bytes>,
+    ) -> impl Future<Output = ()> + use<> {
+        let response = self.routes.clone().call(request);
+        let stall_limit = self.stall_limit;
+        async move {
+            let response = tokio::select! {
+                Ok(response) = response => response,
+                _ = poll_fn(|context| respond.poll_reset(context)) => return,
+            };
+            response::send(response, respond, stall_limit).await;
+        }
+    }
+}
+
+/// Waits for a call. What comes for other calls is taken meanwhile, right after it was read, so that the connection keeps no
+/// frames.
+async fn next_call<S: AsyncRead + AsyncWrite + Unpin>(
+    http2: &mut Connection<S, Bytes>,
+    intakes: &mut FuturesUnordered<Intake>,
+) -> Option<Result<(Request<RecvStream>, SendResponse<Bytes>), h2::Error>> {
+    let mut accept = pin!(http2.accept());
+    poll_fn(|context| {
+        let call = accept.as_mut().poll(context);
+        while let Poll::Ready(Some(())) = intakes.poll_next_unpin(context) {}
+        call
+    })
+    .await
+}
+
+/// Whether a client is still there.
+struct Keepalive {
+    pings: PingPong,
+    silent_since: Instant,
+    has_asked: bool,
+}
+
+impl Keepalive {
+    fn new(pings: PingPong) -> Self {
+        Self {
+            pings,
+            silent_since: Instant::now(),
+            has_asked: false,
+        }
+    }
+
+    /// Returns whether the client is there, as far as is known. `has_sent` is whether it has sent anything since the last look.
+    fn look(&mut self, has_sent: &AtomicBool) -> bool {
+        if has_sent.swap(false, Ordering::Relaxed) {
+            self.silent_since = Instant::now();
+            self.has_asked = false;
+        }
+        let (silence, answer) = KEEPALIVE;
+        let silent_for = self.silent_since.elapsed();
+        if silent_for >= silence && !self.has_asked {
+            // The answer to the question before is taken first. Both fail only once the connection has ended.
+            let _ = self
+                .pings
+                .poll_pong(&mut Context::from_waker(Waker::noop()));
+            let _ = self.pings.send_ping(Ping::opaque());
+            self.has_asked = true;
+        }
+        silent_for < silence + answer
+    }
+}
