@@ -80,7 +80,7 @@ on_both! {
 
     /// The budget for messages of the key's is used up, and nobody reads what comes.
     async fn small_frames_of_a_call_that_waits_hold_up_no_other_on_its_connection(database: Database) {
-        let service = Service::start_with(database, &["--stream-idle-seconds", "5"]).await;
+        let service = Service::start(database).await;
         let key = service.key(Scope::Write).await;
         let mut announcing = service.connect_by_hand(65_535).await;
         let announced = [&[0][..], &(4 * 1024 * 1024_u32).to_be_bytes()].concat();
@@ -88,8 +88,7 @@ on_both! {
             announcing.begin(stream, MAIN_CALL, &key).await.unwrap();
             announcing.write(&frame(kind::DATA, 0, stream, &announced)).await.unwrap();
         }
-        // As many as the window has room for.
-        let bytes = frame(kind::DATA, 0, 33, &[0]).repeat(384 * 1024 - announced.len());
+        let bytes = frame(kind::DATA, 0, 33, &[0]).repeat(100_000);
         announcing.write(&bytes).await.unwrap();
         announcing.begin(35, UNARY_CALL, &key).await.unwrap();
         announcing.send(35, &CreateChannelRequest::default(), true).await.unwrap();

@@ -84,6 +84,22 @@ on_both! {
         .await;
     }
 
+    async fn checks_whose_message_does_not_come_make_room_for_others(service: Service) {
+        let check = "/grpc.health.v1.Health/Check";
+        let mut waiting = Vec::new();
+        // 64 at once on each connection.
+        for _ in 0..17 {
+            let mut connection = service.connect_by_hand(65_535).await;
+            for stream in (0..64).map(|n| 2 * n + 1) {
+                connection.begin(stream, check, "none").await.unwrap();
+            }
+            waiting.push(connection);
+        }
+        let refused = waiting[0].until(kind::HEADERS).await.expect("an end of the longest wait");
+        assert_eq!(refused.flags & 1, 1, "the end of the stream");
+        until_health_is(&connect(&service), "", ServingStatus::Serving).await;
+    }
+
     async fn a_watcher_of_health_is_told_of_the_shutdown(service: Service) {
         let mut service = service;
         let connection = connect(&service);

@@ -3,10 +3,7 @@
 use std::{
     future::poll_fn,
     pin::pin,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::Arc,
     task::{Context, Poll, Waker},
     time::Duration,
 };
@@ -30,7 +27,7 @@ use tower::Service;
 use super::{
     request::{self, Intake, RequestBody},
     response,
-    turns::{TURN_BYTES, Turns},
+    turns::{TURN_BYTES, Turn, Turns},
 };
 use crate::{
     server::{services, shutdown::Shutdown},
@@ -56,9 +53,9 @@ const STREAM_WINDOW_BYTES: u32 = 384 * 1024;
 /// So large that every stream of a connection can stand still with a full window.
 const CONNECTION_WINDOW_BYTES: u32 = MAX_STREAMS * STREAM_WINDOW_BYTES;
 
-/// What h2 may count for small frames that have not been taken before it ends the connection: up to 255 bytes for each. A
-/// turn brings far less.
-const SMALL_FRAMES_BUDGET: usize = 256 * TURN_BYTES;
+/// What h2 may count for small frames that have not been taken before it ends the connection: up to 255 bytes for each. In a
+/// turn, less come: a frame has a head of nine bytes.
+const SMALL_FRAMES_BUDGET: usize = 255 * TURN_BYTES / 9;
 
 /// The longest headers that are looked at; longer ones are refused by HTTP/2's own means.
 const MAX_HEADER_BYTES: u32 = 64 * 1024;
@@ -100,15 +97,15 @@ impl Http2 {
     /// Serves until the client leaves, has not begun in time, makes no call for too long, or is silent for too long; or until
     /// the server drains and no call runs any more.
     pub async fn serve(&self, stream: impl AsyncRead + AsyncWrite + Unpin, begin_by: Instant) {
-        let has_sent = Arc::new(AtomicBool::new(true));
-        let stream = Turns::new(stream, Arc::clone(&has_sent));
+        let turn = Turn::new();
+        let stream = Turns::new(stream, Arc::clone(&turn));
         let handshake = timeout_at(begin_by, self.builder.handshake(stream));
         let http2 = tokio::select! {
             made = handshake => made,
             () = self.shutdown.draining.cancelled() => return,
         };
         let ended = match http2 {
-            Ok(Ok(http2)) => self.serve_calls(http2, &has_sent).await,
+            Ok(Ok(http2)) => self.serve_calls(http2, &turn).await,
             Ok(Err(error)) => Err(error),
             Err(_) => return tracing::debug!("connection.handshake_timed_out"),
         };
@@ -121,7 +118,7 @@ impl Http2 {
     async fn serve_calls<S: AsyncRead + AsyncWrite + Unpin>(
         &self,
         mut http2: Connection<S, Bytes>,
-        has_sent: &AtomicBool,
+        turn: &Turn,
     ) -> Result<(), h2::Error> {
         // A health check or reflection is nothing that a server that drains would wait for.
         let (mut calls, mut open_calls) = (JoinSet::new(), JoinSet::new());
@@ -132,7 +129,7 @@ impl Http2 {
         let mut looks = interval(self.look_interval);
         loop {
             tokio::select! {
-                call = next_call(&mut http2, &mut intakes) => {
+                call = next_call(&mut http2, &mut intakes, turn) => {
                     let Some(call) = call else { return Ok(()) };
                     let (request, respond) = call?;
                     let needs_key = services::needs_key(request.uri().path());
@@ -154,7 +151,7 @@ impl Http2 {
                 _ = looks.tick() => {
                     let is_idle = calls.is_empty() && open_calls.is_empty();
                     let idle_for = if is_idle { idle_since.elapsed() } else { Duration::ZERO };
-                    let is_there = keepalive.as_mut().is_none_or(|it| it.look(has_sent));
+                    let is_there = keepalive.as_mut().is_none_or(|it| it.look(turn));
                     if !is_there || idle_for >= self.idle_limit + FAREWELL_LIMIT {
                         return Ok(());
                     }
@@ -190,11 +187,15 @@ impl Http2 {
 async fn next_call<S: AsyncRead + AsyncWrite + Unpin>(
     http2: &mut Connection<S, Bytes>,
     intakes: &mut FuturesUnordered<Intake>,
+    turn: &Turn,
 ) -> Option<Result<(Request<RecvStream>, SendResponse<Bytes>), h2::Error>> {
     let mut accept = pin!(http2.accept());
     poll_fn(|context| {
         let call = accept.as_mut().poll(context);
         while let Poll::Ready(Some(())) = intakes.poll_next_unpin(context) {}
+        if call.is_pending() && turn.begin_next() {
+            context.waker().wake_by_ref();
+        }
         call
     })
     .await
@@ -216,9 +217,9 @@ impl Keepalive {
         }
     }
 
-    /// Returns whether the client is there, as far as is known. `has_sent` is whether it has sent anything since the last look.
-    fn look(&mut self, has_sent: &AtomicBool) -> bool {
-        if has_sent.swap(false, Ordering::Relaxed) {
+    /// Returns whether the client is there, as far as is known. It is if it has sent anything since the last look.
+    fn look(&mut self, turn: &Turn) -> bool {
+        if turn.take_has_read() {
             self.silent_since = Instant::now();
             self.has_asked = false;
         }

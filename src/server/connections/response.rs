@@ -10,7 +10,10 @@ use tokio::{
 };
 use tonic::{
     body::Body,
-    codegen::{Bytes, http::Response},
+    codegen::{
+        Bytes,
+        http::{HeaderMap, Response},
+    },
 };
 
 use crate::rpc::call::CallPermit;
@@ -21,24 +24,29 @@ const PART_BYTES: usize = 16 * 1024;
 /// How many parts of a response may wait for the client.
 const MAX_WAITING_PARTS: u32 = 4;
 
-/// Sends `response`, and returns once the client has taken all of it, or never will. Until then the call keeps its permit. If
-/// the client takes no part for `stall_limit`, the stream is reset, and what waits for the client is dropped.
+/// Sends `response`, and returns once the client has taken all of it, or never will. If the client takes no part for
+/// `stall_limit`, the stream is reset, and what waits for the client is dropped. The call's permit is free just before the
+/// client can see the end.
 pub async fn send(
     mut response: Response<Body>,
     mut respond: SendResponse<Bytes>,
     stall_limit: Duration,
 ) {
-    let _permit: Option<CallPermit> = response.extensions_mut().remove();
+    let permit: Option<CallPermit> = response.extensions_mut().remove();
     let (head, body) = response.into_parts();
-    let is_all = body.is_end_stream();
-    let Ok(stream) = respond.send_response(Response::from_parts(head, ()), is_all) else {
-        return;
-    };
-    if is_all {
+    let head = Response::from_parts(head, ());
+    if body.is_end_stream() {
+        drop(permit);
+        // It fails where there is no client any more.
+        let _ = respond.send_response(head, true);
         return;
     }
+    let Ok(stream) = respond.send_response(head, false) else {
+        return;
+    };
     let mut sender = Sender {
         stream,
+        permit: permit.map(Arc::new),
         room: Arc::new(Semaphore::new(MAX_WAITING_PARTS as usize)),
         stall_limit,
     };
@@ -50,6 +58,7 @@ pub async fn send(
 /// What sends the body of a response.
 struct Sender {
     stream: SendStream<Bytes>,
+    permit: Option<Arc<CallPermit>>,
     /// A permit for each part that may be added to those that wait for the client.
     room: Arc<Semaphore>,
     stall_limit: Duration,
@@ -58,6 +67,18 @@ struct Sender {
 impl Sender {
     /// Sends `body`, and waits until the client has taken it. Fails with what the stream is to be reset with.
     async fn send(&mut self, body: Body) -> Result<(), Reason> {
+        let trailers = self.send_parts(body).await?;
+        self.permit = None;
+        let sent = match trailers {
+            Some(trailers) => self.stream.send_trailers(trailers),
+            None => self.stream.send_data(Bytes::new(), true),
+        };
+        sent.map_err(|_| Reason::CANCEL)?;
+        self.wait_for_room(MAX_WAITING_PARTS).await.map(drop)
+    }
+
+    /// Sends all of `body` but its trailers, which are returned.
+    async fn send_parts(&mut self, body: Body) -> Result<Option<HeaderMap>, Reason> {
         let mut body = pin!(body);
         loop {
             let frame = tokio::select! {
@@ -66,31 +87,22 @@ impl Sender {
             };
             match frame.map(|frame| frame.map(|frame| frame.into_data())) {
                 Some(Ok(Ok(data))) => self.send_data(data).await?,
-                Some(Ok(Err(other))) => {
-                    let trailers = other.into_trailers().unwrap_or_default();
-                    let sent = self.stream.send_trailers(trailers);
-                    sent.map_err(|_| Reason::CANCEL)?;
-                    break;
-                }
+                Some(Ok(Err(other))) => return Ok(other.into_trailers().ok()),
                 Some(Err(_)) => return Err(Reason::INTERNAL_ERROR),
-                None => {
-                    let sent = self.stream.send_data(Bytes::new(), true);
-                    sent.map_err(|_| Reason::CANCEL)?;
-                    break;
-                }
+                None => return Ok(None),
             }
         }
-        self.wait_for_room(MAX_WAITING_PARTS).await.map(drop)
     }
 
     async fn send_data(&mut self, mut data: Bytes) -> Result<(), Reason> {
         while !data.is_empty() {
-            let permit = self.wait_for_room(1).await?;
+            let room = self.wait_for_room(1).await?;
             // A copy, as a part of the whole would keep the whole in memory.
             let bytes = data.split_to(data.len().min(PART_BYTES)).as_ref().into();
             let part = Bytes::from_owner(Part {
                 bytes,
-                _permit: permit,
+                _room: room,
+                _permit: self.permit.clone(),
             });
             let sent = self.stream.send_data(part, false);
             sent.map_err(|_| Reason::CANCEL)?;
@@ -112,7 +124,8 @@ impl Sender {
 /// A part of a response, dropped once it is in the system's hands, or will never be.
 struct Part {
     bytes: Box<[u8]>,
-    _permit: OwnedSemaphorePermit,
+    _room: OwnedSemaphorePermit,
+    _permit: Option<Arc<CallPermit>>,
 }
 
 impl AsRef<[u8]> for Part {

@@ -5,7 +5,7 @@ use std::{
     pin::Pin,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     task::{Context, Poll, ready},
 };
@@ -15,22 +15,43 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 /// How much is read in a turn, between which what came is taken.
 pub const TURN_BYTES: usize = 16 * 1024;
 
-/// A connection's bytes.
+/// How much of a connection is read.
+pub struct Turn {
+    /// How much may still be read in this turn.
+    left_bytes: AtomicUsize,
+    has_read: AtomicBool,
+}
+
+impl Turn {
+    /// A connection's first.
+    pub fn new() -> Arc<Self> {
+        Arc::new(Self {
+            left_bytes: AtomicUsize::new(TURN_BYTES),
+            has_read: AtomicBool::new(false),
+        })
+    }
+
+    /// Begins another turn, and returns whether there may be more to read, which nothing else tells.
+    pub fn begin_next(&self) -> bool {
+        self.left_bytes.swap(TURN_BYTES, Ordering::Relaxed) == 0
+    }
+
+    /// Returns whether anything has been read since this was last asked.
+    pub fn take_has_read(&self) -> bool {
+        self.has_read.swap(false, Ordering::Relaxed)
+    }
+}
+
+/// A connection's bytes, which are read in turns.
 pub struct Turns<S> {
     stream: S,
-    /// How much may still be read in this turn.
-    left_bytes: usize,
-    has_sent: Arc<AtomicBool>,
+    turn: Arc<Turn>,
 }
 
 impl<S> Turns<S> {
-    /// The bytes of `stream`. Sets `has_sent` whenever the client has sent some.
-    pub fn new(stream: S, has_sent: Arc<AtomicBool>) -> Self {
-        Self {
-            stream,
-            left_bytes: TURN_BYTES,
-            has_sent,
-        }
+    /// The bytes of `stream`. Once those of a turn are read, no more come before the next is begun.
+    pub fn new(stream: S, turn: Arc<Turn>) -> Self {
+        Self { stream, turn }
     }
 }
 
@@ -40,18 +61,17 @@ impl<S: AsyncRead + Unpin> AsyncRead for Turns<S> {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        if self.left_bytes == 0 {
-            self.left_bytes = TURN_BYTES;
-            context.waker().wake_by_ref();
+        let left_bytes = self.turn.left_bytes.load(Ordering::Relaxed);
+        if left_bytes == 0 {
             return Poll::Pending;
         }
-        let room = buffer.remaining().min(self.left_bytes);
+        let room = buffer.remaining().min(left_bytes);
         let mut part = ReadBuf::new(buffer.initialize_unfilled_to(room));
         ready!(Pin::new(&mut self.stream).poll_read(context, &mut part))?;
         let read = part.filled().len();
         buffer.advance(read);
-        self.left_bytes -= read;
-        self.has_sent.store(true, Ordering::Relaxed);
+        self.turn.left_bytes.fetch_sub(read, Ordering::Relaxed);
+        self.turn.has_read.store(true, Ordering::Relaxed);
         Poll::Ready(Ok(()))
     }
 }

@@ -10,7 +10,9 @@ use axum::{
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::{super::shutdown::Shutdown, Refusal, authentication::bearer_key};
+use super::{
+    super::shutdown::Shutdown, Refusal, authentication::bearer_key, health_checks::HealthChecks,
+};
 use crate::{
     error::Error, keyed_semaphore::KeyedSemaphore, repository::api_keys, rpc::call::CallPermit,
 };
@@ -72,7 +74,15 @@ pub async fn per_key(
     Ok(next.run(request).await)
 }
 
-/// Whether the server serves: asked by what would end the server if it got no answer, and answered at once.
+/// How many calls without a key the server runs at once.
+#[derive(Clone)]
+pub struct OpenLimit {
+    pub calls: ServerLimit,
+    /// Those that only ask whether the server serves are none of them.
+    pub health_checks: HealthChecks,
+}
+
+/// Whether the server serves.
 const HEALTH_CHECK: &str = "/grpc.health.v1.Health/Check";
 
 /// The headers that gRPC itself reads.
@@ -84,19 +94,19 @@ const GRPC_HEADERS: [HeaderName; 5] = [
     HeaderName::from_static("grpc-timeout"),
 ];
 
-/// Runs a call that needs no key if the server has room for it, or if it only asks whether the server serves. No other headers than gRPC's are kept while it waits for
-/// its body.
+/// Runs a call that needs no key if the server has room for it. No other headers than gRPC's are kept while it waits for its
+/// body.
 pub async fn without_key(
-    State(limit): State<ServerLimit>,
+    State(limit): State<OpenLimit>,
     mut request: Request,
     next: Next,
 ) -> Result<Response, Refusal> {
     let headers = grpc_headers(request.headers());
     *request.headers_mut() = headers;
     if request.uri().path() == HEALTH_CHECK {
-        return Ok(next.run(request).await);
+        return limit.health_checks.run(request, next).await;
     }
-    on_server(State(limit), request, next).await
+    on_server(State(limit.calls), request, next).await
 }
 
 /// Copies gRPC's headers, as a value can be a part of all that came with it.

@@ -3,6 +3,7 @@
 mod admission;
 pub(crate) mod authentication;
 mod body;
+mod health_checks;
 mod metadata;
 mod panics;
 mod span;
@@ -20,9 +21,10 @@ use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use self::{
-    admission::{KeyLimit, ServerLimit},
+    admission::{KeyLimit, OpenLimit, ServerLimit},
     authentication::KeyLookup,
     body::{BodyLimits, MessageBudget, Pace},
+    health_checks::HealthChecks,
 };
 use super::shutdown::Shutdown;
 use crate::{
@@ -84,9 +86,12 @@ pub fn around(
 
 /// Puts the layers around `routes` that calls without a key pass through.
 pub fn around_open(routes: Routes, settings: &ServeSettings) -> Routes {
-    let open = ServerLimit {
-        max_calls: MAX_OPEN_CALLS,
-        calls: Arc::new(Semaphore::new(MAX_OPEN_CALLS)),
+    let open = OpenLimit {
+        calls: ServerLimit {
+            max_calls: MAX_OPEN_CALLS,
+            calls: Arc::new(Semaphore::new(MAX_OPEN_CALLS)),
+        },
+        health_checks: HealthChecks::default(),
     };
     let layers = ServiceBuilder::new()
         .layer(from_fn(metadata::limit))

@@ -60,7 +60,7 @@ on_both! {
         assert_eq!(in_time(export(&admin, of(&list))).await.unwrap().len(), 1);
     }
 
-    async fn a_client_that_takes_nothing_for_too_long_is_disconnected_and_gives_its_permit_back(
+    async fn a_client_that_takes_nothing_for_too_long_gets_an_error_and_gives_its_permit_back(
         database: Database,
     ) {
         let args = ["--stream-idle-seconds", "1", "--max-calls-per-key", "1"];
