@@ -1,25 +1,81 @@
-//! Single contacts: changed by the rules of an update, and erased.
+//! Single contacts: shown, changed by the rules of an update, and erased.
 
 use uuid::Uuid;
 
 use crate::{
     app::{
+        custom_objects,
         preferences::numbers,
         update::{checks::Checks, plan::PlannedChange},
     },
     domain::{
+        OrganizationId,
         caller::Caller,
         contact::{ContactChanges, ContactFieldSet, ContactReference, StoredContact},
+        contact_list::{ContactList, ListState},
         now,
-        preference::ChangeOrigin,
+        preference::{ChangeOrigin, Preference},
         property_value::Properties,
     },
     error::{Error, Result},
     repository::{
         Repository, Transaction, TransactionOutcome, bulk, channels, contact_lists, contacts,
-        records,
+        preferences, records,
     },
 };
+
+/// All that an organization knows of a contact, as of one instant.
+pub struct ContactDetails {
+    /// The contact.
+    pub contact: StoredContact,
+    /// The lists that it is on, without deleted ones, ordered by id.
+    pub lists: Vec<ContactList>,
+    /// Its preferences, ordered by channel.
+    pub preferences: Vec<Preference>,
+    /// Its records with the ids of their custom objects, ordered by these.
+    pub records: Vec<(Uuid, Properties)>,
+    /// The organization's only custom object, if it has one.
+    pub only_object: Option<Uuid>,
+}
+
+impl ContactDetails {
+    /// Reads the contact that `reference` names, if there is one.
+    pub async fn find(
+        repository: &Repository,
+        organization: OrganizationId,
+        reference: ContactReference,
+    ) -> Result<Option<Self>> {
+        let input = (organization, reference);
+        repository
+            .snapshot(input, |(organization, reference), transaction| {
+                Box::pin(Self::find_in(transaction, *organization, reference))
+            })
+            .await
+    }
+
+    async fn find_in(
+        transaction: &Transaction,
+        organization: OrganizationId,
+        reference: &ContactReference,
+    ) -> Result<Option<Self>> {
+        let db = transaction.db();
+        let Some(contact) = contacts::find(db, organization, reference).await? else {
+            return Ok(None);
+        };
+        let id = contact.contact.id;
+        let mut lists = contacts::lists_of(db, organization, id).await?;
+        lists.retain(|list| list.state != ListState::Deleted);
+        let no_limit = i64::MAX as u64;
+        let choice = custom_objects::choose(db, organization, None).await?;
+        Ok(Some(Self {
+            contact,
+            lists,
+            preferences: preferences::page(db, organization, id, None, no_limit).await?,
+            records: contacts::records_of(db, organization, id).await?,
+            only_object: choice.object().map(|object| object.id),
+        }))
+    }
+}
 
 /// The change of one contact.
 pub struct ContactUpdate {

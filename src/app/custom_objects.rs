@@ -1,4 +1,4 @@
-//! Custom objects: created, given more properties, and deleted.
+//! Custom objects: created, given more properties, deleted, and chosen by calls.
 //!
 //! Every change locks the organization's row, which updates share: what their contacts are checked against does not change
 //! under them.
@@ -10,7 +10,7 @@ use crate::{
         OrganizationId,
         custom_object::{
             CustomObject, CustomProperty, Key, MAX_CUSTOM_OBJECTS, MAX_PROPERTIES,
-            MAX_RECORD_BYTES, record_too_large,
+            MAX_RECORD_BYTES, ObjectChoice, record_too_large,
         },
         name::Name,
         now,
@@ -19,7 +19,8 @@ use crate::{
     },
     error::{Error, Result},
     repository::{
-        Repository, Transaction, TransactionOutcome, bulk, custom_objects, organizations,
+        Connection, Repository, Transaction, TransactionOutcome, bulk, custom_objects,
+        organizations,
     },
 };
 
@@ -86,14 +87,21 @@ async fn create_in(
 }
 
 /// Adds a property, and returns the object as it is then. If the property is required, the records that exist get its
-/// default. Fails if another property has the key, if the object has as many properties as it may, or if a record would be
-/// too large.
+/// default. Fails if it is required and has no default, if another property has the key, if the object has as many
+/// properties as it may, or if a record would be too large.
 pub async fn add_property(
     repository: &Repository,
     organization: OrganizationId,
     id: Uuid,
     property: CustomProperty,
 ) -> Result<CustomObject> {
+    if property.required && property.default_value.is_none() {
+        return Err(Error::field(Violation::new(
+            Reason::FieldRequired,
+            DEFAULT_VALUE,
+            "is required, as the records that exist get it",
+        )));
+    }
     let input = (organization, id, property);
     repository
         .write(input, |(organization, id, property), transaction| {
@@ -190,4 +198,27 @@ async fn delete_in(
     }
     custom_objects::delete(transaction, organization, id).await?;
     Ok(TransactionOutcome::Commit(()))
+}
+
+/// Returns the custom object that a call is about: the one with the id `id`, or without an id the only one that the
+/// organization has. Fails if the id names none.
+pub async fn choose(
+    db: &impl Connection,
+    organization: OrganizationId,
+    id: Option<Uuid>,
+) -> Result<ObjectChoice> {
+    if let Some(id) = id {
+        let object = custom_objects::get(db, organization, id).await?;
+        return Ok(ObjectChoice::Chosen(object));
+    }
+    let first_two = custom_objects::bare_page(db, organization, Uuid::nil(), 2).await?;
+    let object_count = match <[_; 1]>::try_from(first_two) {
+        Ok([only]) => {
+            let object = only.with_properties(db, organization).await?;
+            return Ok(ObjectChoice::Chosen(object));
+        }
+        Err(none) if none.is_empty() => 0,
+        Err(_) => custom_objects::count(db, organization).await?,
+    };
+    Ok(ObjectChoice::NotNamed { object_count })
 }

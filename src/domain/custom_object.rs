@@ -1,5 +1,7 @@
 //! Custom objects: an organization's own record types, and the rules for their values.
 
+use std::collections::HashSet;
+
 use strum::{EnumString, IntoStaticStr};
 use time::{Date, OffsetDateTime, macros::format_description};
 use uuid::Uuid;
@@ -74,7 +76,7 @@ pub struct CustomProperty {
 }
 
 /// A key of an object or a property: 1 to 64 of a to z, 0 to 9 and "_", beginning with a letter.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Key(String);
 
 impl Key {
@@ -100,6 +102,21 @@ impl Key {
     /// The key.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+/// The keys of an object's properties: each is the key of one property only.
+#[derive(Debug, Default)]
+pub struct PropertyKeys(HashSet<Key>);
+
+impl PropertyKeys {
+    /// Returns the key of a further property. Fails if an earlier one has it.
+    pub fn add(&mut self, key: Key) -> Result<Key, Invalid> {
+        if !self.0.insert(key.clone()) {
+            let message = "is the key of an earlier property too";
+            return Err(Invalid::new(Reason::FieldInvalid, message));
+        }
+        Ok(key)
     }
 }
 
@@ -129,8 +146,16 @@ impl PropertyType {
         self.into()
     }
 
-    /// Whether `value` is one of this type.
-    pub fn admits(self, value: &PropertyValue) -> bool {
+    /// Fails if `value` is not of this type.
+    pub fn check(self, value: &PropertyValue) -> Result<(), Invalid> {
+        if self.admits(value) {
+            return Ok(());
+        }
+        let message = format!("must be of type {}", self.name());
+        Err(Invalid::new(Reason::PropertyTypeMismatch, message))
+    }
+
+    fn admits(self, value: &PropertyValue) -> bool {
         match (self, value) {
             (Self::Text, PropertyValue::Scalar(Scalar::Text(_)))
             | (Self::Float, PropertyValue::Scalar(Scalar::Number(_)))
@@ -200,14 +225,11 @@ impl CustomObject {
                     field(),
                     "is required and cannot be cleared",
                 )),
-                Some(value) if !property.property_type.admits(value) => {
-                    violations.push(Violation::new(
-                        Reason::PropertyTypeMismatch,
-                        field(),
-                        format!("must be of type {}", property.property_type.name()),
-                    ));
+                None => {}
+                Some(value) => {
+                    let checked = property.property_type.check(value);
+                    violations.extend(checked.err().map(|invalid| invalid.at(field())));
                 }
-                _ => {}
             }
         }
     }

@@ -6,6 +6,9 @@ use uuid::Uuid;
 /// The channel id under which an opt-out of all channels, present and later, is kept.
 pub const ALL_CHANNELS: Uuid = Uuid::nil();
 
+/// The most contacts, and the most channels, that one opt-in or opt-out may name.
+pub const MAX_CHANGE_ITEMS: usize = 1000;
+
 /// Whether a contact is opted in to or out of a channel, since when, and by which call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Preference {

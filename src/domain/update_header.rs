@@ -5,6 +5,9 @@ use uuid::Uuid;
 
 use super::channel::ChannelReference;
 
+/// The most channels that `opt_in_to` may name.
+pub const MAX_OPT_IN_TO: usize = 1000;
+
 /// What an update is to do: the header, parsed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UpdateHeader {

@@ -13,7 +13,7 @@ use super::{
 use crate::{
     domain::{
         OrganizationId,
-        custom_object::{CustomObject, CustomProperty, Key, ObjectChoice},
+        custom_object::{CustomObject, CustomProperty, Key},
         name::Name,
     },
     error::{Error, Result},
@@ -85,7 +85,10 @@ pub async fn find(
         .await?
     {
         None => Ok(None),
-        Some(model) => Ok(Some(with_properties(db, organization, model).await?)),
+        Some(model) => {
+            let object = BareObject(model).with_properties(db, organization);
+            Ok(Some(object.await?))
+        }
     }
 }
 
@@ -100,32 +103,43 @@ pub async fn get(
         .ok_or_else(|| Error::not_found("custom_object", id))
 }
 
-/// Returns the custom object with the id `id`; without an id, the only one that the organization has, if it has exactly
-/// one. Fails if the id names none.
-pub async fn choose(
-    db: &impl ConnectionTrait,
-    organization: OrganizationId,
-    id: Option<Uuid>,
-) -> Result<ObjectChoice> {
-    if let Some(id) = id {
-        return get(db, organization, id).await.map(ObjectChoice::Chosen);
+/// A custom object whose properties are not read yet.
+pub struct BareObject(custom_object::Model);
+
+impl BareObject {
+    /// Reads the properties.
+    pub async fn with_properties(
+        self,
+        db: &impl ConnectionTrait,
+        organization: OrganizationId,
+    ) -> Result<CustomObject> {
+        let Self(object) = self;
+        let properties = custom_property::Entity::find()
+            .filter(custom_property::Column::OrganizationId.eq(organization.0))
+            .filter(custom_property::Column::CustomObjectId.eq(object.id))
+            .order_by_asc(custom_property::Column::Position)
+            .all(db)
+            .await?;
+        Ok(CustomObject {
+            id: object.id,
+            key: object.object_key,
+            label: object.label,
+            properties: properties
+                .into_iter()
+                .map(CustomProperty::try_from)
+                .collect::<Result<_>>()?,
+            create_time: object.create_time,
+        })
     }
-    let of_organization = || {
-        custom_object::Entity::find()
-            .filter(custom_object::Column::OrganizationId.eq(organization.0))
-    };
-    let mut models = of_organization().limit(2).all(db).await?;
-    let object_count = match (models.pop(), models.is_empty()) {
-        (Some(model), true) => {
-            let object = with_properties(db, organization, model).await?;
-            return Ok(ObjectChoice::Chosen(object));
-        }
-        (None, _) => 0,
-        (Some(_), false) => of_organization().count(db).await?,
-    };
-    Ok(ObjectChoice::NotNamed {
-        object_count: usize::try_from(object_count).unwrap_or(usize::MAX),
-    })
+}
+
+/// Returns how many custom objects the organization has.
+pub async fn count(db: &impl ConnectionTrait, organization: OrganizationId) -> Result<usize> {
+    let count = custom_object::Entity::find()
+        .filter(custom_object::Column::OrganizationId.eq(organization.0))
+        .count(db)
+        .await?;
+    usize::try_from(count).map_err(Error::internal)
 }
 
 /// Returns at most `limit` custom objects with an id above `after`, ordered by id.
@@ -135,6 +149,21 @@ pub async fn page(
     after: Uuid,
     limit: u64,
 ) -> Result<Vec<CustomObject>> {
+    // A query for each is fine: an organization has at most a hundred objects.
+    let mut objects = Vec::new();
+    for object in bare_page(db, organization, after, limit).await? {
+        objects.push(object.with_properties(db, organization).await?);
+    }
+    Ok(objects)
+}
+
+/// Returns what [`page`] does, without the properties.
+pub async fn bare_page(
+    db: &impl ConnectionTrait,
+    organization: OrganizationId,
+    after: Uuid,
+    limit: u64,
+) -> Result<Vec<BareObject>> {
     let models = custom_object::Entity::find()
         .filter(custom_object::Column::OrganizationId.eq(organization.0))
         .filter(custom_object::Column::Id.gt(after))
@@ -142,12 +171,7 @@ pub async fn page(
         .limit(limit)
         .all(db)
         .await?;
-    // A query for each is fine: an organization has at most a hundred objects.
-    let mut objects = Vec::with_capacity(models.len());
-    for model in models {
-        objects.push(with_properties(db, organization, model).await?);
-    }
-    Ok(objects)
+    Ok(models.into_iter().map(BareObject).collect())
 }
 
 /// Returns whether a contact has a record of a custom object.
@@ -179,29 +203,6 @@ pub async fn delete(
         .exec(transaction.db())
         .await?;
     Ok(())
-}
-
-async fn with_properties(
-    db: &impl ConnectionTrait,
-    organization: OrganizationId,
-    object: custom_object::Model,
-) -> Result<CustomObject> {
-    let properties = custom_property::Entity::find()
-        .filter(custom_property::Column::OrganizationId.eq(organization.0))
-        .filter(custom_property::Column::CustomObjectId.eq(object.id))
-        .order_by_asc(custom_property::Column::Position)
-        .all(db)
-        .await?;
-    Ok(CustomObject {
-        id: object.id,
-        key: object.object_key,
-        label: object.label,
-        properties: properties
-            .into_iter()
-            .map(CustomProperty::try_from)
-            .collect::<Result<_>>()?,
-        create_time: object.create_time,
-    })
 }
 
 impl TryFrom<custom_property::Model> for CustomProperty {

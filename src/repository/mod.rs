@@ -57,6 +57,9 @@ mod transaction;
 pub mod updates;
 mod write_queue;
 
+/// What reads go through: a connection, or a transaction's.
+pub use sea_orm::ConnectionTrait as Connection;
+
 pub use self::{
     connect::{ACQUIRE_TIMEOUT, DatabaseOptions, Repository},
     transaction::{Transaction, TransactionOutcome},

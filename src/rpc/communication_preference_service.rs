@@ -5,7 +5,10 @@ use tonic::{Request, Response, Status};
 use super::{Api, call::authorize, fields::Fields, page::Page, wire};
 use crate::{
     app::preferences::{self, ChangedPairs, Channels, PreferenceChange},
-    domain::{caller::Caller, contact::ContactReference, scope::Scope, violation::Reason},
+    domain::{
+        caller::Caller, contact::ContactReference, preference::MAX_CHANGE_ITEMS, scope::Scope,
+        violation::Reason,
+    },
     error::{Error, Result},
     proto::{
         ChannelReference, ContactReference as WireContactReference,
@@ -15,9 +18,6 @@ use crate::{
     },
     repository::{self, contacts},
 };
-
-/// The most contacts, and the most channels, of one call.
-const MAX_ITEMS: usize = 1000;
 
 #[tonic::async_trait]
 impl CommunicationPreferenceService for Api {
@@ -120,7 +120,7 @@ impl Api {
     }
 }
 
-/// Parses the items of the field `path`: at least 1, at most [`MAX_ITEMS`].
+/// Parses the items of the field `path`: at least 1, at most [`MAX_CHANGE_ITEMS`].
 fn items<W, T>(
     fields: &mut Fields,
     path: &str,
@@ -130,7 +130,7 @@ fn items<W, T>(
     if wire.is_empty() {
         return fields.required(path, None);
     }
-    fields.items(path, wire, MAX_ITEMS, parse)
+    fields.items(path, wire, MAX_CHANGE_ITEMS, parse)
 }
 
 fn name(reference: &ContactReference) -> String {

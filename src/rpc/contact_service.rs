@@ -3,7 +3,6 @@
 use prost::Message;
 use prost_types::FieldMask;
 use tonic::{Request, Response, Status};
-use uuid::Uuid;
 
 use super::{
     Api,
@@ -13,16 +12,16 @@ use super::{
     wire,
 };
 use crate::{
-    app::{contacts::ContactUpdate, update::checks::Checks},
+    app::{
+        contacts::{ContactDetails, ContactUpdate},
+        custom_objects,
+        update::checks::Checks,
+    },
     domain::{
-        OrganizationId,
         caller::Caller,
-        contact::{ContactReference, StoredContact},
-        contact_list::{ContactList, ListState},
+        contact::ContactReference,
         now,
         phone_number::DefaultRegion,
-        preference::Preference,
-        property_value::Properties,
         scope::Scope,
         text::{self, Text},
         violation::Reason,
@@ -33,10 +32,7 @@ use crate::{
         ListContactsRequest, ListContactsResponse, UpdateContactRequest, UpdateContactResponse,
         contact_service_server::ContactService, get_contact_request::Reference,
     },
-    repository::{
-        Transaction, channels, contact_search, contact_search::ContactFilter, contacts,
-        custom_objects, preferences, records,
-    },
+    repository::{channels, contact_search, contact_search::ContactFilter, contacts, records},
 };
 
 #[tonic::async_trait]
@@ -49,37 +45,19 @@ impl ContactService for Api {
         let organization = caller.organization.id;
         let (reference, name) =
             parse_reference(request.into_inner(), caller.organization.default_region)?;
-        let input = (organization, reference, name);
-        let ContactDetails {
-            contact,
-            lists,
-            preferences,
-            records,
-            only_object,
-        } = self
-            .repository
-            .snapshot(input, |(organization, reference, name), transaction| {
-                Box::pin(ContactDetails::read(
-                    transaction,
-                    *organization,
-                    reference,
-                    name,
-                ))
-            })
-            .await?;
-        let only = only_object.and_then(|object| {
-            let (_, record) = records.iter().find(|(id, _)| *id == object)?;
+        let details = ContactDetails::find(&self.repository, organization, reference)
+            .await?
+            .ok_or_else(|| Error::not_found("contact", name))?;
+        let only = details.only_object.and_then(|object| {
+            let (_, record) = details.records.iter().find(|(id, _)| *id == object)?;
             Some(record.clone())
         });
         Ok(Response::new(GetContactResponse {
-            contact: Some(wire::contact::to_wire(contact, only)),
-            contact_lists: lists
-                .into_iter()
-                .filter(|list| list.state != ListState::Deleted)
-                .map(Into::into)
-                .collect(),
-            communication_preferences: preferences.into_iter().map(Into::into).collect(),
-            custom_object_records: records
+            contact: Some(wire::contact::to_wire(details.contact, only)),
+            contact_lists: details.lists.into_iter().map(Into::into).collect(),
+            communication_preferences: details.preferences.into_iter().map(Into::into).collect(),
+            custom_object_records: details
+                .records
                 .into_iter()
                 .map(|(id, record)| proto::CustomObjectRecord {
                     custom_object_id: id.to_string(),
@@ -209,42 +187,6 @@ impl Api {
             changes,
             changes_phone,
             checks,
-        })
-    }
-}
-
-/// What `GetContact` reads, as of one instant.
-struct ContactDetails {
-    contact: StoredContact,
-    lists: Vec<ContactList>,
-    preferences: Vec<Preference>,
-    records: Vec<(Uuid, Properties)>,
-    /// The organization's only custom object, if it has one.
-    only_object: Option<Uuid>,
-}
-
-impl ContactDetails {
-    async fn read(
-        transaction: &Transaction,
-        organization: OrganizationId,
-        reference: &ContactReference,
-        name: &str,
-    ) -> Result<Self> {
-        let db = transaction.db();
-        let stored = contacts::find(db, organization, reference)
-            .await?
-            .ok_or_else(|| Error::not_found("contact", name))?;
-        let id = stored.contact.id;
-        let no_limit = i64::MAX as u64;
-        Ok(Self {
-            lists: contacts::lists_of(db, organization, id).await?,
-            preferences: preferences::page(db, organization, id, None, no_limit).await?,
-            records: contacts::records_of(db, organization, id).await?,
-            only_object: custom_objects::choose(db, organization, None)
-                .await?
-                .object()
-                .map(|object| object.id),
-            contact: stored,
         })
     }
 }

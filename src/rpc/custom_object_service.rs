@@ -1,7 +1,5 @@
 //! `CustomObjectService`.
 
-use std::collections::HashSet;
-
 use tonic::{Request, Response, Status};
 
 use super::{
@@ -14,10 +12,11 @@ use super::{
 use crate::{
     app,
     domain::{
-        custom_object::{CustomObject, CustomProperty, Key, MAX_PROPERTIES, PropertyType},
+        custom_object::{
+            CustomObject, CustomProperty, Key, MAX_PROPERTIES, PropertyKeys, PropertyType,
+        },
         name::Name,
         scope::Scope,
-        violation::Reason,
     },
     error::Result,
     proto::{
@@ -92,14 +91,7 @@ impl CustomObjectService for Api {
         let mut fields = Fields::default();
         let property = fields
             .required("property", request.property)
-            .and_then(|wire| property(&mut fields, "property", wire));
-        if property
-            .as_ref()
-            .is_some_and(|it| it.required && it.default_value.is_none())
-        {
-            let message = "is required, as the records that exist get it";
-            fields.refuse("property.default_value", Reason::FieldRequired, message);
-        }
+            .and_then(|wire| property(&mut fields, "property", wire, &mut PropertyKeys::default()));
         let property = fields.finish(property)?;
         let (repository, organization) = (&self.repository, caller.organization.id);
         let object =
@@ -121,15 +113,9 @@ impl CustomObjectService for Api {
 }
 
 fn properties(fields: &mut Fields, wire: Vec<proto::CustomProperty>) -> Vec<CustomProperty> {
-    let mut keys = HashSet::new();
+    let mut keys = PropertyKeys::default();
     let properties = fields.items("properties", wire, MAX_PROPERTIES, |fields, path, wire| {
-        let key = wire.key.clone();
-        let property = property(fields, path, wire);
-        if !keys.insert(key) {
-            let message = "is the key of an earlier property too";
-            fields.refuse(format!("{path}.key"), Reason::FieldInvalid, message);
-        }
-        property
+        property(fields, path, wire, &mut keys)
     });
     properties.unwrap_or_default()
 }
@@ -138,8 +124,10 @@ fn property(
     fields: &mut Fields,
     path: &str,
     wire: proto::CustomProperty,
+    keys: &mut PropertyKeys,
 ) -> Option<CustomProperty> {
-    let key = fields.read(format!("{path}.key"), Key::parse(&wire.key));
+    let key = Key::parse(&wire.key).and_then(|key| keys.add(key));
+    let key = fields.read(format!("{path}.key"), key);
     let label = fields.read(format!("{path}.label"), Name::parse(&wire.label));
     let property_type = property_type(fields, &format!("{path}.type"), wire.r#type);
     let default_path = format!("{path}.default_value");
@@ -150,10 +138,8 @@ fn property(
     });
     if let Some(property_type) = property_type
         && let Some(value) = &default_value
-        && !property_type.admits(value)
     {
-        let message = format!("must be of type {}", property_type.name());
-        fields.refuse(default_path, Reason::PropertyTypeMismatch, message);
+        fields.read(default_path, property_type.check(value));
     }
     Some(CustomProperty {
         key: key?,

@@ -5,13 +5,13 @@ use super::{
     wire,
 };
 use crate::{
+    app,
     domain::OrganizationId,
     error::Result,
     proto,
     repository::{
         Repository, channels, contact_lists,
         contacts::{Member, MemberFilter},
-        custom_objects,
     },
 };
 
@@ -42,7 +42,7 @@ impl MemberRequest<'_> {
         }
         Ok(MemberFilter {
             contact_list,
-            custom_object: custom_objects::choose(db, organization, custom_object)
+            custom_object: app::custom_objects::choose(db, organization, custom_object)
                 .await?
                 .object()
                 .map(|object| object.id),

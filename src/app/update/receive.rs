@@ -20,9 +20,7 @@ use crate::{
         update_outcome::{Fingerprint, UpdateOutcome},
     },
     error::{Error, Result},
-    repository::{
-        Repository, channels, contact_lists, custom_objects, updates, updates::RecordedUpdate,
-    },
+    repository::{Repository, channels, contact_lists, updates, updates::RecordedUpdate},
     spool::{Spool, SpoolQuota},
 };
 
@@ -206,7 +204,7 @@ impl Collected {
         let (list, channels, custom_object) = tokio::join!(
             contact_lists::find(db, organization, header.contact_list_id),
             channels::all(db, organization),
-            custom_objects::choose(db, organization, header.custom_object_id),
+            app::custom_objects::choose(db, organization, header.custom_object_id),
         );
         active(list?, header.contact_list_id)?;
         let channels = channels?;

@@ -6,16 +6,13 @@ use super::reference;
 use crate::{
     domain::{
         phone_number::DefaultRegion,
-        update_header::{Action, OptIns, RejectionPolicy, UpdateHeader},
+        update_header::{Action, MAX_OPT_IN_TO, OptIns, RejectionPolicy, UpdateHeader},
         violation::Reason,
     },
     error::Result,
     proto::{self, UpdateContactListContactsHeader, update_contact_list_contacts_header as header},
     rpc::fields::{Fields, id},
 };
-
-/// The most channels that `opt_in_to` may name.
-const MAX_OPT_IN_TO: usize = 1000;
 
 /// Parses a header. National phone numbers in it are those of `region`.
 pub fn parse(
