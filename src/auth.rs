@@ -1,14 +1,15 @@
-//! From an API key to the caller that it stands for.
+//! From an API key's secret to the caller that it stands for.
 
 use crate::{
-    domain::caller::Caller,
+    domain::{api_key::ApiKeySecret, caller::Caller},
     error::{Error, Result},
     repository::{Repository, api_keys},
 };
 
-/// Returns the caller that `key` stands for. Every key that is refused is refused with the same error.
-pub async fn authenticate(repository: &Repository, key: &str) -> Result<Caller> {
-    let found = api_keys::find(repository, key).await?;
+/// Returns the caller that a key's secret stands for. Every key that is refused is refused with the same error.
+pub async fn authenticate(repository: &Repository, secret: &str) -> Result<Caller> {
+    let secret = ApiKeySecret::parse(secret).ok_or(Error::ApiKeyInvalid)?;
+    let found = api_keys::find(repository, &secret).await?;
     let (api_key, organization) = found.ok_or(Error::ApiKeyInvalid)?;
     if api_key.disabled {
         return Err(Error::ApiKeyInvalid);

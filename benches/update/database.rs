@@ -1,7 +1,7 @@
 //! The database that everything is measured on: an organization, three channels, lists, and a base of contacts; the
 //! service on it, and the floor's own connection to it.
 
-use std::{path::Path, str::FromStr, time::Duration};
+use std::{any::Any, path::Path, str::FromStr, time::Duration};
 
 use anyhow::Context;
 use contact_lists::{
@@ -21,8 +21,6 @@ use sqlx::{
     ConnectOptions, Connection, PgConnection,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
 };
-use tempfile::TempDir;
-use test_support::PostgresServer;
 use uuid::Uuid;
 
 use crate::{
@@ -61,15 +59,8 @@ pub struct Database {
     pub base: u64,
     /// The index of the next unused person.
     next: u64,
-    /// Last, so that it is dropped after all connections.
-    _storage: Storage,
-}
-
-/// What the database is deleted with.
-#[allow(dead_code)]
-enum Storage {
-    Folder(TempDir),
-    Server(PostgresServer),
+    /// The folder or server that is deleted with the database. Last, so that it is dropped after all connections.
+    _storage: Box<dyn Any + Send + Sync>,
 }
 
 impl Database {
@@ -78,7 +69,7 @@ impl Database {
         let folder = tempfile::tempdir_in(folder)?;
         let file = folder.path().join("bench.db").display().to_string();
         let url = format!("sqlite://{file}");
-        let mut database = Self::on("SQLite", url, Storage::Folder(folder), flags, base).await?;
+        let mut database = Self::on("SQLite", url, Box::new(folder), flags, base).await?;
         database.rusqlite = Some(rusqlite_floor::connect(&file)?);
         Ok(database)
     }
@@ -89,14 +80,14 @@ impl Database {
             return Ok(None);
         };
         let url = server.url("postgres");
-        let database = Self::on("PostgreSQL", url, Storage::Server(server), flags, base).await?;
+        let database = Self::on("PostgreSQL", url, Box::new(server), flags, base).await?;
         Ok(Some(database))
     }
 
     async fn on(
         name: &'static str,
         url: String,
-        storage: Storage,
+        storage: Box<dyn Any + Send + Sync>,
         flags: &Flags,
         base: u64,
     ) -> anyhow::Result<Self> {
@@ -108,7 +99,8 @@ impl Database {
         let repository = Repository::connect(&(&settings).into()).await?;
         repository.migrate().await?;
         let organization = organizations::create(&repository, "Benchmark", None).await?;
-        let (api_key, key) = api_keys::create(&repository, organization.id, Scope::Admin).await?;
+        let (api_key, secret) =
+            api_keys::create(&repository, organization.id, Scope::Admin).await?;
         let tenant = Tenant {
             organization: organization.id.0,
             api_key: api_key.id,
@@ -117,8 +109,8 @@ impl Database {
         let mut database = Self {
             name,
             tenant,
-            caller: Caller::connect(address, &key).await?,
-            key,
+            caller: Caller::connect(address, secret.expose()).await?,
+            key: secret.expose().to_owned(),
             floor: connect(&url).await?,
             rusqlite: None,
             db: repository.db().without_timeout().clone(),

@@ -16,10 +16,10 @@ pub async fn run(command: ApiKeyCommand) -> anyhow::Result<()> {
             database,
         } => {
             let repository = open(&database).await?;
-            let (_, key) = api_keys::create(&repository, OrganizationId(organization), scope)
+            let (_, secret) = api_keys::create(&repository, OrganizationId(organization), scope)
                 .await
                 .context("cannot create the API key")?;
-            println!("{key}");
+            println!("{}", secret.expose());
             Ok(())
         }
         ApiKeyCommand::List {

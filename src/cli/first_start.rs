@@ -72,7 +72,7 @@ pub async fn make_example(
 ) -> anyhow::Result<()> {
     let example = Example::parse().map_err(|invalid| anyhow::anyhow!(invalid.message))?;
     let organization = organizations::create(repository, "Example", None).await?.id;
-    let (_, key) = api_keys::create(repository, organization, Scope::Admin).await?;
+    let (_, secret) = api_keys::create(repository, organization, Scope::Admin).await?;
     let (name, phone) = (example.channel_name, Some(example.channel_phone));
     channels::create(repository, organization, name, ChannelType::Phone, phone).await?;
     custom_objects::create(
@@ -85,7 +85,7 @@ pub async fn make_example(
     .await?;
     let list = contact_lists::create(repository, organization, example.list_name, None).await?;
 
-    let list = list.id;
+    let (list, key) = (list.id, secret.expose());
     let security = if with_tls { "-insecure" } else { "-plaintext" };
     let grpcurl = format!("grpcurl {security} -H 'authorization: Bearer {key}'");
     let service = "contactlists.v1.ContactListService";

@@ -1,5 +1,6 @@
 //! Parsed values: a value of one of these types has been checked. Nothing here does I/O.
 
+pub mod api_key;
 pub mod birth_date;
 pub mod caller;
 pub mod channel;

@@ -1,6 +1,6 @@
 use axum::http::{HeaderMap, HeaderValue, header::AUTHORIZATION};
 
-use crate::{repository::api_keys::organization_of, server::layers::authentication::bearer_key};
+use crate::{domain::api_key::ApiKeySecret, server::layers::authentication::bearer_key};
 
 /// `data` is the value of an `authorization` header. The key in it is the same one when it is sent as the pages say, and the
 /// organization in the key is the one whose keys begin like that.
@@ -16,12 +16,14 @@ pub fn api_key(data: &[u8]) {
     let sent_again = HeaderMap::from_iter([(AUTHORIZATION, value)]);
     assert_eq!(bearer_key(&sent_again), Some(key));
 
-    let Some(organization) = organization_of(key) else {
+    let Some(secret) = ApiKeySecret::parse(key) else {
         return;
     };
-    let (_, secret) = key["cl_".len()..]
+    let organization = secret.organization();
+    let (_, random) = key["cl_".len()..]
         .split_once('_')
         .expect("a key has two parts");
-    let written = format!("cl_{}_{secret}", organization.0.simple());
-    assert_eq!(organization_of(&written), Some(organization));
+    let written = format!("cl_{}_{random}", organization.0.simple());
+    let parsed = ApiKeySecret::parse(&written).expect("a secret");
+    assert_eq!(parsed.organization(), organization);
 }

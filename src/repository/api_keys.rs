@@ -1,74 +1,68 @@
-//! API keys: `cl_<organization's id>_<256 random bits>`, of which only a SHA-256 is stored.
+//! API keys, of whose secrets only the hashes are stored.
 
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter,
     QueryOrder,
 };
-use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
-use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::{
-    Repository, TransactionOutcome,
+    Repository, Transaction, TransactionOutcome,
     entity::{api_key, organization, parse_name},
 };
 use crate::{
-    domain::{OrganizationId, now, organization::Organization, scope::Scope},
+    domain::{
+        OrganizationId,
+        api_key::{ApiKey, ApiKeySecret},
+        now,
+        organization::Organization,
+        scope::Scope,
+    },
     error::{Error, Result},
 };
 
-const PREFIX: &str = "cl_";
-
-/// A key without its secret.
-#[derive(Debug, Clone)]
-pub struct ApiKey {
-    /// The id.
-    pub id: Uuid,
-    /// What the key may do.
-    pub scope: Scope,
-    /// Whether it is disabled, and so refused.
-    pub disabled: bool,
-    /// When it was created.
-    pub create_time: OffsetDateTime,
-}
-
-/// Creates a key. The second value is the key itself, which is shown once and never stored. Fails if there is no such
+/// Creates a key, and returns it with its secret, which is shown once and never stored. Fails if there is no such
 /// organization.
 pub async fn create(
     repository: &Repository,
     organization: OrganizationId,
     scope: Scope,
-) -> Result<(ApiKey, String)> {
+) -> Result<(ApiKey, ApiKeySecret)> {
+    repository
+        .write(
+            (organization, scope),
+            |(organization, scope), transaction| {
+                Box::pin(async move {
+                    let created = create_in(transaction, *organization, *scope).await?;
+                    Ok(TransactionOutcome::Commit(created))
+                })
+            },
+        )
+        .await
+}
+
+/// Creates a key as [`create`] does, in a transaction.
+pub async fn create_in(
+    transaction: &Transaction,
+    organization: OrganizationId,
+    scope: Scope,
+) -> Result<(ApiKey, ApiKeySecret)> {
     organization::Entity::find_by_id(organization.0)
-        .one(repository.db())
+        .one(transaction.db())
         .await?
         .ok_or_else(|| Error::not_found("organization", organization))?;
-    let mut secret = [0; 32];
-    getrandom::fill(&mut secret)
-        .map_err(|error| Error::internal(anyhow::anyhow!("no random bits: {error}")))?;
-    let key = format!(
-        "{PREFIX}{}_{}",
-        organization.0.simple(),
-        hex::encode(secret)
-    );
+    let secret = ApiKeySecret::generate(organization).map_err(Error::internal)?;
     let model = api_key::ActiveModel {
         organization_id: Set(organization.0),
         id: Set(Uuid::now_v7()),
-        key_hash: Set(hash(&key)),
+        key_hash: Set(secret.hash()),
         scope: Set(scope.name().to_owned()),
         disabled: Set(false),
         create_time: Set(now()),
     };
-    let model = repository
-        .write(model, |model, transaction| {
-            Box::pin(async move {
-                let model = model.clone().insert(transaction.db()).await?;
-                Ok(TransactionOutcome::Commit(model))
-            })
-        })
-        .await?;
-    Ok((model.try_into()?, key))
+    let key = model.insert(transaction.db()).await?.try_into()?;
+    Ok((key, secret))
 }
 
 /// Returns an organization's keys, ordered by id.
@@ -107,12 +101,12 @@ pub async fn set_disabled(
     model.try_into()
 }
 
-/// Returns what is stored of `key` and its organization, if it is a key at all. A disabled key is found as well.
-pub async fn find(repository: &Repository, key: &str) -> Result<Option<(ApiKey, Organization)>> {
-    let Some(organization) = organization_of(key) else {
-        return Ok(None);
-    };
-    let hash = hash(key);
+/// Returns the key with this secret and its organization, if there is one. A disabled key is found as well.
+pub async fn find(
+    repository: &Repository,
+    secret: &ApiKeySecret,
+) -> Result<Option<(ApiKey, Organization)>> {
+    let (organization, hash) = (secret.organization(), secret.hash());
     let found = api_key::Entity::find()
         .find_also_related(organization::Entity)
         .filter(api_key::Column::OrganizationId.eq(organization.0))
@@ -127,16 +121,6 @@ pub async fn find(repository: &Repository, key: &str) -> Result<Option<(ApiKey, 
         return Ok(None);
     }
     Ok(Some((key.try_into()?, organization.into())))
-}
-
-pub(crate) fn organization_of(key: &str) -> Option<OrganizationId> {
-    let (organization, _) = key.strip_prefix(PREFIX)?.split_once('_')?;
-    Uuid::parse_str(organization).ok().map(OrganizationId)
-}
-
-/// Returns what is stored of a key in its place.
-pub fn hash(key: &str) -> Vec<u8> {
-    Sha256::digest(key).to_vec()
 }
 
 impl TryFrom<api_key::Model> for ApiKey {

@@ -14,7 +14,7 @@ use super::{
     super::shutdown::Shutdown, Refusal, authentication::bearer_key, health_checks::HealthChecks,
 };
 use crate::{
-    error::Error, keyed_semaphore::KeyedSemaphore, repository::api_keys, rpc::call::CallPermit,
+    domain::api_key, error::Error, keyed_semaphore::KeyedSemaphore, rpc::call::CallPermit,
 };
 
 /// How many calls of a kind the server runs at once.
@@ -68,7 +68,7 @@ pub async fn per_key(
     next: Next,
 ) -> Result<Response, Refusal> {
     let key = bearer_key(request.headers()).ok_or(Error::ApiKeyInvalid)?;
-    let permit = limit.calls.try_acquire(api_keys::hash(key));
+    let permit = limit.calls.try_acquire(api_key::hash(key));
     let permit = permit.ok_or_else(|| too_many(limit.max_calls, "api_key"))?;
     let _permit = hold(&mut request, permit);
     Ok(next.run(request).await)

@@ -14,11 +14,7 @@ use axum::{
 use tokio::sync::Semaphore;
 
 use super::{Refusal, admission::too_many};
-use crate::{
-    auth,
-    error::Error,
-    repository::{Repository, api_keys},
-};
+use crate::{auth, domain::api_key, error::Error, repository::Repository};
 
 /// The most good keys that are remembered.
 const MAX_GOOD_KEYS: usize = 10_000;
@@ -41,7 +37,7 @@ pub async fn authenticate(
     next: Next,
 ) -> Result<Response, Refusal> {
     let key = bearer_key(request.headers()).ok_or(Error::ApiKeyInvalid)?;
-    let hash = api_keys::hash(key);
+    let hash = api_key::hash(key);
     let permit = if lookup.with_good(|good| good.contains(&hash)) {
         None
     } else {

@@ -45,8 +45,8 @@ pub async fn organization(
 
 /// Makes a key and returns what its holder sends.
 pub async fn key(repository: &Repository, organization_id: Uuid, scope: Scope) -> String {
-    let (_, key) = api_keys::create(repository, OrganizationId(organization_id), scope)
+    let (_, secret) = api_keys::create(repository, OrganizationId(organization_id), scope)
         .await
         .expect("a key");
-    key
+    secret.expose().to_owned()
 }
