@@ -31,25 +31,24 @@ pub async fn create(
         .write(
             input,
             |(organization, name, channel_type, phone), transaction| {
-                Box::pin(create_in(
-                    transaction,
-                    *organization,
-                    name,
-                    *channel_type,
-                    *phone,
-                ))
+                Box::pin(async move {
+                    let (organization, channel_type) = (*organization, *channel_type);
+                    let channel = create_in(transaction, organization, name, channel_type, *phone);
+                    Ok(TransactionOutcome::Commit(channel.await?))
+                })
             },
         )
         .await
 }
 
-async fn create_in(
+/// Creates a channel in a transaction, as [`create`] does.
+pub async fn create_in(
     transaction: &Transaction,
     organization: OrganizationId,
     name: &Name,
     channel_type: ChannelType,
     phone: Option<PhoneNumber>,
-) -> Result<TransactionOutcome<Channel>> {
+) -> Result<Channel> {
     // Updates share this row: they opt in to all channels that exist at their commit.
     organizations::lock(transaction, organization).await?;
     let others = channels::all(transaction.db(), organization).await?;
@@ -70,7 +69,7 @@ async fn create_in(
     };
     refuse_taken_phone(&others, &channel)?;
     channels::insert(transaction, organization, &channel).await?;
-    Ok(TransactionOutcome::Commit(channel))
+    Ok(channel)
 }
 
 /// What is to change about a channel: `None` keeps.

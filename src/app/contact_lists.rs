@@ -24,22 +24,26 @@ pub async fn create(
     let input = (organization, name, color);
     repository
         .write(input, |(organization, name, color), transaction| {
-            Box::pin(create_in(transaction, *organization, name, color))
+            Box::pin(async move {
+                let list = create_in(transaction, *organization, name, color.as_ref());
+                Ok(TransactionOutcome::Commit(list.await?))
+            })
         })
         .await
 }
 
-async fn create_in(
+/// Creates a list in a transaction, as [`create`] does.
+pub async fn create_in(
     transaction: &Transaction,
     organization: OrganizationId,
     name: &Name,
-    color: &Option<Color>,
-) -> Result<TransactionOutcome<ContactList>> {
+    color: Option<&Color>,
+) -> Result<ContactList> {
     let now = now();
     let list = ContactList {
         id: Uuid::now_v7(),
         name: name.as_str().to_owned(),
-        color: color.clone(),
+        color: color.cloned(),
         state: ListState::Active,
         contact_count: 0,
         create_time: now,
@@ -47,7 +51,7 @@ async fn create_in(
     };
     refuse_taken_name(transaction, organization, &list).await?;
     contact_lists::insert(transaction, organization, &list).await?;
-    Ok(TransactionOutcome::Commit(list))
+    Ok(list)
 }
 
 /// What is to change about a list: `None` keeps.

@@ -41,25 +41,23 @@ pub async fn create(
         .write(
             input,
             |(organization, key, label, properties), transaction| {
-                Box::pin(create_in(
-                    transaction,
-                    *organization,
-                    key,
-                    label,
-                    properties,
-                ))
+                Box::pin(async move {
+                    let object = create_in(transaction, *organization, key, label, properties);
+                    Ok(TransactionOutcome::Commit(object.await?))
+                })
             },
         )
         .await
 }
 
-async fn create_in(
+/// Creates a custom object in a transaction, as [`create`] does.
+pub async fn create_in(
     transaction: &Transaction,
     organization: OrganizationId,
     key: &Key,
     label: &Name,
     properties: &[CustomProperty],
-) -> Result<TransactionOutcome<CustomObject>> {
+) -> Result<CustomObject> {
     organizations::lock(transaction, organization).await?;
     let keys = custom_objects::keys(transaction.db(), organization).await?;
     if keys.iter().any(|taken| taken == key.as_str()) {
@@ -83,7 +81,7 @@ async fn create_in(
     };
     refuse_large_defaults(&object, "properties")?;
     custom_objects::insert(transaction, organization, &object).await?;
-    Ok(TransactionOutcome::Commit(object))
+    Ok(object)
 }
 
 /// Adds a property, and returns the object as it is then. If the property is required, the records that exist get its

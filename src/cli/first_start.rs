@@ -1,12 +1,18 @@
 //! The first start on an empty database: an example organization, and the commands to try it with.
 
-use std::net::SocketAddr;
+use std::{
+    io::{self, Write},
+    net::SocketAddr,
+};
 
+use anyhow::Context;
 use secrecy::{ExposeSecret, SecretString};
+use uuid::Uuid;
 
 use crate::{
     app::{channels, contact_lists, custom_objects},
     domain::{
+        OrganizationId,
         channel::ChannelType,
         custom_object::{CustomProperty, Key, PropertyType},
         name::Name,
@@ -15,7 +21,8 @@ use crate::{
         scope::Scope,
         violation::Invalid,
     },
-    repository::{Repository, api_keys, organizations},
+    error::{Error, Result},
+    repository::{Repository, Transaction, TransactionOutcome, api_keys, organizations},
 };
 
 /// The properties of the example's custom object: those of `examples/contacts.jsonl`.
@@ -63,33 +70,79 @@ impl Example {
     }
 }
 
+/// How the example's commands reach the server.
+#[derive(Clone, Copy)]
+struct Target {
+    address: SocketAddr,
+    with_tls: bool,
+}
+
 /// Creates an organization with a channel, a list, a custom object and an admin key, and prints commands to try them with:
 /// to standard output and never to the log, as they hold the key.
+///
+/// They are printed before the transaction commits. So a start that is killed leaves no example whose key nobody has seen,
+/// and the next start makes and prints another.
 pub async fn make_example(
     repository: &Repository,
     address: SocketAddr,
     with_tls: bool,
 ) -> anyhow::Result<()> {
     let example = Example::parse().map_err(|invalid| anyhow::anyhow!(invalid.message))?;
-    let organization = organizations::create(repository, "Example", None).await?.id;
-    let (_, secret) = api_keys::create(repository, organization, Scope::Admin).await?;
-    let (name, phone) = (example.channel_name, Some(example.channel_phone));
-    channels::create(repository, organization, name, ChannelType::Phone, phone).await?;
-    custom_objects::create(
-        repository,
-        organization,
-        example.object_key,
-        example.object_label,
-        example.properties,
-    )
-    .await?;
-    let list = contact_lists::create(repository, organization, example.list_name, None).await?;
+    let target = Target { address, with_tls };
+    repository
+        .write((example, target), |(example, target), transaction| {
+            Box::pin(async move {
+                let commands = example.make(transaction, *target).await?;
+                print(&commands)
+                    .context("cannot print the first start's commands")
+                    .map_err(Error::internal)?;
+                Ok(TransactionOutcome::Commit(()))
+            })
+        })
+        .await?;
+    Ok(())
+}
 
-    let (list, key) = (list.id, secret.expose());
+fn print(text: &str) -> io::Result<()> {
+    let mut output = io::stdout().lock();
+    output.write_all(text.as_bytes())?;
+    output.flush()
+}
+
+impl Example {
+    /// Makes the example, and returns what to print about it.
+    async fn make(&self, transaction: &Transaction, target: Target) -> Result<String> {
+        let organization = organizations::create_in(transaction, "Example", None).await?;
+        let organization = organization.id;
+        let (_, secret) = api_keys::create_in(transaction, organization, Scope::Admin).await?;
+        channels::create_in(
+            transaction,
+            organization,
+            &self.channel_name,
+            ChannelType::Phone,
+            Some(self.channel_phone),
+        )
+        .await?;
+        custom_objects::create_in(
+            transaction,
+            organization,
+            &self.object_key,
+            &self.object_label,
+            &self.properties,
+        )
+        .await?;
+        let list =
+            contact_lists::create_in(transaction, organization, &self.list_name, None).await?;
+        Ok(commands(organization, list.id, secret.expose(), target))
+    }
+}
+
+fn commands(organization: OrganizationId, list: Uuid, key: &str, target: Target) -> String {
+    let Target { address, with_tls } = target;
     let security = if with_tls { "-insecure" } else { "-plaintext" };
     let grpcurl = format!("grpcurl {security} -H 'authorization: Bearer {key}'");
     let service = "contactlists.v1.ContactListService";
-    println!(
+    format!(
         "\
 First start: made an organization with a channel, a contact list, a custom object and an API key (scope admin).
 The key is shown only now.
@@ -112,10 +165,10 @@ Send the sample, 3000 contacts in 31 messages (sent again, it changes nothing):
 See who is on the list:
 
 {grpcurl} -d '{{\"contact_list_id\": \"{list}\"}}' {address} {service}/ListContactListContacts
+
 ",
-        request_id = uuid::Uuid::new_v4(),
-    );
-    Ok(())
+        request_id = Uuid::new_v4(),
+    )
 }
 
 /// Prints the commands that create an organization and a key. The example would be open to others on an address that is not

@@ -22,9 +22,25 @@ pub async fn create(
     name: &str,
     default_region: Option<&str>,
 ) -> Result<Organization> {
+    let input = (name.to_owned(), default_region.map(str::to_owned));
+    repository
+        .write(input, |(name, default_region), transaction| {
+            Box::pin(async move {
+                let created = create_in(transaction, name, default_region.as_deref()).await?;
+                Ok(TransactionOutcome::Commit(created))
+            })
+        })
+        .await
+}
+
+/// Creates an organization in a transaction.
+pub async fn create_in(
+    transaction: &Transaction,
+    name: &str,
+    default_region: Option<&str>,
+) -> Result<Organization> {
     let mut opt_out_key = vec![0; 32];
-    getrandom::fill(&mut opt_out_key)
-        .map_err(|error| Error::internal(anyhow::anyhow!("no random bits: {error}")))?;
+    getrandom::fill(&mut opt_out_key).map_err(Error::internal)?;
     let model = organization::ActiveModel {
         id: Set(Uuid::now_v7()),
         name: Set(name.to_owned()),
@@ -32,15 +48,7 @@ pub async fn create(
         opt_out_key: Set(opt_out_key),
         create_time: Set(now()),
     };
-    let model = repository
-        .write(model, |model, transaction| {
-            Box::pin(async move {
-                let model = model.clone().insert(transaction.db()).await?;
-                Ok(TransactionOutcome::Commit(model))
-            })
-        })
-        .await?;
-    Ok(model.into())
+    Ok(model.insert(transaction.db()).await?.into())
 }
 
 /// Changes an organization's default region. Fails if there is no such organization.

@@ -6,6 +6,7 @@ mod cancels;
 mod clients;
 mod cuts;
 mod database_line;
+mod first_start;
 mod full_disk;
 mod garbage;
 mod helpers;

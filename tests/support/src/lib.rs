@@ -42,7 +42,7 @@ pub use objects::{CustomPropertyExt, property};
 pub use on_both::{Fixture, notice, run};
 pub use open_stream::OpenStream;
 pub use postgres::PostgresServer;
-pub use program::Program;
+pub use program::{Program, first_key};
 pub use raw::{PREFACE, frame};
 pub use relay::{Fault, Relay, Trigger, Way};
 pub use seed::{Random, Seed, setting};

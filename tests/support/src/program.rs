@@ -12,6 +12,7 @@ use super::{Client, Database};
 /// The running program. Dropped, it is killed.
 pub struct Program {
     child: Child,
+    greeting: Vec<String>,
     address: String,
 }
 
@@ -64,16 +65,30 @@ impl Program {
     pub fn start_command(mut command: Command) -> Self {
         let mut child = command.spawn().expect("a running program");
         let output = BufReader::new(child.stdout.take().expect("its output"));
-        let mut lines = output.lines().map_while(Result::ok);
-        let address = lines.find_map(|line| Some(line.strip_prefix("listening on ")?.to_owned()));
-        let address = address.expect("an address");
-        Self { child, address }
+        let (mut greeting, mut address) = (Vec::new(), None);
+        for line in output.lines().map_while(Result::ok) {
+            if let Some(listening) = line.strip_prefix("listening on ") {
+                address = Some(listening.to_owned());
+                break;
+            }
+            greeting.push(line);
+        }
+        Self {
+            child,
+            greeting,
+            address: address.expect("an address"),
+        }
     }
 
     /// A caller of it.
     pub fn client(&self, key: &str) -> Client {
         let address = self.address.parse().expect("an address");
         Client::connect(address, Some(&format!("Bearer {key}")))
+    }
+
+    /// The key that it printed, if this was its database's first start.
+    pub fn first_key(&self) -> Option<&str> {
+        first_key(self.greeting.iter().map(String::as_str))
     }
 
     /// The id of its process.
@@ -91,6 +106,11 @@ impl Program {
     pub fn has_ended(&mut self) -> bool {
         !matches!(self.child.try_wait(), Ok(None))
     }
+}
+
+/// The key among the lines that a first start prints.
+pub fn first_key<'a>(mut lines: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    lines.find_map(|line| Some(line.trim().strip_prefix("API key")?.trim()))
 }
 
 fn listen<'a>(command: &'a mut Command, database_url: &str) -> &'a mut Command {
