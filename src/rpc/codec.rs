@@ -73,13 +73,13 @@ impl<U: Message + Name + Default> Decoder for CountingDecoder<U> {
 
 /// Fails if an encoded message of the type `name` has too many values.
 pub fn check_value_count(name: &str, encoded: &[u8]) -> Result<(), Error> {
-    if value_count(name, encoded) == MAX_VALUES {
+    if value_count(name, encoded) > MAX_VALUES {
         return Err(Error::MessageTooManyValues { limit: MAX_VALUES });
     }
     Ok(())
 }
 
-/// How many values an encoded message of the type `name` has, up to [`MAX_VALUES`].
+/// How many values an encoded message of the type `name` has; one more than [`MAX_VALUES`] stands for all above.
 pub fn value_count(name: &str, encoded: &[u8]) -> usize {
     let schema = &*SCHEMA;
     let Some(message_type) = schema.by_name.get(name) else {
@@ -87,11 +87,11 @@ pub fn value_count(name: &str, encoded: &[u8]) -> usize {
     };
     let mut counter = Counter {
         schema,
-        left: MAX_VALUES,
+        left: MAX_VALUES + 1,
     };
     // What is malformed is for prost to tell.
     let _ = counter.count(*message_type, encoded, MAX_DEPTH);
-    MAX_VALUES - counter.left
+    MAX_VALUES + 1 - counter.left
 }
 
 struct Counter<'a> {
@@ -222,8 +222,8 @@ mod tests {
 
     #[test]
     fn elements_of_lists_are_counted() {
-        assert!(is_taken(&opt_out(MAX_VALUES - 1)));
-        assert!(!is_taken(&opt_out(MAX_VALUES)));
+        assert!(is_taken(&opt_out(20_000)));
+        assert!(!is_taken(&opt_out(20_001)));
     }
 
     #[test]
