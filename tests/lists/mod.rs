@@ -4,14 +4,17 @@ mod create;
 mod delete;
 mod export;
 mod get;
+mod get_update;
 mod list;
+mod list_updates;
 mod members;
-mod recorded_updates;
 mod update;
 
 use contact_lists::proto::{
-    ContactList, CreateContactListRequest, GetContactListRequest, ListContactListsRequest,
-    ListContactListsResponse, contact_list::State,
+    ContactList, ContactListUpdate, CreateContactListRequest, GetContactListRequest,
+    ListContactListsRequest, ListContactListsResponse,
+    UpdateContactListContactsResponse as Outcome, contact_list::State,
+    get_contact_list_update_request::Reference,
 };
 use tonic::Status;
 
@@ -54,4 +57,18 @@ fn names(lists: &[ContactList]) -> Vec<&str> {
 /// An id that nothing has.
 fn unknown_id() -> String {
     uuid::Uuid::now_v7().to_string()
+}
+
+/// Adds one contact and one that is rejected, under a `request_id`.
+async fn add_one_of_two(caller: &Client, list: &str, request_id: &str) -> Outcome {
+    let header = header(list).add().skip().request_id(request_id);
+    let contacts = vec![contact(&number(1)), contact("+4915").email("no email")];
+    caller.update(header, contacts).await.expect("an update")
+}
+
+async fn by_id(caller: &Client, id: &str) -> ContactListUpdate {
+    caller
+        .recorded_update(Reference::UpdateId(id.to_owned()))
+        .await
+        .expect("an update")
 }

@@ -1,7 +1,9 @@
 //! `CommunicationPreferenceService`: a file for each call.
 
+mod both;
 mod list;
-mod opt_in_and_opt_out;
+mod opt_in;
+mod opt_out;
 
 use contact_lists::proto::{
     ChannelReference, ContactReference, ListCommunicationPreferencesRequest,

@@ -1,10 +1,11 @@
 //! Builders for the main call: its header, its stream, and calls that send it.
 
 use contact_lists::proto::{
-    ChannelReference, Contact, UpdateContactListContactsFooter as Footer,
-    UpdateContactListContactsHeader as Header, UpdateContactListContactsRequest as Message,
-    UpdateContactListContactsResponse as Outcome,
+    ChannelReference, Contact, ContactListUpdate, GetContactListUpdateRequest,
+    UpdateContactListContactsFooter as Footer, UpdateContactListContactsHeader as Header,
+    UpdateContactListContactsRequest as Message, UpdateContactListContactsResponse as Outcome,
     channel_reference::Reference,
+    get_contact_list_update_request::Reference as UpdateReference,
     update_contact_list_contacts_header::{Action, RejectionPolicy},
 };
 use tonic::Status;
@@ -149,5 +150,17 @@ impl Client {
             "the outcomes add up: {outcome:?}"
         );
         Ok(outcome)
+    }
+
+    /// The recorded update that a reference names.
+    pub async fn recorded_update(
+        &self,
+        reference: UpdateReference,
+    ) -> Result<ContactListUpdate, Status> {
+        let request = GetContactListUpdateRequest {
+            reference: Some(reference),
+        };
+        let answer = self.lists.clone().get_contact_list_update(request).await?;
+        Ok(answer.into_inner().contact_list_update.expect("the update"))
     }
 }

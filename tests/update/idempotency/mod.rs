@@ -4,12 +4,10 @@ mod records;
 mod replays;
 
 use contact_lists::proto::{
-    Contact, ContactListUpdate, GetContactListUpdateRequest, UpdateContactListContactsFooter,
-    UpdateContactListContactsHeader as Header, UpdateContactListContactsRequest as Message,
-    UpdateContactListContactsResponse as Outcome, get_contact_list_update_request::Reference,
+    Contact, UpdateContactListContactsFooter, UpdateContactListContactsHeader as Header,
+    UpdateContactListContactsRequest as Message, UpdateContactListContactsResponse as Outcome,
+    get_contact_list_update_request::Reference,
 };
-use tonic::Status;
-
 use test_support::*;
 
 /// How often two calls are made to meet.
@@ -26,18 +24,6 @@ fn replay_of(outcome: &Outcome) -> Outcome {
         replayed: true,
         ..outcome.clone()
     }
-}
-
-async fn update_by(caller: &Client, reference: Reference) -> Result<ContactListUpdate, Status> {
-    let request = GetContactListUpdateRequest {
-        reference: Some(reference),
-    };
-    let answer = caller
-        .lists
-        .clone()
-        .get_contact_list_update(request)
-        .await?;
-    Ok(answer.into_inner().contact_list_update.expect("the update"))
 }
 
 async fn assert_reused(caller: &Client, header: Header, contacts: Vec<Contact>) {

@@ -11,7 +11,7 @@ on_both! {
         let bad = vec![contact(&number(1)), contact("+49")];
         let refused = admin.update(header.clone(), bad).await;
         assert_refused(refused, Code::InvalidArgument, "CONTACTS_REJECTED");
-        let found = update_by(&admin, Reference::RequestId(id)).await;
+        let found = admin.recorded_update(Reference::RequestId(id)).await;
         assert_refused(found, Code::NotFound, "RESOURCE_NOT_FOUND");
         let outcome = admin.update(header, contacts(1..3)).await.unwrap();
         assert_eq!((outcome.replayed, outcome.created_count), (false, 2));
@@ -106,9 +106,9 @@ on_both! {
             .update(header(&list).add().request_id(&id), contacts(1..4))
             .await
             .unwrap();
-        let found = update_by(&other, Reference::RequestId(id.clone())).await;
+        let found = other.recorded_update(Reference::RequestId(id.clone())).await;
         assert_refused(found, Code::NotFound, "RESOURCE_NOT_FOUND");
-        let found = update_by(&other, Reference::UpdateId(first.update_id)).await;
+        let found = other.recorded_update(Reference::UpdateId(first.update_id)).await;
         assert_refused(found, Code::NotFound, "RESOURCE_NOT_FOUND");
         let others = other.create_list("Customers").await;
         let outcome = other
@@ -134,40 +134,6 @@ on_both! {
         assert_eq!(service.rows("SELECT count(*) FROM contacts").await, 0);
     }
 
-    async fn a_recorded_update_is_found_by_its_id_and_by_its_request_id(service: Service) {
-        let admin = service.admin();
-        let list = admin.create_list("Customers").await;
-        let id = new_id();
-        let stream = vec![
-            contact(&number(1)),
-            contact(&number(1)),
-            contact("+49").email("nobody"),
-        ];
-        let outcome = admin
-            .update(header(&list).overwrite().skip().request_id(&id), stream)
-            .await
-            .unwrap();
-        let reader = service.client_with(Scope::Read).await;
-        let update = update_by(&reader, Reference::UpdateId(outcome.update_id.clone()))
-            .await
-            .unwrap();
-        assert_eq!(
-            update_by(&reader, Reference::RequestId(id.clone()))
-                .await
-                .unwrap(),
-            update
-        );
-        assert_eq!(
-            (&update.id, &update.contact_list_id),
-            (&outcome.update_id, &list)
-        );
-        assert_eq!(update.action().as_str_name(), "ACTION_OVERWRITE");
-        assert_eq!(update.request_id.as_ref(), Some(&id));
-        assert!(!update.api_key_id.is_empty() && update.create_time.is_some());
-        assert_eq!(outcome.rejected_contacts.len(), 1);
-        assert_eq!(update.outcome, Some(outcome));
-    }
-
     async fn an_update_without_a_request_id_is_recorded_without_one(service: Service) {
         let admin = service.admin();
         let list = admin.create_list("Customers").await;
@@ -175,28 +141,9 @@ on_both! {
             .update(header(&list).add(), contacts(1..4))
             .await
             .unwrap();
-        let update = update_by(&admin, Reference::UpdateId(outcome.update_id.clone()))
+        let update = admin.recorded_update(Reference::UpdateId(outcome.update_id.clone()))
             .await
             .unwrap();
         assert_eq!((update.request_id, update.outcome), (None, Some(outcome)));
-    }
-
-    async fn an_unknown_update_is_not_found(service: Service) {
-        let admin = service.admin();
-        for reference in [
-            Reference::UpdateId(new_id()),
-            Reference::RequestId(new_id()),
-        ] {
-            let found = update_by(&admin, reference).await;
-            assert_refused(found, Code::NotFound, "RESOURCE_NOT_FOUND");
-        }
-    }
-
-    async fn an_update_is_named_by_uuids(service: Service) {
-        let admin = service.admin();
-        let found = update_by(&admin, Reference::UpdateId("today".to_owned())).await;
-        assert_invalid(found, "update_id", "FIELD_INVALID");
-        let found = update_by(&admin, Reference::RequestId("today".to_owned())).await;
-        assert_invalid(found, "request_id", "FIELD_INVALID");
     }
 }
