@@ -9,7 +9,7 @@ use prost_types::FieldMask;
 
 use super::{
     Answer, CallNumber, Contact, ContactKey, Organization, Preferences, checks,
-    records::has_properties, refusal::Refusal, stream::object_required,
+    records::has_properties, refusal::Refusal,
 };
 
 /// The effects of writing a contact.
@@ -82,11 +82,11 @@ impl Organization {
         let fields = masked(given, request.update_mask.as_ref());
         let missing = || Refusal::not_found("contact", &given.id);
         let key = self.by_id(&given.id).ok_or_else(missing)?;
-        let object = self.object(request.custom_object_id.as_deref())?.cloned();
+        let choice = self.object(request.custom_object_id.as_deref())?;
         if has_properties(&fields) {
-            object.clone().map_err(object_required)?;
+            choice.refuse_unowned_properties()?;
         }
-        let object = object.ok();
+        let object = choice.object().cloned();
         let below = |violations: Vec<(String, Reason)>| {
             let below = |(field, reason)| (format!("contact.{field}"), reason);
             Refusal::fields(violations.into_iter().map(below).collect())

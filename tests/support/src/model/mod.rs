@@ -28,6 +28,8 @@ pub use choices::without_choices;
 pub use preferences::{OptState, Pairs, Preferences};
 pub use refusal::Refusal;
 
+use objects::ObjectChoice;
+
 /// The answer to a call, or why it is refused.
 pub type Answer<T> = Result<T, Refusal>;
 
@@ -162,15 +164,17 @@ impl Organization {
         self.contacts.get_mut(&key).expect("a contact of the model")
     }
 
-    /// The custom object that a request names, or else the only one. The inner error is how many there are instead.
-    pub fn object(&self, id: Option<&str>) -> Answer<Result<&CustomObject, usize>> {
+    /// The custom object that a request is about: the one that it names, or else the only one.
+    fn object(&self, id: Option<&str>) -> Answer<ObjectChoice<'_>> {
         match (id, self.objects.as_slice()) {
             (Some(id), objects) => match objects.iter().find(|object| object.id == id) {
-                Some(object) => Ok(Ok(object)),
+                Some(object) => Ok(ObjectChoice::Chosen(object)),
                 None => Err(Refusal::not_found("custom_object", id)),
             },
-            (None, [only]) => Ok(Ok(only)),
-            (None, others) => Ok(Err(others.len())),
+            (None, [only]) => Ok(ObjectChoice::Chosen(only)),
+            (None, others) => Ok(ObjectChoice::NotNamed {
+                object_count: others.len(),
+            }),
         }
     }
 }

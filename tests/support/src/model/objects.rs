@@ -6,6 +6,39 @@ use contact_lists::proto::{
 
 use super::{Answer, Organization, checks, refusal::Refusal};
 
+/// The custom object that a request is about.
+#[derive(Clone, Copy)]
+pub enum ObjectChoice<'a> {
+    /// The one that the request names, or else the only one.
+    Chosen(&'a CustomObject),
+    /// The request names none, and there are none or several.
+    NotNamed {
+        /// How many there are.
+        object_count: usize,
+    },
+}
+
+impl<'a> ObjectChoice<'a> {
+    /// The object, if there is one.
+    pub fn object(self) -> Option<&'a CustomObject> {
+        match self {
+            Self::Chosen(object) => Some(object),
+            Self::NotNamed { .. } => None,
+        }
+    }
+
+    /// Refuses properties where there is no object that they belong to.
+    pub fn refuse_unowned_properties(self) -> Answer<()> {
+        match self {
+            Self::Chosen(_) => Ok(()),
+            Self::NotNamed { object_count } => {
+                let metadata = vec![("custom_object_count", object_count.to_string())];
+                Err(Refusal::argument(Reason::CustomObjectRequired, metadata))
+            }
+        }
+    }
+}
+
 impl Organization {
     /// `CreateCustomObject`, of a valid request. The caller fills the id in.
     pub fn create_object(&mut self, request: &CreateCustomObjectRequest) -> Answer<CustomObject> {
@@ -51,7 +84,7 @@ impl Organization {
 
     /// `DeleteCustomObject`: refused while records exist.
     pub fn delete_object(&mut self, id: &str) -> Answer<()> {
-        self.object(Some(id))?.ok();
+        self.object(Some(id))?;
         if self.contacts.values().any(|it| it.records.contains_key(id)) {
             return Err(Refusal::in_use("custom_object", id));
         }

@@ -85,19 +85,13 @@ impl Organization {
             }
             if !is_replay && message.contacts.iter().any(has_properties) {
                 self.object(header.custom_object_id.as_deref())?
-                    .map_err(object_required)?;
+                    .refuse_unowned_properties()?;
             }
             contacts.extend(message.contacts.iter().cloned());
             has_ended = message.footer.is_some();
         }
         Ok(contacts)
     }
-}
-
-/// Refuses properties of no certain custom object.
-pub fn object_required(object_count: usize) -> Refusal {
-    let metadata = vec![("custom_object_count", object_count.to_string())];
-    Refusal::argument(Reason::CustomObjectRequired, metadata)
 }
 
 /// The footer must have the number of contacts; an overwrite must have a footer.

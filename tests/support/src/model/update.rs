@@ -37,7 +37,7 @@ impl Organization {
     ) -> Answer<Outcome> {
         let object = self
             .object(header.custom_object_id.as_deref())?
-            .ok()
+            .object()
             .cloned();
         let plan = self.plan(contacts, object.as_ref());
         if header.rejection_policy() != RejectionPolicy::Skip && !plan.rejected.is_empty() {
