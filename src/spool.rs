@@ -11,6 +11,7 @@ use std::{
 };
 
 use serde::{Serialize, de::DeserializeOwned};
+use uuid::Uuid;
 
 use self::items::{FileRange, Run};
 pub use self::{items::Items, quota::SpoolQuota};
@@ -50,6 +51,16 @@ impl<T: Item> Item for Box<T> {
 
     fn size_bytes(&self) -> usize {
         T::size_bytes(self) + BOX_BYTES
+    }
+}
+
+impl Item for Uuid {
+    fn order(&self, other: &Self) -> Ordering {
+        self.cmp(other)
+    }
+
+    fn size_bytes(&self) -> usize {
+        size_of::<Self>()
     }
 }
 

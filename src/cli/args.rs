@@ -6,6 +6,7 @@ use uuid::Uuid;
 use crate::{
     domain::scope::Scope,
     settings::{DatabaseSettings, ServeSettings},
+    telemetry::LogFormat,
 };
 
 /// The command line.
@@ -140,5 +141,18 @@ impl ValueEnum for Scope {
             Self::Admin => "Set up, and what cannot be taken back",
         };
         Some(PossibleValue::new(self.name()).help(help))
+    }
+}
+
+impl ValueEnum for LogFormat {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[Self::Human, Self::Json]
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(match self {
+            Self::Human => PossibleValue::new("human").help("For people"),
+            Self::Json => PossibleValue::new("json").help("For machines: a JSON object per line"),
+        })
     }
 }

@@ -11,7 +11,7 @@ use super::{
     property_value::{
         Properties, PropertyChanges, PropertyValue, Scalar, WHOLE_NUMBER_LIMIT, json_bytes,
     },
-    violation::{Invalid, Reason, Violation},
+    violation::{Invalid, MAX_PATH_CHARACTERS, Reason, Violation},
 };
 
 /// The most custom objects that an organization may have.
@@ -170,9 +170,6 @@ impl PropertyType {
         }
     }
 }
-
-/// As much of a text that is no property's key as a path repeats.
-const MAX_PATH_CHARACTERS: usize = 64;
 
 /// The path of a property in a contact. `key` is the caller's text, of any length and with any letters: control characters,
 /// among them the one that PostgreSQL does not store, show as U+FFFD.

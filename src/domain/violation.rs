@@ -5,6 +5,9 @@ use serde::{Deserialize, Serialize};
 /// The one wire type of `domain`: the reasons are the contract's own list, and a second list could only differ from it.
 pub use crate::proto::ErrorReason as Reason;
 
+/// How many characters of a caller's own text the path of a field repeats, where the text may have any length.
+pub const MAX_PATH_CHARACTERS: usize = 64;
+
 /// Why one thing is wrong with one contact or one field. Never holds the field's value.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Violation {

@@ -69,7 +69,7 @@ pub struct Repository {
     /// The connections that write. Reads and writes never wait for each other's connections, and a few writers keep their
     /// caches warm.
     pub(super) writers: WithTimeout<DatabaseConnection>,
-    pub(super) queues: WriteQueue,
+    pub(super) write_queue: WriteQueue,
     pub(super) plans: Arc<PostgresPlans>,
     /// None on PostgreSQL.
     pub(super) checkpoints: Option<Checkpoints>,
@@ -95,15 +95,15 @@ impl Repository {
         let db = pool(max_readers).await?;
         let writers = pool(max_writers).await?;
         let reserved = pool(RESERVED_CONNECTIONS).await?;
-        let queues = WriteQueue::new(max_writers as usize);
+        let write_queue = WriteQueue::new(max_writers as usize);
         let checkpoints = (db.get_database_backend() == DbBackend::Sqlite)
-            .then(|| Checkpoints::start(db.clone(), queues.clone()));
+            .then(|| Checkpoints::start(db.clone(), write_queue.clone()));
         Ok(Self {
             db: WithTimeout::new(db, options.statement_timeout),
             max_readers,
             reserved: WithTimeout::new(reserved, options.statement_timeout),
             writers: WithTimeout::new(writers, options.statement_timeout),
-            queues,
+            write_queue,
             plans,
             checkpoints,
         })

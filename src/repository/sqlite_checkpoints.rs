@@ -23,12 +23,12 @@ pub struct Checkpoints {
 
 impl Checkpoints {
     /// Starts the task.
-    pub fn start(db: DatabaseConnection, queues: WriteQueue) -> Self {
+    pub fn start(db: DatabaseConnection, write_queue: WriteQueue) -> Self {
         let (committed, mut commits) = mpsc::channel(1);
         tokio::spawn(async move {
             while commits.recv().await.is_some() {
                 sleep(INTERVAL).await;
-                if let Err(error) = checkpoint(&db, &queues).await {
+                if let Err(error) = checkpoint(&db, &write_queue).await {
                     // The log stays as it is, and the next commit tries again.
                     tracing::warn!(%error, "checkpoint.failed");
                 }
@@ -44,9 +44,9 @@ impl Checkpoints {
     }
 }
 
-async fn checkpoint(db: &DatabaseConnection, queues: &WriteQueue) -> Result<(), DbErr> {
+async fn checkpoint(db: &DatabaseConnection, write_queue: &WriteQueue) -> Result<(), DbErr> {
     if copy_log(db).await? > MAX_LOG_PAGES {
-        let _no_other_writer = queues.turn(&[]).await;
+        let _no_other_writer = write_queue.turn(&[]).await;
         copy_log(db).await?;
     }
     Ok(())

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use super::{
-    Repository, postgres_plans::PostgresPlans, retry::until_won, timeout::WithTimeout,
+    Repository, bulk, postgres_plans::PostgresPlans, retry::until_won, timeout::WithTimeout,
     write_queue::ListKey,
 };
 use crate::error::{Error, Result};
@@ -52,6 +52,14 @@ impl Transaction {
     /// Returns which database this is.
     pub fn backend(&self) -> DbBackend {
         self.db.get_database_backend()
+    }
+
+    /// Returns how many contacts one round of statements applies.
+    pub fn chunk_size(&self) -> usize {
+        match self.backend() {
+            DbBackend::Postgres => bulk::POSTGRES_CHUNK_SIZE,
+            _ => bulk::SQLITE_CHUNK_SIZE,
+        }
     }
 
     /// Has the database plan its statements for the tables as they are now.
@@ -129,7 +137,7 @@ impl Repository {
         W: for<'a> Fn(&'a I, &'a Transaction) -> BoxFuture<'a, Result<TransactionOutcome<T>>>,
     {
         let _turn = tokio::select! {
-            turn = self.queues.turn(lists) => turn,
+            turn = self.write_queue.turn(lists) => turn,
             () = caller_left.cancelled() => return Err(self::caller_left()),
         };
         let db = self.writers.begin(write_options()).await?;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use uuid::Uuid;
 
 use crate::{domain::OrganizationId, keyed_semaphore::KeyedSemaphore};
@@ -14,7 +14,7 @@ pub type ListKey = (OrganizationId, Uuid);
 #[derive(Clone)]
 pub struct WriteQueue {
     /// All writers: as many at once as there are connections that write.
-    writers: Arc<KeyedSemaphore<()>>,
+    writers: Arc<Semaphore>,
     /// Those that lock a list's row: they act one after another, and wait here rather than for the lock on its row.
     lists: Arc<KeyedSemaphore<ListKey>>,
 }
@@ -30,19 +30,21 @@ impl WriteQueue {
     /// Queues for at most `max_writers` at once.
     pub fn new(max_writers: usize) -> Self {
         Self {
-            writers: Arc::new(KeyedSemaphore::new(max_writers)),
+            writers: Arc::new(Semaphore::new(max_writers)),
             lists: Arc::new(KeyedSemaphore::new(1)),
         }
     }
 
     /// Waits for a turn: among those that lock each of `lists`, and then among all writers.
+    #[allow(clippy::expect_used)]
     pub async fn turn(&self, lists: &[ListKey]) -> Turn {
         let mut turns = Vec::with_capacity(lists.len());
         for list in lists {
             turns.push(self.lists.acquire(*list).await);
         }
+        let writer = Arc::clone(&self.writers).acquire_owned().await;
         Turn {
-            _writer: self.writers.acquire(()).await,
+            _writer: writer.expect("the semaphore is never closed"),
             _lists: turns,
         }
     }

@@ -41,19 +41,14 @@ use crate::{
 
 #[tonic::async_trait]
 impl ContactListService for Api {
-    #[tracing::instrument(
-        skip_all,
-        fields(organization, contact_list_id, action, received, rejected)
-    )]
     async fn update_contact_list_contacts(
         &self,
         request: Request<Streaming<UpdateMessage>>,
     ) -> Result<Response<UpdateContactListContactsResponse>, Status> {
         let caller = authorize(&request, Scope::Write)?;
-        let span = tracing::Span::current();
-        span.record("organization", caller.organization.id.to_string());
         let outcome = update_stream::update(self, caller, request.into_inner()).await?;
-        span.record("received", outcome.counts.received)
+        tracing::Span::current()
+            .record("received", outcome.counts.received)
             .record("rejected", outcome.counts.rejected);
         tracing::info!(counts = ?outcome.counts, replayed = outcome.replayed, "update.answered");
         Ok(Response::new(outcome.into()))
@@ -193,7 +188,7 @@ impl ContactListService for Api {
         &self,
         request: Request<ExportContactListContactsRequest>,
     ) -> Result<Response<Self::ExportContactListContactsStream>, Status> {
-        let place = CallPermit::of(&request);
+        let permit = CallPermit::of(&request);
         let (caller, turn) = self.begin_read(&request).await?;
         let request = request.into_inner();
         let filter = MemberRequest {
@@ -209,7 +204,7 @@ impl ContactListService for Api {
         let members = export::members(&self.repository, organization, filter, &self.quota).await?;
         drop(export_turn);
         let idle_limit = self.limits.stream_idle;
-        Ok(Response::new(export::send(members, place, idle_limit)))
+        Ok(Response::new(export::send(members, permit, idle_limit)))
     }
 
     async fn get_contact_list_update(

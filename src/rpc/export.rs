@@ -87,13 +87,13 @@ async fn spool(
     }
 }
 
-/// Sends the members at the client's pace, unless it takes none for `idle_limit`. The call keeps its `place` until then.
-pub fn send(members: Spool<Member>, place: Option<CallPermit>, idle_limit: Duration) -> Messages {
+/// Sends the members at the client's pace, unless it takes none for `idle_limit`. The call keeps its `permit` until then.
+pub fn send(members: Spool<Member>, permit: Option<CallPermit>, idle_limit: Duration) -> Messages {
     // One message waits while the client reads; the other slot is kept for an error, so that a stream that is
     // cut off never looks complete.
     let (sender, receiver) = mpsc::channel(2);
     tokio::spawn(async move {
-        let _place = place;
+        let _permit = permit;
         let Ok(last_word) = sender.clone().reserve_owned().await else {
             return;
         };

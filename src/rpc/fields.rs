@@ -4,12 +4,9 @@ use prost_types::FieldMask;
 use uuid::Uuid;
 
 use crate::{
-    domain::violation::{Invalid, Reason, Violation},
+    domain::violation::{Invalid, MAX_PATH_CHARACTERS, Reason, Violation},
     error::{Error, Result},
 };
-
-/// How much of an unknown path an error repeats.
-const MAX_PATH_CHARACTERS: usize = 64;
 
 /// What is wrong with the fields read so far.
 #[derive(Default)]

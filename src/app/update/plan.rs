@@ -93,16 +93,6 @@ impl Item for Planned {
     }
 }
 
-impl Item for Uuid {
-    fn order(&self, other: &Self) -> Ordering {
-        self.cmp(other)
-    }
-
-    fn size_bytes(&self) -> usize {
-        size_of::<Self>()
-    }
-}
-
 impl PlannedChange {
     /// What `changes` make of a stored contact. `record` is its record, if that changes.
     pub fn of_stored(
@@ -139,7 +129,7 @@ pub async fn make_plan(update: &Update, transaction: &Transaction) -> Result<Pla
         transaction,
     };
     let mut groups = update.groups.iter();
-    let size = bulk::chunk_size(transaction.backend());
+    let size = transaction.chunk_size();
     let mut take = || take_chunk(&mut groups, size);
     let (mut chunk, mut next) = (Chunk::default(), take()?);
     while !(next.is_empty() && chunk.groups.is_empty()) {

@@ -8,7 +8,7 @@ mod members;
 mod preferences;
 mod records;
 
-use sea_orm::{ConnectionTrait, DbBackend, Value};
+use sea_orm::{ConnectionTrait, Value};
 
 pub(super) use self::contacts::{contact, contact_columns, malformed_number};
 pub use self::{
@@ -40,14 +40,6 @@ pub const SQLITE_CHUNK_SIZE: usize = 500;
 
 /// About how many bytes of memory the contacts of one round take at most, and so their records; but one contact may have more.
 pub const CHUNK_BYTES: usize = 4 * 1024 * 1024;
-
-/// Returns how many contacts one round of statements applies.
-pub fn chunk_size(backend: DbBackend) -> usize {
-    match backend {
-        DbBackend::Postgres => POSTGRES_CHUNK_SIZE,
-        _ => SQLITE_CHUNK_SIZE,
-    }
-}
 
 /// Executes a statement, and returns how many rows it changed.
 pub(super) async fn execute<const N: usize>(

@@ -53,6 +53,14 @@ impl Chunk {
         self.created.is_empty() && self.stored_ids.is_empty()
     }
 
+    /// Adds what it changes in contacts to `counts`.
+    pub(super) fn count(&self, counts: &mut Counts) {
+        counts.created += self.created.len() as u64;
+        counts.updated += self.updated.len() as u64;
+        counts.unchanged += (self.stored_ids.len() - self.updated.len()) as u64;
+        counts.duplicate += self.duplicate_count;
+    }
+
     fn add(&mut self, group: Planned) {
         self.duplicate_count += u64::from(group.duplicate_count);
         let (contact_id, record) = match group.change {
@@ -85,15 +93,5 @@ impl Chunk {
         };
         self.records
             .extend(record.map(|record| (contact_id, record)));
-    }
-}
-
-impl Counts {
-    /// Counts what a chunk changes in contacts.
-    pub(super) fn add_chunk(&mut self, chunk: &Chunk) {
-        self.created += chunk.created.len() as u64;
-        self.updated += chunk.updated.len() as u64;
-        self.unchanged += (chunk.stored_ids.len() - chunk.updated.len()) as u64;
-        self.duplicate += chunk.duplicate_count;
     }
 }

@@ -34,7 +34,7 @@ pub async fn write_plan(
         writer.remove_others(plan).await?;
     }
     let mut groups = plan.groups.drain();
-    let size = bulk::chunk_size(transaction.backend());
+    let size = transaction.chunk_size();
     let mut take = || Chunk::take(&mut groups, size);
     let mut chunk = take()?;
     let mut written_chunks: u64 = 0;
@@ -65,7 +65,7 @@ struct Writer<'a> {
 impl Writer<'_> {
     async fn write_chunk(&mut self, chunk: &Chunk) -> Result<()> {
         let (organization, fields) = (self.update.organization(), self.update.fields);
-        self.counts.add_chunk(chunk);
+        chunk.count(&mut self.counts);
         let created: Vec<_> = chunk.created.iter().collect();
         if !created.is_empty() {
             bulk::insert_contacts(

@@ -48,7 +48,7 @@ impl Writer<'_> {
             .keys
             .iter()
             .chain(plan.rejections.keys.iter());
-        let size = bulk::chunk_size(self.transaction.backend());
+        let size = self.transaction.chunk_size();
         loop {
             let chunk: Vec<_> = keys.by_ref().take(size).collect::<Result<_>>()?;
             if chunk.is_empty() {
