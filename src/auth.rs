@@ -6,7 +6,7 @@ use crate::{
     repository::{Repository, api_keys},
 };
 
-/// Returns the caller that a key's secret stands for. Every key that is refused is refused with the same error.
+/// Returns the caller that a key's secret stands for. All keys that are refused get the same error.
 pub async fn authenticate(repository: &Repository, secret: &str) -> Result<Caller> {
     let secret = ApiKeySecret::parse(secret).ok_or(Error::ApiKeyInvalid)?;
     let found = api_keys::find(repository, &secret).await?;

@@ -1,4 +1,4 @@
-//! Channels: created, changed and deleted, and found by what callers name them with.
+//! Channels: creating, changing and deleting them, and finding those that callers refer to.
 //!
 //! A phone number is unique among an organization's channels. A channel in use can't be deleted.
 
@@ -18,7 +18,7 @@ use crate::{
     repository::{Repository, Transaction, TransactionOutcome, channels, organizations},
 };
 
-/// Creates a channel. Fails if the organization has as many as it may, or if another channel has the phone number.
+/// Creates a channel. Fails if the organization has [`MAX_CHANNELS`] already, or if another channel has the phone number.
 pub async fn create(
     repository: &Repository,
     organization: OrganizationId,
@@ -72,7 +72,7 @@ pub async fn create_in(
     Ok(channel)
 }
 
-/// What is to change about a channel: `None` keeps.
+/// The changes to a channel. `None` leaves a field as it is.
 pub struct ChannelChange {
     /// The channel's organization.
     pub organization: OrganizationId,
@@ -87,8 +87,8 @@ pub struct ChannelChange {
 }
 
 impl ChannelChange {
-    /// Changes the channel, and returns it as it is then. Fails if its type needs a phone number and it ends without one,
-    /// or if another channel has the new number.
+    /// Changes the channel, and returns the result. Fails if the result lacks a phone number that its type needs, or if
+    /// another channel has the new number.
     pub async fn apply(self, repository: &Repository) -> Result<Channel> {
         repository
             .write(self, |change, transaction| {
@@ -99,7 +99,7 @@ impl ChannelChange {
 
     async fn apply_in(&self, transaction: &Transaction) -> Result<TransactionOutcome<Channel>> {
         organizations::lock(transaction, self.organization).await?;
-        // It is not deleted before the commit.
+        // The lock keeps it from being deleted before the commit.
         let stored = channels::lock(transaction, self.organization, self.id)
             .await?
             .ok_or_else(|| Error::not_found("channel", self.id))?;
@@ -123,7 +123,7 @@ impl ChannelChange {
     }
 }
 
-/// Deletes a channel and the opt-outs of it. Fails while a contact is opted in to it or has it as default.
+/// Deletes a channel and the opt-outs of it. Fails while a contact is opted in to it or has it as its default channel.
 pub async fn delete(repository: &Repository, organization: OrganizationId, id: Uuid) -> Result<()> {
     repository
         .write((organization, id), |(organization, id), transaction| {
@@ -159,7 +159,7 @@ async fn delete_in(
     Ok(TransactionOutcome::Commit(()))
 }
 
-/// Returns the ids of the channels that references name, each once and sorted. Fails if a reference names none of
+/// Returns the ids of the channels that `references` name, sorted and without duplicates. Fails if a reference names none of
 /// `channels`.
 pub fn resolve(channels: &[Channel], references: &[ChannelReference]) -> Result<Vec<Uuid>> {
     let by_phone: HashMap<PhoneNumber, Uuid> = channels

@@ -1,5 +1,5 @@
-//! Contact lists: created, changed and deleted. A name is unique among the lists that are not deleted, and a deleted list
-//! can't be changed any more.
+//! Contact lists: creating, changing and deleting them. A name is unique among the lists that are not deleted, and a deleted
+//! list can't be changed any more.
 
 use uuid::Uuid;
 
@@ -54,7 +54,7 @@ pub async fn create_in(
     Ok(list)
 }
 
-/// What is to change about a list: `None` keeps.
+/// The changes to a list. `None` leaves a field as it is.
 pub struct ListChange {
     /// The list's organization.
     pub organization: OrganizationId,
@@ -69,7 +69,7 @@ pub struct ListChange {
 }
 
 impl ListChange {
-    /// Changes the list, and returns it as it is then. Fails if it is deleted, or if another list has the new name.
+    /// Changes the list, and returns the result. Fails if it is deleted, or if another list has the new name.
     pub async fn apply(self, repository: &Repository) -> Result<ContactList> {
         let list = (self.organization, self.id);
         repository
@@ -110,7 +110,7 @@ impl ListChange {
     }
 }
 
-/// Deletes a list for good, and returns it. A list that is deleted already stays as it is.
+/// Deletes a list permanently, and returns it. A list that is deleted already stays as it is.
 pub async fn delete(
     repository: &Repository,
     organization: OrganizationId,

@@ -1,4 +1,4 @@
-//! Single contacts: shown, changed by the rules of an update, and erased.
+//! Single contacts: showing them, changing them by the rules of an update, and erasing them.
 
 use uuid::Uuid;
 
@@ -24,15 +24,15 @@ use crate::{
     },
 };
 
-/// All that an organization knows of a contact, as of one instant.
+/// Everything that an organization knows about a contact, as of one instant.
 pub struct ContactDetails {
     /// The contact.
     pub contact: StoredContact,
-    /// The lists that it is on, without deleted ones, ordered by id.
+    /// The lists that it is on, except deleted ones, ordered by id.
     pub lists: Vec<ContactList>,
     /// Its preferences, ordered by channel.
     pub preferences: Vec<Preference>,
-    /// Its records with the ids of their custom objects, ordered by these.
+    /// Its records, each with the id of its custom object, ordered by that id.
     pub records: Vec<(Uuid, Properties)>,
     /// The organization's only custom object, if it has one.
     pub only_object: Option<Uuid>,
@@ -92,7 +92,7 @@ pub struct ContactUpdate {
 }
 
 impl ContactUpdate {
-    /// Changes the contact. Returns it as changed, with its record.
+    /// Changes the contact, and returns the result with its record.
     pub async fn apply(
         self,
         repository: &Repository,

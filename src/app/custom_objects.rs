@@ -1,7 +1,7 @@
-//! Custom objects: created, given more properties, deleted, and chosen by calls.
+//! Custom objects: creating them, adding properties, deleting them, and choosing the one that a call is about.
 //!
-//! Every change locks the organization's row, which updates share: what their contacts are checked against does not change
-//! under them.
+//! Every change locks the organization's row, of which updates hold a shared lock: what their contacts are checked against
+//! does not change while they run.
 
 use uuid::Uuid;
 
@@ -24,11 +24,11 @@ use crate::{
     },
 };
 
-/// The field of a request to add a property that the records get.
+/// The field of AddCustomProperty with the value that existing records get.
 const DEFAULT_VALUE: &str = "property.default_value";
 
-/// Creates a custom object with its properties. Fails if another object has the key, if the organization has as many
-/// objects as it may, or if the defaults make too large a record.
+/// Creates a custom object with its properties. Fails if another object has the key, if the organization has
+/// [`MAX_CUSTOM_OBJECTS`] already, or if a record with all the defaults would be too large.
 pub async fn create(
     repository: &Repository,
     organization: OrganizationId,
@@ -84,9 +84,9 @@ pub async fn create_in(
     Ok(object)
 }
 
-/// Adds a property, and returns the object as it is then. If the property is required, the records that exist get its
-/// default. Fails if it is required and has no default, if another property has the key, if the object has as many
-/// properties as it may, or if a record would be too large.
+/// Adds a property, and returns the resulting object. If the property is required, existing records get its default. Fails
+/// if it is required and has no default, if another property has the key, if the object has [`MAX_PROPERTIES`] already, or
+/// if a record would become too large.
 pub async fn add_property(
     repository: &Repository,
     organization: OrganizationId,
@@ -149,14 +149,14 @@ fn refuse_large_defaults(object: &CustomObject, field: &str) -> Result<()> {
     Ok(())
 }
 
-/// Adds values to every record of an object. Fails if one would be too large.
+/// Adds values to every record of an object. Fails if one would become too large.
 async fn add_to_records(
     transaction: &Transaction,
     organization: OrganizationId,
     object: Uuid,
     added: &Properties,
 ) -> Result<()> {
-    // A comma takes the place of the two braces.
+    // Merging replaces two braces with one comma.
     let limit = (MAX_RECORD_BYTES + 1).saturating_sub(json_bytes(added));
     let too_large = bulk::record_above(transaction, organization, object, limit).await?;
     if let Some(contact) = too_large {
@@ -198,8 +198,8 @@ async fn delete_in(
     Ok(TransactionOutcome::Commit(()))
 }
 
-/// Returns the custom object that a call is about: the one with the id `id`, or without an id the only one that the
-/// organization has. Fails if the id names none.
+/// Returns the custom object that a call is about: the one with the given id, or without an id the organization's only one.
+/// Fails if no object has the id.
 pub async fn choose(
     db: &impl Connection,
     organization: OrganizationId,

@@ -37,7 +37,7 @@ pub struct PreferenceChange {
 
 /// The channels of a change.
 pub enum Channels {
-    /// All channels; an opt-out covers those created later too.
+    /// All channels; an opt-out also covers channels that are created later.
     All,
     /// These channels.
     Listed(Vec<ChannelReference>),
@@ -47,7 +47,7 @@ pub enum Channels {
 pub struct ChangedPairs {
     /// Pairs that changed.
     pub changed: u64,
-    /// Pairs that were as asked.
+    /// Pairs that already were as requested.
     pub unchanged: u64,
 }
 
@@ -104,8 +104,8 @@ impl PreferenceChange {
         }))
     }
 
-    /// Looks up which contacts have the numbers. Where a number is unassigned, locks the organization's row, so that no
-    /// contact gets the number until the commit.
+    /// Looks up which contacts have the numbers. If a number is unassigned, locks the organization's row, so that no contact
+    /// gets the number before the commit.
     async fn number_holders(&self, transaction: &Transaction) -> Result<NumberHolders> {
         let organization = self.caller.organization.id;
         let phones: HashSet<PhoneNumber> = self.phones().collect();
@@ -122,13 +122,13 @@ impl PreferenceChange {
         }
         organizations::lock(transaction, organization).await?;
         Ok(NumberHolders {
-            // A contact may have got one of the numbers before the lock.
+            // A contact may have got one of the numbers before the row was locked.
             contact_ids: look_up().await?,
             organization_is_locked: true,
         })
     }
 
-    /// Locks the contacts that are named by id and those that have the numbers. The numbers that are left are unassigned.
+    /// Locks the contacts that are named by id and those that have the numbers. The remaining numbers are unassigned.
     async fn lock_subjects(
         &self,
         transaction: &Transaction,
@@ -153,7 +153,7 @@ impl PreferenceChange {
             .map(|phone| organization.hash(*phone))
             .collect();
         if !numbers.is_empty() && !holders.organization_is_locked {
-            // It is not kept from another contact that may get it at the same time.
+            // Nothing keeps another contact from getting it at the same time.
             return Err(Error::ConcurrentChange);
         }
         numbers.sort_unstable();
@@ -199,7 +199,7 @@ impl PreferenceChange {
             }
             bulk::resubscribe(transaction, organization, contact_ids, channel_ids, origin).await
         } else {
-            // The single channels first: the opt-out of all would cover them.
+            // Single channels come first: the opt-out of all would cover them.
             let changed =
                 bulk::opt_out(transaction, organization, contact_ids, channel_ids, origin).await?;
             if all {
