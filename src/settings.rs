@@ -10,7 +10,7 @@ use crate::{repository::DatabaseOptions, telemetry::LogFormat};
 /// The database to use.
 #[derive(Debug, Clone, Args)]
 pub struct DatabaseSettings {
-    /// The database: sqlite://FILE (made if it does not exist) or postgres://USER:PASSWORD@HOST/NAME
+    /// The database: sqlite://FILE (created if it does not exist) or postgres://USER:PASSWORD@HOST/NAME
     #[arg(
         long,
         env = "CONTACT_LISTS_DATABASE_URL",
@@ -18,12 +18,12 @@ pub struct DatabaseSettings {
         hide_env_values = true
     )]
     pub database_url: SecretString,
-    /// The most connections to the database, at least 4: two are kept for authentication and health; of the others half write,
-    /// on SQLite one, and the rest read, of which one key takes at most half; they stay open when idle
+    /// The maximum number of connections to the database, at least 4: two are kept for authentication and health; of the
+    /// others half write (on SQLite one), and the rest read; one key takes at most half of those; they stay open when idle
     #[arg(long, env = "CONTACT_LISTS_MAX_CONNECTIONS", default_value_t = 16, value_parser = clap::value_parser!(u32).range(4..))]
     pub max_connections: u32,
-    /// How many seconds the database has to answer a statement before the call fails; PostgreSQL also ends sessions that
-    /// fall silent for so long inside a transaction
+    /// How many seconds the database may take to answer a statement before the call fails; PostgreSQL also ends sessions
+    /// that are silent for that long inside a transaction
     #[arg(long, env = "CONTACT_LISTS_DATABASE_TIMEOUT_SECONDS", default_value_t = 300, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub database_timeout_seconds: u64,
 }
@@ -47,7 +47,7 @@ pub struct ServeSettings {
     /// The database to use.
     #[command(flatten)]
     pub database: DatabaseSettings,
-    /// Whether to bring the schema up to date at the start
+    /// Whether to bring the schema up to date at startup
     #[arg(long, env = "CONTACT_LISTS_MIGRATE", default_value_t = true, action = clap::ArgAction::Set)]
     pub migrate: bool,
     /// The TLS certificate chain, a PEM file
@@ -56,7 +56,7 @@ pub struct ServeSettings {
     /// The TLS certificate's private key, a PEM file
     #[arg(long, env = "CONTACT_LISTS_TLS_KEY", requires = "tls_certificate")]
     pub tls_key: Option<PathBuf>,
-    /// The certificate authority that clients' certificates must be signed by (mutual TLS), a PEM file
+    /// The certificate authority that must have signed clients' certificates (mutual TLS), a PEM file
     #[arg(
         long,
         env = "CONTACT_LISTS_TLS_CLIENT_CA",
@@ -66,45 +66,46 @@ pub struct ServeSettings {
     /// Serve without TLS on an address that is not loopback, as behind a mesh's sidecar
     #[arg(long, env = "CONTACT_LISTS_PLAINTEXT")]
     pub plaintext: bool,
-    /// The most contacts in one call
+    /// The maximum number of contacts in one call
     #[arg(long, env = "CONTACT_LISTS_MAX_CONTACTS", default_value_t = 4000, value_parser = clap::value_parser!(u32).range(1..=100_000_000))]
     pub max_contacts: u32,
-    /// The most bytes in one message
+    /// The maximum number of bytes in one message
     #[arg(long, env = "CONTACT_LISTS_MAX_MESSAGE_BYTES", value_parser = clap::value_parser!(u32).range(1..), default_value_t = 4 * 1024 * 1024)]
     pub max_message_bytes: u32,
-    /// The most bytes that all calls together may keep of contacts that stream in or out, in memory and in temporary files
+    /// The maximum number of bytes that all calls together may keep of contacts that stream in or out, in memory and in
+    /// temporary files
     #[arg(long, env = "CONTACT_LISTS_MAX_SPOOL_BYTES", value_parser = clap::value_parser!(u64).range(1..), default_value_t = 4 * 1024 * 1024 * 1024)]
     pub max_spool_bytes: u64,
-    /// The most connections of clients at once; fewer where the process has no descriptors for so many
+    /// The maximum number of client connections at once; fewer if the process has no descriptors for that many
     #[arg(long, env = "CONTACT_LISTS_MAX_CLIENT_CONNECTIONS", default_value_t = 4096, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub max_client_connections: u32,
-    /// The most connections from one address; without it half of all. Loopback, from where a proxy comes, has no limit of its
-    /// own
+    /// The maximum number of connections from one address; by default half of all. Loopback, from where a proxy connects,
+    /// has no limit of its own
     #[arg(long, env = "CONTACT_LISTS_MAX_CLIENT_CONNECTIONS_PER_ADDRESS", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub max_client_connections_per_address: Option<u32>,
     /// How many seconds a client's connection may be without a call before it is closed
     #[arg(long, env = "CONTACT_LISTS_CONNECTION_IDLE_SECONDS", default_value_t = 300, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub connection_idle_seconds: u64,
-    /// The most calls at once
+    /// The maximum number of calls at once
     #[arg(long, env = "CONTACT_LISTS_MAX_CALLS", default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..))]
     pub max_calls: u32,
-    /// The most calls at once with one API key
+    /// The maximum number of calls at once with one API key
     #[arg(long, env = "CONTACT_LISTS_MAX_CALLS_PER_KEY", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..))]
     pub max_calls_per_key: u32,
-    /// How many seconds a stream may be without a message
+    /// How many seconds a stream may go without a message
     #[arg(long, env = "CONTACT_LISTS_STREAM_IDLE_SECONDS", value_parser = clap::value_parser!(u64).range(1..), default_value_t = 30)]
     pub stream_idle_seconds: u64,
     /// How many bytes of messages a stream must bring for each second that it lets the service wait, once it has waited for
     /// --stream-idle-seconds in all
     #[arg(long, env = "CONTACT_LISTS_MIN_STREAM_BYTES_PER_SECOND", value_parser = clap::value_parser!(u64).range(1..=1_000_000), default_value_t = 10)]
     pub min_stream_bytes_per_second: u64,
-    /// How many seconds running calls have to end after the signal to stop
+    /// How many seconds running calls may take to end after the signal to stop
     #[arg(long, env = "CONTACT_LISTS_GRACE_SECONDS", default_value_t = 20)]
     pub grace_seconds: u64,
-    /// How many hours a recorded update keeps its request_id and its rejected contacts; its counts stay for good
+    /// How many hours a recorded update keeps its request_id and its rejected contacts; its counts are kept permanently
     #[arg(long, env = "CONTACT_LISTS_RETENTION_HOURS", default_value_t = 168, value_parser = clap::value_parser!(u64).range(24..=876_000))]
     pub retention_hours: u64,
-    /// How many seconds lie between two searches for updates that are older
+    /// How many seconds pass between two searches for updates that are older
     #[arg(long, env = "CONTACT_LISTS_PURGE_INTERVAL_SECONDS", default_value_t = 600, value_parser = clap::value_parser!(u64).range(1..))]
     pub purge_interval_seconds: u64,
     /// How to write the log to standard error
@@ -140,12 +141,12 @@ impl ServeSettings {
         Ok(Serve::try_parse_from(args)?.settings)
     }
 
-    /// Returns how long a stream may be without a message.
+    /// Returns how long a stream may go without a message.
     pub fn stream_idle(&self) -> Duration {
         Duration::from_secs(self.stream_idle_seconds)
     }
 
-    /// Returns how long a connection may be without a call.
+    /// Returns how long a connection may go without a call.
     pub fn connection_idle(&self) -> Duration {
         Duration::from_secs(self.connection_idle_seconds)
     }
@@ -155,12 +156,12 @@ impl ServeSettings {
         Duration::from_secs(self.retention_hours * 3600)
     }
 
-    /// Returns how long lies between two purges.
+    /// Returns the time between two purges.
     pub fn purge_interval(&self) -> Duration {
         Duration::from_secs(self.purge_interval_seconds)
     }
 
-    /// Returns how long running calls have to end.
+    /// Returns how long running calls may take to end.
     pub fn grace(&self) -> Duration {
         Duration::from_secs(self.grace_seconds)
     }

@@ -54,8 +54,8 @@ pub enum OrganizationCommand {
     Create {
         /// Its name
         name: String,
-        /// The region (ISO 3166 alpha-2) whose national phone formats are taken, such as US; without it, only
-        /// international ones are
+        /// The region (ISO 3166 alpha-2) whose national phone formats are accepted, such as US; without it, only
+        /// international formats are
         #[arg(long)]
         default_region: Option<String>,
         /// Which database.
@@ -66,7 +66,7 @@ pub enum OrganizationCommand {
     Update {
         /// Its id
         id: Uuid,
-        /// The region (ISO 3166 alpha-2) whose national phone formats are taken; empty for none
+        /// The region (ISO 3166 alpha-2) whose national phone formats are accepted; empty for none
         #[arg(long)]
         default_region: String,
         /// Which database.
@@ -84,7 +84,7 @@ pub enum OrganizationCommand {
 /// What can be done with API keys.
 #[derive(Debug, Subcommand)]
 pub enum ApiKeyCommand {
-    /// Create an API key, and print it alone: it is shown only now
+    /// Create an API key, and print nothing else: it is shown only once
     Create {
         /// The organization's id
         #[arg(long)]

@@ -36,7 +36,7 @@ const PROPERTIES: [(&str, &str, PropertyType); 7] = [
     ("settings", "Settings", PropertyType::Map),
 ];
 
-/// The parts of the example, parsed.
+/// The values of the example, parsed.
 struct Example {
     channel_name: Name,
     channel_phone: PhoneNumber,
@@ -80,8 +80,8 @@ struct Target {
 /// Creates an organization with a channel, a list, a custom object and an admin key, and prints commands to try them with:
 /// to standard output and never to the log, as they hold the key.
 ///
-/// They are printed before the transaction commits. So a start that is killed leaves no example whose key nobody has seen,
-/// and the next start makes and prints another.
+/// They are printed before the transaction commits. So a start that is killed never leaves an example whose key was not
+/// printed; the next start makes and prints another.
 pub async fn make_example(
     repository: &Repository,
     address: SocketAddr,
@@ -171,8 +171,8 @@ See who is on the list:
     )
 }
 
-/// Prints the commands that create an organization and a key. The example would be open to others on an address that is not
-/// loopback.
+/// Prints the commands that create an organization and a key. On an address that is not loopback, others could reach the
+/// example.
 pub fn name_commands(database_url: &SecretString) {
     let database_url = database_url.expose_secret();
     // Other URLs may hold a password.

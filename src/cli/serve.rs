@@ -19,7 +19,7 @@ pub async fn run(settings: ServeSettings) -> anyhow::Result<()> {
             first_start::name_commands(&database_url);
         }
     }
-    // A program that reads the line may send a signal at once.
+    // A program that reads the line may send a signal immediately.
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     println!("listening on {address}");
