@@ -7,7 +7,7 @@ use time::{Date, Month, OffsetDateTime};
 
 use super::violation::{Invalid, Reason};
 
-/// A date of birth: a real month and day, and a year from 1 to 9999 or 0 where it is unknown.
+/// A date of birth: a real month and day, and a year from 1 to 9999, or 0 if it is unknown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BirthDate {
     year: u16,
@@ -15,7 +15,7 @@ pub struct BirthDate {
     day: u8,
 }
 
-/// A leap year, in which every day that a date without a year can name is real.
+/// A leap year: in it every day exists that a date without a year can have.
 const LEAP_YEAR: i32 = 2000;
 
 impl BirthDate {

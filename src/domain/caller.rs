@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use super::{organization::Organization, scope::Scope};
 
-/// The organization and the API key that a call is made with.
+/// The organization and the API key of a call.
 #[derive(Debug, Clone)]
 pub struct Caller {
     /// The key's organization. No call reaches another one.

@@ -1,4 +1,4 @@
-//! Contacts: what is stored of a person, and what a caller says about one.
+//! Contacts: what is stored about a person, and what a caller says about one.
 
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
@@ -55,7 +55,7 @@ pub struct StoredContact {
 /// What a caller says about a field: `None` keeps what is stored, `Some(None)` clears it, `Some(Some(_))` sets it.
 pub type Change<T> = Option<Option<T>>;
 
-/// Makes, from one table of the optional fields, everything that goes through all of them.
+/// Generates everything that goes through all optional fields from one table of them.
 macro_rules! contact_fields {
     ($($(#[$doc:meta])* $field:ident, $variant:ident: $type:ty;)*) => {
         /// The fields of a contact that may be absent.
@@ -79,7 +79,7 @@ macro_rules! contact_fields {
         impl ContactField {
             const ALL: &[Self] = &[$(Self::$variant),*];
 
-            /// The name, which the field's column has as well.
+            /// The name, which is also that of the field's column.
             pub fn name(self) -> &'static str {
                 match self {
                     $(Self::$variant => stringify!($field),)*
@@ -104,7 +104,7 @@ macro_rules! contact_fields {
                 })*
             }
 
-            /// Whether `fields` are already as the changes say.
+            /// Whether the changes would leave `fields` as they are.
             fn hold_for(&self, fields: &ContactFields) -> bool {
                 true $(&& self.$field.as_ref().is_none_or(|value| *value == fields.$field))*
             }
@@ -137,7 +137,7 @@ contact_fields! {
 }
 
 impl ContactFields {
-    /// Returns how many bytes the texts have.
+    /// Returns how many bytes the texts take.
     pub fn text_bytes(&self) -> usize {
         let text = |text: &Option<Text>| text.as_ref().map_or(0, |text| text.as_str().len());
         let email = self.email.as_ref().map_or(0, |it| it.as_str().len());
@@ -200,7 +200,7 @@ impl Address {
     }
 }
 
-/// What a caller says about a contact, all of it valid by itself.
+/// What a caller says about a contact. Each value is valid by itself.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ContactChanges {
     /// The phone number that the contact has or gets.
@@ -224,7 +224,7 @@ impl ContactChanges {
         self.properties.extend(later.properties);
     }
 
-    /// Whether `contact` is already as the changes say. The record is not looked at.
+    /// Whether the changes would leave `contact` as it is, apart from its record.
     pub fn hold_for(&self, contact: &Contact) -> bool {
         self.phone == contact.phone && self.fields.hold_for(&contact.fields)
     }

@@ -41,7 +41,7 @@ pub struct CustomObject {
 /// The custom object that a call is about.
 #[derive(Debug)]
 pub enum ObjectChoice {
-    /// The object that the call names, or else the only one that the organization has.
+    /// The object that the call names, or else the organization's only one.
     Chosen(CustomObject),
     /// The call names no object, and the organization has none or several.
     NotNamed {
@@ -105,12 +105,12 @@ impl Key {
     }
 }
 
-/// The keys of an object's properties: each is the key of one property only.
+/// The keys of an object's properties, which must differ.
 #[derive(Debug, Default)]
 pub struct PropertyKeys(HashSet<Key>);
 
 impl PropertyKeys {
-    /// Returns the key of a further property. Fails if an earlier one has it.
+    /// Adds the key of another property, and returns it. Fails if an earlier property has the key.
     pub fn add(&mut self, key: Key) -> Result<Key, Invalid> {
         if !self.0.insert(key.clone()) {
             let message = "is the key of an earlier property too";
@@ -171,8 +171,8 @@ impl PropertyType {
     }
 }
 
-/// The path of a property in a contact. `key` is the caller's text, of any length and with any letters: control characters,
-/// among them the one that PostgreSQL does not store, show as U+FFFD.
+/// The path of a property in a contact. `key` is the caller's text, of any length and with any characters: control
+/// characters, including the one that PostgreSQL can't store, become U+FFFD.
 pub fn property_path(key: &str) -> String {
     let key = key.chars().take(MAX_PATH_CHARACTERS);
     let key: String = key
@@ -198,8 +198,8 @@ fn is_date(text: &str) -> bool {
 }
 
 impl CustomObject {
-    /// Checks what a contact says about its record, and adds to `violations` what is wrong. An empty text clears a property
-    /// of any other type, as it clears a field.
+    /// Checks what a contact says about its record, and adds what is wrong to `violations`. An empty text clears a property
+    /// of any type but text, as it clears a field.
     pub fn check(&self, changes: &mut PropertyChanges, violations: &mut Vec<Violation>) {
         for (key, value) in changes {
             let field = || property_path(key);
@@ -231,9 +231,9 @@ impl CustomObject {
         }
     }
 
-    /// Returns the record that `changes` make of a stored one; `None` if it stays as it is. A new record takes the defaults
-    /// of keys that are not given. Keys that are required and end without a value are violations, and so is a record that
-    /// changes and is too large.
+    /// Returns the record that results from applying `changes` to a stored one; `None` if it stays as it is. A new record
+    /// takes the defaults of keys that are not given. It is a violation if a required key is left without a value, or if a
+    /// changed record is too large.
     pub fn merge(
         &self,
         stored: Option<&Properties>,
@@ -283,7 +283,7 @@ impl CustomObject {
             .find(|property| property.key.as_str() == key)
     }
 
-    /// Returns what a record without given values has.
+    /// Returns the record of a contact that gives no values.
     pub fn defaults(&self) -> Properties {
         self.properties
             .iter()
@@ -295,7 +295,7 @@ impl CustomObject {
     }
 }
 
-/// Why a record of more than [`MAX_RECORD_BYTES`] is refused.
+/// The error of a record of more than [`MAX_RECORD_BYTES`].
 pub fn record_too_large() -> Invalid {
     let message = format!("the record would have more than {MAX_RECORD_BYTES} bytes as JSON");
     Invalid::new(Reason::RecordTooLarge, message)

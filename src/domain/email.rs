@@ -8,13 +8,13 @@ use super::{
     violation::{Invalid, Reason},
 };
 
-/// An email address of at most 255 characters, kept as given but for the white space around it.
+/// An email address of at most 255 characters, kept as given except for the white space around it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Email(String);
 
 impl Email {
-    /// Parses `email`, without the white space around it; `None` if nothing else is in it.
+    /// Parses `email`, without the white space around it; `None` if that leaves nothing.
     pub fn parse(email: String) -> Result<Option<Self>, Invalid> {
         text::refuse_nul(&email)?;
         let email = email.trim();

@@ -10,7 +10,7 @@ use super::{
 pub struct Name(String);
 
 impl Name {
-    /// Parses `name`: white space at both ends is removed, and inner runs of it become one space.
+    /// Parses `name`: removes white space at both ends, and makes one space of each run inside.
     pub fn parse(name: &str) -> Result<Self, Invalid> {
         let name = name.split_whitespace().collect::<Vec<_>>().join(" ");
         text::check(&name)?;

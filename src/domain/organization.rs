@@ -36,7 +36,7 @@ pub struct Organization {
 }
 
 impl Organization {
-    /// Returns the keyed hash of a number, under which the opt-outs of an unassigned number are stored.
+    /// Returns the keyed hash of a number, under which the opt-outs of the number are stored while it is unassigned.
     pub fn hash(&self, phone: PhoneNumber) -> NumberHash {
         // HMAC takes keys of any length.
         #[allow(clippy::expect_used)]

@@ -35,10 +35,10 @@ pub enum Scalar {
     Text(String),
 }
 
-/// 2^53: from here on a 64-bit float no longer tells all whole numbers apart.
+/// 2^53: from here on, 64-bit floats can't represent every whole number.
 pub const WHOLE_NUMBER_LIMIT: f64 = 9_007_199_254_740_992.0;
 
-/// Writes whole numbers without a fraction, so that the database shows what was sent.
+/// Writes whole numbers without a fraction, so that the database has what was sent.
 fn serialize_number<S: Serializer>(number: &f64, serializer: S) -> Result<S::Ok, S::Error> {
     if number.fract() == 0.0 && number.abs() < WHOLE_NUMBER_LIMIT {
         serializer.serialize_i64(*number as i64)
@@ -73,7 +73,7 @@ pub fn json_bytes(record: &Properties) -> usize {
     serde_json::to_vec(record).map_or(usize::MAX, |json| json.len())
 }
 
-/// Writes values as JSON text into formats that are not self-describing: untagged values need one that is.
+/// Writes values as JSON text into formats that are not self-describing, which can't hold untagged values.
 pub mod as_json {
     use serde::{Deserialize, Deserializer, Serialize, Serializer, de, de::DeserializeOwned, ser};
 

@@ -10,7 +10,7 @@ pub enum Scope {
     Read,
     /// Change contacts, lists and preferences.
     Write,
-    /// Set up the organization, and do what cannot be undone.
+    /// Set up the organization, and do what can't be undone.
     Admin,
 }
 

@@ -38,7 +38,7 @@ impl From<Text> for String {
 
 /// Refuses text that no field takes: too long, or with U+0000.
 pub fn check(text: &str) -> Result<(), Invalid> {
-    // Bytes first: text of so few bytes cannot have too many characters.
+    // Counting bytes is cheaper, and a text never has more characters than bytes.
     if text.len() > MAX_CHARACTERS && text.chars().count() > MAX_CHARACTERS {
         return Err(Invalid::new(
             Reason::FieldTooLong,

@@ -8,7 +8,7 @@ use super::channel::ChannelReference;
 /// The most channels that `opt_in_to` may name.
 pub const MAX_OPT_IN_TO: usize = 1000;
 
-/// What an update is to do: the header, parsed.
+/// A parsed header: what an update is to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UpdateHeader {
     /// The list to update.
@@ -32,12 +32,12 @@ pub struct UpdateHeader {
 }
 
 impl UpdateHeader {
-    /// The `request_id` under which the update is recorded; `None` where nothing is, as with `validate_only`.
+    /// The `request_id` under which the update is recorded; `None` if it is not, as with `validate_only`.
     pub fn recorded_id(&self) -> Option<Uuid> {
         self.request_id.filter(|_| !self.validate_only)
     }
 
-    /// Whether the update may come without a contact: as an overwrite that is to empty the list.
+    /// Whether the update may have no contacts: only an overwrite that is meant to empty the list.
     pub fn may_empty_list(&self) -> bool {
         self.allow_empty && self.action == Action::Overwrite
     }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 /// The one wire type of `domain`: the reasons are the contract's own list, and a second list could only differ from it.
 pub use crate::proto::ErrorReason as Reason;
 
-/// How many characters of a caller's own text the path of a field repeats, where the text may have any length.
+/// How many characters of a caller's text the path of a field repeats, as the text can have any length.
 pub const MAX_PATH_CHARACTERS: usize = 64;
 
 /// Why one thing is wrong with one contact or one field. Never holds the field's value.
@@ -69,7 +69,7 @@ impl Invalid {
     }
 }
 
-/// Stores reasons by name, as names outlive a renumbering.
+/// Stores reasons by name, since names survive a renumbering.
 mod reason_name {
     use serde::{Deserialize, Deserializer, Serializer, de::Error};
 

@@ -31,12 +31,12 @@ pub struct PhoneNumber(ArrayString<16>);
 pub struct DefaultRegion(Region);
 
 impl PhoneNumber {
-    /// Parses `number`: in international format, with spaces and punctuation if need be; in national format where there
-    /// is a `region`; or a `tel:`, `sms:` or `whatsapp:` URI of one.
+    /// Parses `number`: in international format, possibly with spaces and punctuation; in national format if there is a
+    /// `region`; or a `tel:`, `sms:` or `whatsapp:` URI.
     ///
-    /// Fails with `PhoneAmbiguous` where the digits are one number of the region and another one with their "+" lost,
-    /// `PhoneWithoutRegion` where they are in national format but there is no region, `PhoneHasExtension`,
-    /// `FieldHasNul`, and `PhoneInvalid`.
+    /// Fails with `PhoneAmbiguous` if the digits are one number in the region and another one whose "+" was lost,
+    /// `PhoneWithoutRegion` if they are in national format but there is no region, `PhoneHasExtension`, `FieldHasNul`, and
+    /// `PhoneInvalid`.
     pub fn parse(number: &str, region: Option<DefaultRegion>) -> Result<Self, Invalid> {
         if let Some(number) = reading::e164(number) {
             return Ok(number);
@@ -51,7 +51,7 @@ impl PhoneNumber {
         }
     }
 
-    /// Takes what a parsed number was stored as; `None` if it cannot have been one.
+    /// Makes a number from its stored form; `None` if that is malformed.
     pub fn from_stored(number: &str) -> Option<Self> {
         ArrayString::from(number).ok().map(Self)
     }

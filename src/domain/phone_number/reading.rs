@@ -1,4 +1,4 @@
-//! Which number digits are, by Google's metadata.
+//! Which number a text's digits stand for, by Google's metadata.
 
 use arrayvec::ArrayString;
 use rlibphonenumber::{
@@ -14,7 +14,7 @@ use crate::domain::violation::{Invalid, Reason};
 /// The most digits of a country calling code.
 const MAX_COUNTRY_CODE_DIGITS: usize = 3;
 
-/// A text that is a valid number in E.164 as it stands: most are, and it costs the least.
+/// Reads a text that already is a valid number in E.164: most are, and this is the cheapest check.
 pub fn e164(text: &str) -> Option<PhoneNumber> {
     let digits = text.strip_prefix('+')?;
     let (code, national) = split_country_code(digits)?;
@@ -32,8 +32,8 @@ pub fn e164(text: &str) -> Option<PhoneNumber> {
     ArrayString::from(text).ok().map(PhoneNumber)
 }
 
-/// Splits digits into a country calling code and a national number; `None` where there is no such code, or another
-/// character than an ASCII digit.
+/// Splits digits into a country calling code and a national number; `None` if there is no such code, or a character that is
+/// not an ASCII digit.
 fn split_country_code(digits: &str) -> Option<(i32, &str)> {
     if digits.starts_with('0') || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
@@ -51,7 +51,7 @@ pub fn read(written: &Written, region: Option<DefaultRegion>) -> Result<PhoneNum
     let number = read_digits(written, region)?;
     let is_divided = written.dividers.iter().any(|&end| {
         let first = Written::bare(written.has_plus, &written.digits[..end]);
-        // A number that is whole before the end: what follows is another one, or a part of it.
+        // A number is complete before the end: what follows is another number, or a part of one.
         first.is_some_and(|first| match read_digits(&first, region) {
             Ok(_) => true,
             Err(invalid) => invalid.reason == Reason::PhoneAmbiguous,
@@ -110,8 +110,8 @@ fn google(text: &str, region: Option<Region>) -> Option<PhoneNumber> {
     PhoneNumber::from_stored(&number.format_as(PhoneNumberFormat::E164))
 }
 
-/// Whether a number is grouped as its own country does it, which no program that drops a "+" makes. Where the first group
-/// is also a country calling code, only parentheses around it say that it is an area code.
+/// Whether a number is grouped as its own country groups numbers, which a program that drops a "+" does not do. If the first
+/// group is also a country calling code, only parentheses around it show that it is an area code.
 fn is_national_format(written: &Written, number: PhoneNumber) -> bool {
     let Some(first_end) = written.group_ends.first() else {
         return false;

@@ -7,7 +7,8 @@ use unicode_properties::{GeneralCategory, GeneralCategoryGroup, UnicodeGeneralCa
 use super::{has_extension, not_valid};
 use crate::domain::violation::Invalid;
 
-/// The most digits that are read: an international prefix, a carrier's code and the longest number take fewer.
+/// The maximum number of digits that are read: an international prefix, a carrier's code and the longest number together
+/// take fewer.
 const MAX_DIGITS: usize = 32;
 
 /// What is written before an extension.
@@ -20,7 +21,7 @@ pub struct Written {
     pub has_plus: bool,
     /// The digits, in ASCII.
     pub digits: ArrayString<MAX_DIGITS>,
-    /// Before how many digits each group but the last one ends.
+    /// How many digits come before the end of each group but the last.
     pub group_ends: ArrayVec<usize, MAX_DIGITS>,
     /// Those of the group ends after which a second number could begin: a slash, a bracket, a line break.
     pub dividers: ArrayVec<usize, MAX_DIGITS>,
@@ -40,11 +41,11 @@ enum Kind {
     Around,
     /// Anywhere, without a meaning.
     Invisible,
-    /// Nowhere: above all letters, which are not digits here, as a word or a mask is no number.
+    /// Nowhere. Above all letters: a word or a mask is not a number.
     Wrong,
 }
 
-/// Takes a text apart. It must be one number, with nothing but punctuation and signs around it.
+/// Takes a text apart. It must be one number, with only punctuation and signs around it.
 pub fn scan(text: &str) -> Result<Written, Invalid> {
     if is_decimal(text) {
         return Err(not_valid());
@@ -82,7 +83,7 @@ pub fn scan(text: &str) -> Result<Written, Invalid> {
     Ok(written)
 }
 
-/// Whether a character has no meaning wherever it stands.
+/// Whether a character has no meaning anywhere.
 pub fn is_invisible(c: char) -> bool {
     matches!(Kind::of(c), Kind::Invisible)
 }
@@ -120,7 +121,7 @@ impl Kind {
             ' ' | '-' | '.' | ')' | ']' => Self::Separator,
             '/' | '(' | '[' | '~' | '\n' | '\r' => Self::Divider,
             'A'..='Z' | 'a'..='z' | '*' | '#' => Self::Wrong,
-            // Full-width forms, and other waves and dashes, as Google's parser takes them.
+            // Full-width forms, and other waves and dashes, as in Google's parser.
             '\u{ff0e}' | '\u{ff09}' | '\u{ff3d}' | '\u{2212}' | '\u{30fc}' => Self::Separator,
             '\u{ff0f}' | '\u{ff08}' | '\u{ff3b}' | '\u{ff5e}' | '\u{2053}' | '\u{223c}' => {
                 Self::Divider
@@ -128,7 +129,7 @@ impl Kind {
             '\u{0b}' | '\u{0c}' | '\u{85}' | '\u{2028}' | '\u{2029}' => Self::Divider,
             // Stars and hashes belong to dialling codes; the last is a heavy plus sign.
             '\u{ff0a}' | '\u{fe61}' | '\u{ff03}' | '\u{fe5f}' | '\u{2795}' => Self::Wrong,
-            // They only say whether a telephone sign has colour.
+            // They only choose whether a telephone sign is shown in color.
             '\u{fe0e}' | '\u{fe0f}' => Self::Invisible,
             '<' | '=' | '>' | '|' => Self::Around,
             c if c.is_whitespace() => Self::Separator,
@@ -169,7 +170,7 @@ fn is_extension(text: &str) -> bool {
     is_label && !extension.is_empty() && extension.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// Whether a program wrote the digits as a decimal fraction, such as `4915223456789.0`: its zeros are no digits of the
+/// Whether a program wrote the digits as a decimal fraction, such as `4915223456789.0`, whose last zeros don't belong to the
 /// number.
 fn is_decimal(text: &str) -> bool {
     let text = text.trim().trim_start_matches('+');

@@ -8,7 +8,7 @@ use crate::domain::violation::Invalid;
 /// The schemes whose URIs name a phone number, which may have the parameters of RFC 3966.
 const SCHEMES: [&str; 3] = ["tel", "sms", "whatsapp"];
 
-/// What stands for the number in a URI, with its context before it; `None` if `text` is no URI.
+/// Returns the number in a URI, after its context; `None` if `text` is not a URI.
 pub fn number(text: &str) -> Result<Option<String>, Invalid> {
     if !text.contains(':') {
         return Ok(None);
@@ -21,7 +21,7 @@ pub fn number(text: &str) -> Result<Option<String>, Invalid> {
     if !SCHEMES.iter().any(|it| it.eq_ignore_ascii_case(scheme)) {
         return Ok(None);
     }
-    // A query has the text of a message.
+    // A query holds the text of a message.
     let rest = rest.split_once('?').map_or(rest, |(number, _)| number);
     let mut parts = rest.split(';');
     let number = decode(parts.next().unwrap_or_default())?;
