@@ -1,4 +1,4 @@
-//! API keys, of whose secrets only the hashes are stored.
+//! API keys. Of their secrets only the hashes are stored.
 
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter,
@@ -22,8 +22,7 @@ use crate::{
     error::{Error, Result},
 };
 
-/// Creates a key, and returns it with its secret, which is shown once and never stored. Fails if there is no such
-/// organization.
+/// Creates a key, and returns it with its secret, which is never stored. Fails if there is no such organization.
 pub async fn create(
     repository: &Repository,
     organization: OrganizationId,

@@ -117,7 +117,7 @@ pub async fn has_opt_ins(
     Ok(opted_in.is_some())
 }
 
-/// Returns whether a channel is the default of a contact.
+/// Returns whether a channel is the default channel of a contact.
 pub async fn is_a_default(
     db: &impl ConnectionTrait,
     organization: OrganizationId,
@@ -153,7 +153,7 @@ pub async fn delete(
     Ok(())
 }
 
-/// Returns the organization's channels, ordered by id, and keeps them from being deleted until the commit.
+/// Returns the organization's channels, ordered by id, and keeps them from being deleted before the commit.
 pub async fn share(
     transaction: &Transaction,
     organization: OrganizationId,

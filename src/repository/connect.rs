@@ -1,4 +1,4 @@
-//! How the repository connects, and which connections go back to their pool.
+//! How the repository connects, and which connections return to their pool.
 
 use std::{sync::Arc, time::Duration};
 
@@ -24,26 +24,27 @@ pub const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 /// How many connections are kept for authentication and health, so that neither waits for what calls read and write.
 const RESERVED_CONNECTIONS: u32 = 2;
 
-/// How long a statement waits for a lock before its transaction is run again: time to see whether the caller has left.
+/// How long a statement waits for a lock before its transaction is run again, which is when the service notices that a
+/// caller has left.
 const POSTGRES_LOCK_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The age at which a session is replaced, and with it all the memory that the server has gathered for it.
+/// The age at which a session is replaced, which frees the memory that PostgreSQL has accumulated for it.
 const MAX_POSTGRES_AGE: Duration = Duration::from_secs(30 * 60);
 
-/// How long an idle connection has to answer before it is closed and replaced.
+/// How long an idle connection may take to answer before it is closed and replaced.
 const IDLE_ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// How long a connection that comes back to the pool has to end what was begun on it before it is closed.
+/// How long a connection that returns to the pool may take to end what was begun on it before it is closed.
 const RELEASE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How much of a SQLite file a connection caches, in KiB (negative means KiB): enough that the pages changed by a chunk of
 /// contacts need not be written before the commit.
 const SQLITE_CACHE: &str = "-32768";
 
-/// The size in bytes to which SQLite truncates the write-ahead log when it starts it again.
+/// The size in bytes to which SQLite truncates the write-ahead log when it restarts it.
 const SQLITE_LOG_BYTES: &str = "67108864";
 
-/// How long SQLite waits for another process that writes.
+/// How long SQLite waits while another process writes.
 const SQLITE_BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Which database to connect to, and how.
@@ -57,12 +58,12 @@ pub struct DatabaseOptions {
     pub statement_timeout: Duration,
 }
 
-/// A database, its connections, and the queues of its writers. Cheap to clone.
+/// A database, its connections, and the queue of its writers. Cheap to clone.
 #[derive(Clone)]
 pub struct Repository {
     /// The connections that read.
     db: WithTimeout<DatabaseConnection>,
-    /// How many these are.
+    /// The number of these connections.
     max_readers: u32,
     /// The connections that only authentication and health use.
     pub(super) reserved: WithTimeout<DatabaseConnection>,
@@ -181,7 +182,7 @@ fn sqlite_connection(connection: SqliteConnectOptions) -> SqliteConnectOptions {
     connection
         .create_if_missing(true)
         .foreign_keys(true)
-        // The rows of a chunk are buffered whole, while the one before is still being planned.
+        // All rows of a chunk are buffered while the chunk before it is still being planned.
         .row_buffer_size(bulk::SQLITE_CHUNK_SIZE)
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
@@ -192,7 +193,7 @@ fn sqlite_connection(connection: SqliteConnectOptions) -> SqliteConnectOptions {
         .pragma("wal_autocheckpoint", "0")
 }
 
-/// Replaces SeaORM's error about a URL that it doesn't understand, as the URL and its password are in it.
+/// Replaces SeaORM's error about a URL that it doesn't understand, since the error contains the URL with its password.
 fn without_url(error: DbErr) -> DbErr {
     match error {
         DbErr::Conn(RuntimeErr::Internal(_)) => DbErr::Conn(RuntimeErr::Internal(
@@ -203,10 +204,11 @@ fn without_url(error: DbErr) -> DbErr {
     }
 }
 
-/// Returns whether a connection can go back to the pool; if not, it is closed.
+/// Returns whether a connection can return to the pool; if not, it is closed.
 ///
-/// The pool's own check has no time limit, and a broken connection may never answer. And where SQLite itself has rolled a
-/// transaction back, as it does on a full disk, the driver takes the next statements for a part of it, which no commit ends.
+/// The pool's own check has no time limit, and a broken connection may never answer. And if SQLite itself has rolled a
+/// transaction back, as it does on a full disk, the driver considers the following statements a part of that transaction,
+/// and never commits them.
 async fn is_clean<C: Connection>(connection: &mut C) -> Result<bool, sqlx::Error> {
     ping_within(RELEASE_TIMEOUT, connection).await?;
     Ok(!connection.is_in_transaction())
@@ -223,8 +225,8 @@ async fn ping_within<C: Connection>(
 
 /// Returns the settings of a PostgreSQL session.
 ///
-/// A session whose client is gone, as after a network failure, does not hold locks forever. The server sends a keepalive once
-/// a minute, so that no firewall drops an idle connection.
+/// A session whose client is gone, as after a network failure, doesn't hold locks forever. PostgreSQL sends a keepalive once
+/// a minute, so that firewalls don't drop idle connections.
 fn postgres_settings(timeout: Duration) -> String {
     let (lock_ms, statement_ms) = (POSTGRES_LOCK_TIMEOUT.as_millis(), timeout.as_millis());
     format!(

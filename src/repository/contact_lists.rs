@@ -22,9 +22,9 @@ use crate::{
 
 /// Which lists to return.
 pub struct ListFilter {
-    /// Those in this state; without a state, all that are not deleted.
+    /// Only lists in this state; without a state, all that are not deleted.
     pub state: Option<ListState>,
-    /// Those whose name begins with this prefix, byte by byte.
+    /// Only lists whose name begins with this prefix, byte by byte.
     pub name_prefix: String,
 }
 
@@ -173,7 +173,7 @@ pub async fn set_contact_count(
     Ok(())
 }
 
-/// Removes a contact from lists, and lowers their counts.
+/// Removes a contact from lists, and decrements their counts.
 pub async fn remove_from(
     transaction: &Transaction,
     organization: OrganizationId,

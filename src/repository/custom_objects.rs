@@ -48,7 +48,7 @@ pub async fn insert(
     Ok(())
 }
 
-/// Inserts a property of a custom object. `position` is its place among the object's properties, from 0.
+/// Inserts a property of a custom object. `position` is its index among the object's properties, from 0.
 pub async fn insert_property(
     transaction: &Transaction,
     organization: OrganizationId,
@@ -103,7 +103,7 @@ pub async fn get(
         .ok_or_else(|| Error::not_found("custom_object", id))
 }
 
-/// A custom object whose properties are not read yet.
+/// A custom object whose properties have not been read.
 pub struct BareObject(custom_object::Model);
 
 impl BareObject {
@@ -149,7 +149,7 @@ pub async fn page(
     after: Uuid,
     limit: u64,
 ) -> Result<Vec<CustomObject>> {
-    // A query for each is fine: an organization has at most a hundred objects.
+    // One query per object is fine: an organization has at most a hundred.
     let mut objects = Vec::new();
     for object in bare_page(db, organization, after, limit).await? {
         objects.push(object.with_properties(db, organization).await?);
@@ -157,7 +157,7 @@ pub async fn page(
     Ok(objects)
 }
 
-/// Returns what [`page`] does, without the properties.
+/// Returns the same page as [`page`], without the properties.
 pub async fn bare_page(
     db: &impl ConnectionTrait,
     organization: OrganizationId,

@@ -1,4 +1,4 @@
-//! Maps the database's errors to ours. No caller ever sees the database's own message.
+//! Maps the database's errors to the service's. No caller ever sees the database's own message.
 
 use sea_orm::{DbErr, RuntimeErr};
 use sqlx::{error::DatabaseError, sqlite::SqliteError};
@@ -6,14 +6,14 @@ use sqlx::{error::DatabaseError, sqlite::SqliteError};
 use crate::error::Error;
 
 /// PostgreSQL's SQLSTATEs of a lost race: serialization failure, deadlock, a unique key that another transaction took after
-/// our look-up, and a lock that was held for too long.
+/// the look-up, and a lock that was held for too long.
 const POSTGRES_LOST_RACE: [&str; 4] = ["40001", "40P01", "23505", "55P03"];
 
 /// PostgreSQL's classes of SQLSTATE for a server that is unavailable: connection, invalid transaction state (a server that has
 /// become read-only), resources, operator, system, and internal error (a distributed PostgreSQL that lost a worker).
 const POSTGRES_UNAVAILABLE: [&str; 6] = ["08", "25", "53", "57", "58", "XX"];
 
-/// SQLite's codes of a lost race: a unique or a primary key that another writer took after our look-up.
+/// SQLite's codes of a lost race: a unique or a primary key that another writer took after the look-up.
 const SQLITE_LOST_RACE: [u32; 2] = [2067, 1555];
 
 /// SQLite's primary codes of a lost race: another process is writing the file.

@@ -1,4 +1,4 @@
-//! Bringing the schema up to date.
+//! Migrations at the start.
 
 use sea_orm::{ConnectionTrait, DbBackend, TransactionTrait};
 use sea_orm_migration::MigratorTrait;
@@ -6,8 +6,8 @@ use sea_orm_migration::MigratorTrait;
 use super::{Repository, migration::Migrator, transaction::write_options};
 use crate::error::Result;
 
-/// Keeps other servers from migrating at the same time, until the commit and however long they take. The number is ours
-/// alone.
+/// Keeps other servers from migrating until the commit, however long that takes. No other program is expected to use this
+/// number.
 const LOCK_MIGRATIONS: &str = "SET LOCAL lock_timeout = 0; SET LOCAL statement_timeout = 0; \
     SELECT pg_advisory_xact_lock(7295317431582)";
 

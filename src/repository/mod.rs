@@ -1,11 +1,10 @@
-//! Where everything is kept: SQLite or PostgreSQL, through SeaORM. Every query is held to the organization that its
-//! function is given, right after the connection.
+//! Where everything is stored: SQLite or PostgreSQL, through SeaORM. Every query is restricted to the organization that its
+//! function takes, right after the connection.
 //!
 //! # The order of locks
 //!
-//! A call takes its locks in the order of this table, leaves out what it does not need, and keeps them until it commits. So,
-//! but for the cases below, no two calls wait for each other. SQLite has one writer at a time: there the first two are all
-//! the locks.
+//! A call takes the locks that it needs in the order of this table, and keeps them until it commits. So, except in the cases
+//! below, no two calls wait for each other. SQLite has one writer at a time: there, the first two are the only locks.
 //!
 //! | lock | mode | taken by |
 //! |---|---|---|
@@ -22,13 +21,13 @@
 //!
 //! Two cases are out of order:
 //!
-//! - An update's contacts that have another phone than the one they came with are found by their external_id, after those of
-//!   the chunk.
-//! - A call that stores an external_id waits for another call that is storing the same one, as the unique index demands; the
+//! - Stored contacts whose phone differs from the one in the update are found by their external_id, after the other contacts
+//!   of the chunk.
+//! - A call that stores an external_id waits for another call that is storing the same one, because of the unique index; the
 //!   entries are made in the order of the contacts' phones, not of the external_ids.
 //!
-//! Where two calls wait for each other because of these, PostgreSQL ends one of them with a deadlock error. That one runs
-//! again, as does one that finds its external_id taken once the other has committed; see [`Repository::write`].
+//! If two calls wait for each other because of these, PostgreSQL ends one of them with a deadlock error. That call is run
+//! again, as is one that finds its external_id taken once the other has committed; see [`Repository::write`].
 
 pub mod api_keys;
 pub mod bulk;

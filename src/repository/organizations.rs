@@ -85,7 +85,7 @@ pub async fn all(repository: &Repository) -> Result<Vec<Organization>> {
     Ok(models.into_iter().map(Organization::from).collect())
 }
 
-/// Locks the organization's row in shared mode: [`lock`] waits for the commit, other shares don't.
+/// Locks the organization's row in shared mode: [`lock`] waits for the commit, [`share`] doesn't.
 pub async fn share(transaction: &Transaction, organization: OrganizationId) -> Result<()> {
     lock_as(transaction, organization, LockType::Share).await
 }

@@ -1,11 +1,12 @@
 //! How PostgreSQL's sessions plan statements, and when their plans are too old.
 //!
-//! Plans are generic: planned for the 2000 rows of a chunk, a look-up by key becomes a scan of the table. Citus can't plan a
-//! statement over two distributed tables so, and sends others to every shard: there each statement is planned for its values.
+//! Plans are generic: planned for the 2000 rows of a chunk, a look-up by key becomes a scan of the table. Citus can't plan
+//! statements over two distributed tables like that, and sends others to every shard: there, each statement is planned for
+//! its values.
 //!
 //! A connection plans a statement once. A generic plan that was made for an almost empty table scans the whole organization
-//! for each row once the table is full, until autovacuum renews the table's statistics a minute or two later. So whenever the
-//! number of rows that this server has added doubles, older connections are replaced.
+//! for each row once the table is full, until autovacuum renews the table's statistics a minute or two later. So whenever
+//! the number of rows that this server has added doubles, connections that are older than that are replaced.
 
 use std::{
     sync::{
@@ -22,7 +23,7 @@ const CHOOSE_MODE: &str = "SELECT set_config('plan_cache_mode', \
     CASE WHEN EXISTS (SELECT FROM pg_extension WHERE extname = 'citus') THEN 'force_custom_plan' \
     ELSE 'force_generic_plan' END, false) = 'force_generic_plan'";
 
-/// The number of rows up to which no plan is slow.
+/// The number of rows up to which every plan is fast.
 const MIN_ROWS: u64 = 512;
 
 /// Knows whether the sessions' plans are generic, counts the rows that this server has added, and knows which connections are
@@ -48,7 +49,7 @@ impl PostgresPlans {
         Ok(())
     }
 
-    /// Returns whether plans are made once for all values, and so can become too old.
+    /// Returns whether plans are made once for all values, and so can become stale.
     pub fn are_generic(&self) -> bool {
         self.are_generic.load(Ordering::Relaxed)
     }

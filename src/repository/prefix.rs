@@ -10,8 +10,8 @@ pub fn begins_with(column: impl ColumnTrait, prefix: &str) -> Condition {
     text_begins_with(column.into_expr(), prefix)
 }
 
-/// Returns the same condition for rows that are read in the order of another index: PostgreSQL would take the column's own,
-/// and read all that begin so.
+/// Returns the same condition for rows that are read in the order of another index: PostgreSQL would use the column's own
+/// index, and read every row with the prefix.
 pub fn begins_with_unindexed(column: impl ColumnTrait, prefix: &str) -> Condition {
     let text = Func::coalesce([column.into_expr(), Expr::val("")]);
     text_begins_with(Expr::expr(text), prefix)

@@ -1,4 +1,4 @@
-//! Transactions that lost a race are run again.
+//! Runs transactions that lost a race again.
 
 use std::time::Duration;
 

@@ -17,7 +17,7 @@ pub const MAX_ROWS: u64 = 4000;
 pub struct Found<T> {
     /// The rows, ordered by id.
     pub rows: Vec<T>,
-    /// The last id that the search looked at, if there may be more rows behind it.
+    /// The last id that the search looked at, if there may be more rows after it.
     pub searched_to: Option<Uuid>,
 }
 
@@ -31,7 +31,7 @@ impl<T> Found<T> {
     }
 }
 
-/// All that there is.
+/// All rows.
 impl<T> From<Vec<T>> for Found<T> {
     fn from(rows: Vec<T>) -> Self {
         Self {
@@ -42,7 +42,7 @@ impl<T> From<Vec<T>> for Found<T> {
 }
 
 /// Narrows `query` to the first [`MAX_ROWS`] rows with an `id` above `after`. The second value is the last of their ids, if
-/// there are as many. What `query` filters by already must be in an index that is ordered by `id`.
+/// there are that many. What `query` filters by already must be in an index that is ordered by `id`.
 pub async fn first_rows<E: EntityTrait>(
     db: &impl ConnectionTrait,
     query: Select<E>,

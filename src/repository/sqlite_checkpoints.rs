@@ -12,10 +12,10 @@ use super::write_queue::WriteQueue;
 const INTERVAL: Duration = Duration::from_millis(500);
 
 /// How many pages (of 4 KiB) the log may have before a checkpoint makes writers wait. While others write, a checkpoint never
-/// reaches the end of the log, and only then does SQLite start it again from the beginning.
+/// reaches the end of the log, and only if it does can SQLite restart the log from the beginning.
 const MAX_LOG_PAGES: i64 = 32 * 1024;
 
-/// Tells the task of commits. The task ends when the last clone is dropped.
+/// Notifies the task of commits. The task ends when the last clone is dropped.
 #[derive(Clone)]
 pub struct Checkpoints {
     committed: mpsc::Sender<()>,

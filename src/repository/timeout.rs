@@ -17,7 +17,7 @@ const ANSWER_MARGIN: Duration = Duration::from_secs(2);
 /// How long a rollback may take before the connection is closed. It takes next to no time in a database that responds.
 const ROLLBACK_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A connection or a transaction that fails when a response is overdue.
+/// A connection or transaction whose statements fail when a response is overdue.
 #[derive(Clone)]
 pub struct WithTimeout<C> {
     inner: C,

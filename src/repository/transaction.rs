@@ -1,4 +1,4 @@
-//! Transactions: what writes, and what reads as of one instant.
+//! Transactions: for writes, and for reads as of one instant.
 
 use std::sync::{
     Arc,
@@ -19,10 +19,10 @@ use super::{
 };
 use crate::error::{Error, Result};
 
-/// Has PostgreSQL plan a connection's statements again when they are next used. See [`super::postgres_plans`].
+/// Makes PostgreSQL plan a connection's statements again when they are next used. See [`super::postgres_plans`].
 const DISCARD_PLANS: &str = "DISCARD PLANS";
 
-/// A transaction: its connection, and whether its caller is still there.
+/// A transaction. It knows its connection, and whether its caller is still there.
 pub struct Transaction {
     db: WithTimeout<DatabaseTransaction>,
     caller_left: CancellationToken,
@@ -106,7 +106,7 @@ impl Repository {
         self.write_lists(Vec::new(), input, work).await
     }
 
-    /// Runs `work` as [`Self::write`] does, in its turn among the calls that lock one of `lists`. The lists must be sorted.
+    /// Runs `work` as [`Self::write`] does, in turn with the other calls that lock one of `lists`, which must be sorted.
     pub async fn write_lists<I, T, W>(&self, lists: Vec<ListKey>, input: I, work: W) -> Result<T>
     where
         I: Send + Sync + 'static,
@@ -177,7 +177,7 @@ impl Repository {
         in_own_task(async move |caller_left| {
             let is_postgres = db.get_database_backend() == DbBackend::Postgres;
             let options = TransactionOptions {
-                // SQLite's transactions read so anyway.
+                // SQLite's transactions do so anyway.
                 isolation_level: is_postgres.then_some(IsolationLevel::RepeatableRead),
                 ..Default::default()
             };
@@ -190,8 +190,8 @@ impl Repository {
     }
 }
 
-/// Runs `work` in a task of its own, which holds the transaction and ends it: a caller that leaves can neither cut it off
-/// half way nor hand an open one back to the pool. The token that `work` gets is cancelled once the caller has left.
+/// Runs `work` in a task of its own, which always ends its transaction: a caller that leaves can neither cut it off halfway
+/// nor return an open one to the pool. The token that `work` gets is cancelled once the caller has left.
 async fn in_own_task<T, F>(work: impl FnOnce(CancellationToken) -> F) -> Result<T>
 where
     T: Send + 'static,
@@ -212,7 +212,7 @@ fn caller_left() -> Error {
 /// Returns how a transaction that writes begins.
 pub(super) fn write_options() -> TransactionOptions {
     TransactionOptions {
-        // A transaction that reads and then writes fails under a second writer unless it starts as one.
+        // A transaction that reads and then writes fails if there is a second writer, unless it begins as a writing one.
         sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
         ..Default::default()
     }

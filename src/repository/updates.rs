@@ -35,7 +35,7 @@ pub struct RecordedUpdate {
     pub request_id: Option<Uuid>,
     /// SHA-256 over the header and contacts as sent, if there is a `request_id`.
     pub fingerprint: Option<Vec<u8>>,
-    /// The answer.
+    /// The outcome.
     pub outcome: UpdateOutcome,
 }
 
@@ -47,7 +47,7 @@ struct StoredOutcome {
 }
 
 impl RecordedUpdate {
-    /// Returns the answer to a repeated call. Fails if its content differs.
+    /// Returns the outcome as the response to a repeated call. Fails if that call's input differs.
     pub fn replay(self, fingerprint: Option<&Fingerprint>) -> Result<UpdateOutcome> {
         let sent = fingerprint.map(Fingerprint::as_slice);
         if self.fingerprint.as_deref() != sent {

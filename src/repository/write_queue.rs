@@ -1,4 +1,5 @@
-//! The order in which writers of this server act: first come, first served, and without a connection of the pool while they wait.
+//! The order in which this server's writers act: first come, first served. A writer that waits takes no connection from the
+//! pool.
 
 use std::sync::Arc;
 
@@ -13,9 +14,9 @@ pub type ListKey = (OrganizationId, Uuid);
 /// The queues of a database's writers. Cheap to clone.
 #[derive(Clone)]
 pub struct WriteQueue {
-    /// All writers: as many at once as there are connections that write.
+    /// For all writers: as many at once as there are connections that write.
     writers: Arc<Semaphore>,
-    /// Those that lock a list's row: they act one after another, and wait here rather than for the lock on its row.
+    /// For writers that lock a list's row: they act one after another, and wait here rather than for the row's lock.
     lists: Arc<KeyedSemaphore<ListKey>>,
 }
 
@@ -27,7 +28,7 @@ pub struct Turn {
 }
 
 impl WriteQueue {
-    /// Queues for at most `max_writers` at once.
+    /// Makes queues for at most `max_writers` writers at once.
     pub fn new(max_writers: usize) -> Self {
         Self {
             writers: Arc::new(Semaphore::new(max_writers)),
@@ -35,7 +36,7 @@ impl WriteQueue {
         }
     }
 
-    /// Waits for a turn: among those that lock each of `lists`, and then among all writers.
+    /// Waits for a turn: first among the writers of each of `lists`, then among all writers.
     #[allow(clippy::expect_used)]
     pub async fn turn(&self, lists: &[ListKey]) -> Turn {
         let mut turns = Vec::with_capacity(lists.len());

@@ -1,4 +1,4 @@
-//! What organizations send messages from.
+//! The channels that organizations send messages from.
 
 use sea_orm::entity::prelude::*;
 

@@ -1,4 +1,4 @@
-//! Who is opted in to or out of what.
+//! Which contacts are opted in to or out of which channels.
 
 use sea_orm::entity::prelude::*;
 

@@ -1,4 +1,4 @@
-//! Who is on which list.
+//! Which contacts are on which lists.
 
 use sea_orm::entity::prelude::*;
 

@@ -26,18 +26,18 @@ const WORDS: [(&str, &str, &str); 6] = [
     ("keep_order", "ORDER BY contacts.id", ""),
 ];
 
-/// Returns the statement `sql` with its scalars and its sources of rows. `sql` is ours alone: no caller's text is ever part
-/// of it. Fails if it names something that is neither a scalar nor a source nor a word.
+/// Returns the statement `sql` with its scalars and its sources of rows. `sql` is never made of a caller's text. Fails if it
+/// names something that is neither a scalar nor a source nor a word.
 ///
-/// `IN ({each_kept})` holds for the values of the only column of the source `kept`: on SQLite a plain list, as a `DELETE`
-/// with a subquery first looks for all its rows and only then for each of them again. `{in_kept}` says the same where
-/// PostgreSQL is to look each value up in an index.
+/// `IN ({each_kept})` holds for the values of the only column of the source `kept`: on SQLite a plain list, since a `DELETE`
+/// with a subquery first collects all its rows and then looks each of them up again. `{in_kept}` means the same, but has
+/// PostgreSQL look each value up in an index.
 ///
 /// The words are: `{jsonb}` casts a text to what JSON columns hold, `{as_text}` casts such a column back, `{nil}` is the nil
-/// id, and `{lock}` locks the rows named `c` until the commit. `{join}` looks its table up for each row of what stands before
-/// it: otherwise SQLite would read the organization's whole table and look in the rows. `{keep_order}` keeps the order of the
-/// source `contacts`: otherwise PostgreSQL would go through the contacts once for each row of the source beside it, and so
-/// split the pages of the index that it writes; SQLite goes in that order by itself.
+/// id, and `{lock}` locks the rows named `c` until the commit. `{join}` looks its table up for each row of what precedes it:
+/// otherwise SQLite would scan the organization's whole table. `{keep_order}` keeps the order of the source `contacts`:
+/// otherwise PostgreSQL would go through the contacts once for each row of the other source, and so split the pages of the
+/// index that it writes; SQLite keeps that order by itself.
 pub fn statement<const N: usize>(
     backend: DbBackend,
     sql: &str,
@@ -57,7 +57,7 @@ enum Piece<'a> {
     Text(&'a str),
     /// The number of a scalar, from 1.
     Scalar(&'a str),
-    /// What stands in braces.
+    /// The text in braces.
     Name(&'a str),
 }
 
@@ -69,7 +69,7 @@ fn pieces(mut sql: &str) -> impl Iterator<Item = Piece<'_>> {
             let (number, rest) = scalar.split_at(end.unwrap_or(scalar.len()));
             (Piece::Scalar(number), rest)
         } else if let Some(name) = sql.strip_prefix('{') {
-            // A brace that is never closed stays in the name, which nothing has.
+            // A brace that is never closed stays in the name, so that the name is unknown.
             let (name, rest) = name.split_once('}').unwrap_or((sql, ""));
             (Piece::Name(name), rest)
         } else if sql.is_empty() {
@@ -191,8 +191,8 @@ fn for_postgres(
     Ok((written, values))
 }
 
-/// The values are bound in the order of their places (`?`): SQLite keeps the names of numbered ones (`?7`), and the driver
-/// would look through all of them for each.
+/// The values are bound in the order of their placeholders (`?`): SQLite keeps the names of numbered ones (`?7`), and the
+/// driver would search all of them for each value.
 fn for_sqlite(sql: &str, scalars: &[Value], sources: Vec<Rows>) -> Result<(String, Vec<Value>)> {
     let mut values = Vec::new();
     let mut written = String::with_capacity(2 * sql.len());
@@ -220,7 +220,7 @@ fn for_sqlite(sql: &str, scalars: &[Value], sources: Vec<Rows>) -> Result<(Strin
 }
 
 impl Rows {
-    /// Returns a place for each value of the only column.
+    /// Returns a placeholder for each value of the only column.
     fn list(&self, values: &mut Vec<Value>) -> String {
         let Some((_, column)) = self.columns.first() else {
             return String::new();
