@@ -1,4 +1,4 @@
-//! How a call begins: from what the server's layers have put into its request, its caller and its permit to run, and by a
+//! How a call begins: with its caller and its permit to run, which the server's layers have put into its request, and with a
 //! turn if it reads.
 
 use std::sync::Arc;
@@ -33,8 +33,9 @@ pub struct ReadTurn {
 }
 
 impl Api {
-    /// Returns the caller of a `request` that reads, and waits for its turn: one key's calls use at most half of the connections
-    /// that read, each call one at a time. Fails like [`authorize`], and if the turn takes longer than a connection may.
+    /// Returns the caller of a `request` that reads, and waits for its turn: the calls of one key use at most half of the
+    /// connections that read, each call one at a time. Fails like [`authorize`], and if the turn takes longer than a
+    /// connection may.
     pub async fn begin_read<T>(&self, request: &Request<T>) -> Result<(Caller, ReadTurn)> {
         let caller = authorize(request, Scope::Read)?;
         let turn = self.reads.acquire(caller.api_key_id);
@@ -47,12 +48,12 @@ impl Api {
     }
 }
 
-/// A call's share of the limits of calls at once, free again when the last clone is dropped.
+/// A call's share of the limits of calls at once, which is free again when the last clone is dropped.
 #[derive(Debug, Clone, Default)]
 pub struct CallPermit(Vec<Arc<OwnedSemaphorePermit>>);
 
 impl CallPermit {
-    /// Adds a permit that is held for as long.
+    /// Adds a permit that is held as long as the others.
     pub fn add(&mut self, permit: OwnedSemaphorePermit) {
         self.0.push(Arc::new(permit));
     }

@@ -1,6 +1,6 @@
-//! The codec of the server's calls: prost's own, after a look at how many values a message has.
+//! The codec of the server's calls: prost's own, preceded by a count of the values in a message.
 //!
-//! Two bytes on the wire can be an empty message, and that takes some hundred bytes once it is decoded: 4 MiB can become
+//! Two bytes on the wire can be an empty message, which takes a few hundred bytes once it is decoded: 4 MiB can become
 //! gigabytes. So the values are counted on the wire, at every depth, before anything is decoded.
 
 use std::{collections::HashMap, marker::PhantomData, sync::LazyLock};
@@ -22,8 +22,8 @@ use tonic_prost::{ProstDecoder, ProstEncoder};
 
 use crate::{FILE_DESCRIPTOR_SET, error::Error};
 
-/// The most values of a message: elements of lists, entries of maps and nested messages, all of them together. The largest
-/// valid messages have some thousand.
+/// The maximum number of values in a message: elements of lists, entries of maps and nested messages, all together. The
+/// largest valid messages have a few thousand.
 const MAX_VALUES: usize = 20_000;
 
 /// How deep messages may be nested: as deep as prost decodes them.
@@ -79,7 +79,7 @@ pub fn check_value_count(name: &str, encoded: &[u8]) -> Result<(), Error> {
     Ok(())
 }
 
-/// How many values an encoded message of the type `name` has; one more than [`MAX_VALUES`] stands for all above.
+/// How many values an encoded message of the type `name` has; if there are more than [`MAX_VALUES`], one more than that.
 pub fn value_count(name: &str, encoded: &[u8]) -> usize {
     let schema = &*SCHEMA;
     let Some(message_type) = schema.by_name.get(name) else {
@@ -89,7 +89,7 @@ pub fn value_count(name: &str, encoded: &[u8]) -> usize {
         schema,
         left: MAX_VALUES + 1,
     };
-    // What is malformed is for prost to tell.
+    // Malformed messages are left to prost.
     let _ = counter.count(*message_type, encoded, MAX_DEPTH);
     MAX_VALUES + 1 - counter.left
 }
@@ -146,13 +146,13 @@ struct Schema {
 
 struct Field {
     is_repeated: bool,
-    /// Whether its values may stand in one piece, of one byte or more each.
+    /// Whether its values may be packed, each in one byte or more.
     is_packed: bool,
     message_type: Option<usize>,
 }
 
 static SCHEMA: LazyLock<Schema> = LazyLock::new(|| {
-    // The build has written the set; a test decodes it.
+    // The build writes the set, and a test decodes it.
     let set = FileDescriptorSet::decode(FILE_DESCRIPTOR_SET).unwrap_or_default();
     let mut messages = Vec::new();
     for file in &set.file {

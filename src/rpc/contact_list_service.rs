@@ -199,7 +199,7 @@ impl ContactListService for Api {
         let organization = caller.organization.id;
         let filter = filter.resolve(&self.repository, organization).await?;
         drop(turn);
-        // An export reads for a long time. Only a few run at once, so that other calls find a connection.
+        // An export reads for a long time. Only a few run at once, so that other calls get a connection.
         let export_turn = self.exports.acquire().await.map_err(Error::internal)?;
         let members = export::members(&self.repository, organization, filter, &self.quota).await?;
         drop(export_turn);

@@ -213,7 +213,7 @@ fn mask(contact: &mut proto::Contact, mask: Option<FieldMask>) -> Result<()> {
     Ok(())
 }
 
-/// Which contacts `ListContacts` asks for.
+/// Parses which contacts `ListContacts` asks for.
 fn parse_filter(
     request: &ListContactsRequest,
     region: Option<DefaultRegion>,
@@ -237,7 +237,7 @@ fn parse_filter(
     fields.finish(Some(filter))
 }
 
-/// How the request names the contact, parsed and as given.
+/// Returns how the request names the contact, parsed and as given.
 fn parse_reference(
     request: GetContactRequest,
     region: Option<DefaultRegion>,

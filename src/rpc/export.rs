@@ -1,5 +1,5 @@
-//! `ExportContactListContacts`: the list is read as of one instant into a spool, and sent from there. No transaction is
-//! open while the client reads, and a client that is slow or gone costs no more than the spool.
+//! `ExportContactListContacts`: the list is read as of one instant into a spool, and sent from there. No transaction is open
+//! while the client reads, and a client that is slow or has left costs no more than the spool.
 
 use std::{cmp::Ordering, time::Duration};
 
@@ -30,10 +30,10 @@ const MAX_MESSAGE_CONTACTS: usize = 500;
 /// The most bytes of a message, unless one member alone has more.
 const MAX_MESSAGE_BYTES: usize = 64 * 1024;
 
-/// How much of an export is kept in memory. Less than for an update, as a client may take as long as it likes to read it.
+/// How many bytes of an export are kept in memory: fewer than for an update, since a client may take its time to read.
 const MEMORY_BYTES: u64 = 512 * 1024;
 
-/// The messages of the answer. One waits while the client reads the one before.
+/// The messages of the response. One waits while the client reads the one before it.
 pub type Messages = ReceiverStream<Result<ExportContactListContactsResponse, Status>>;
 
 impl Item for Member {
@@ -42,7 +42,7 @@ impl Item for Member {
     }
 
     fn size_bytes(&self) -> usize {
-        // As it is written to the spool's file, which is about what its parts take in memory.
+        // Its size in the spool's file, which is about what its parts take in memory.
         size_of::<Self>() + postcard::to_stdvec(self).map_or(0, |encoded| encoded.len())
     }
 }
@@ -87,7 +87,7 @@ async fn spool(
     }
 }
 
-/// Sends the members at the client's pace, unless it takes none for `idle_limit`. The call keeps its `permit` until then.
+/// Sends the members at the client's pace, until it has taken none for `idle_limit`. The call keeps its `permit` until then.
 pub fn send(members: Spool<Member>, permit: Option<CallPermit>, idle_limit: Duration) -> Messages {
     // One message waits while the client reads; the other slot is kept for an error, so that a stream that is
     // cut off never looks complete.

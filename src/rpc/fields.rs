@@ -1,4 +1,4 @@
-//! Reads the fields of a request, and collects all that is wrong with them.
+//! Reads the fields of a request, and collects everything that is wrong with them.
 
 use prost_types::FieldMask;
 use uuid::Uuid;
@@ -39,7 +39,7 @@ impl Fields {
         self.violations.push(Violation::new(reason, path, message));
     }
 
-    /// The value of the enum field `path`, if the contract knows its number.
+    /// The value of the enum field `path`, if the contract has its number.
     pub fn known<E: TryFrom<i32>>(&mut self, path: &str, number: i32) -> Option<E> {
         let value = E::try_from(number).ok();
         if value.is_none() {
@@ -74,7 +74,7 @@ impl Fields {
             .any(|violation| violation.field == path)
     }
 
-    /// All that is wrong.
+    /// Everything that is wrong.
     pub fn into_violations(self) -> Vec<Violation> {
         self.violations
     }
@@ -88,8 +88,8 @@ impl Fields {
     }
 }
 
-/// Which fields a request changes: those that its mask names, `*` being all of them; without a mask, those that are
-/// present.
+/// Returns which fields a request changes: those that its mask names, where `*` means all of them; without a mask, those
+/// that are present.
 pub fn changed<const N: usize>(
     mask: Option<FieldMask>,
     mut fields: [(&'static str, bool); N],
@@ -106,7 +106,7 @@ pub fn changed<const N: usize>(
                 }
             }
             if !known {
-                // A path is the caller's text, of any length, and errors are sent in trailers, which are small.
+                // A path is the caller's text, of any length, and the trailers that errors are sent in are small.
                 let path = path.chars().take(MAX_PATH_CHARACTERS).collect();
                 return Err(Error::FieldMaskInvalid { path });
             }

@@ -24,38 +24,38 @@ use uuid::Uuid;
 
 use crate::{keyed_semaphore::KeyedSemaphore, repository::Repository, spool::SpoolQuota};
 
-/// The services, with what they work with. Cheap to clone.
+/// The services and what they use. Cheap to clone.
 #[derive(Clone)]
 pub struct Api {
     repository: Repository,
     limits: Limits,
     quota: SpoolQuota,
-    /// One permit for each call that may read at once with one API key.
+    /// A permit for each call that may read at once with one API key.
     reads: Arc<KeyedSemaphore<Uuid>>,
     max_reads_per_key: usize,
-    /// One permit for each export that may read at once.
+    /// A permit for each export that may read at once.
     exports: Arc<Semaphore>,
-    /// One permit for each part of a message that may be checked at once: one a core.
+    /// A permit for each part of a message that may be checked at once: one per core.
     checks: Arc<Semaphore>,
 }
 
-/// The limits that the operator sets.
+/// The limits that the operator can set.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// The most contacts of a call.
+    /// The maximum number of contacts in a call.
     pub max_contacts: u64,
-    /// The most bytes of a message.
+    /// The maximum size of a message, in bytes.
     pub max_message_bytes: usize,
-    /// The most bytes that all calls together may spool.
+    /// The maximum number of bytes that all calls together may spool.
     pub max_spool_bytes: u64,
     /// How many exports may read at once.
     pub max_exports: usize,
-    /// How long a stream may be without a message.
+    /// How long a stream may go without a message.
     pub stream_idle: Duration,
 }
 
 impl Api {
-    /// The calls over `repository`, within `limits`.
+    /// Makes the services of `repository`, within `limits`.
     pub fn new(repository: Repository, limits: Limits) -> Self {
         let core_count = thread::available_parallelism().map_or(1, NonZero::get);
         let max_reads_per_key = (repository.max_readers() / 2).max(1);

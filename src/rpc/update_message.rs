@@ -1,7 +1,7 @@
 //! The messages of the main call's stream, as they arrive: taken apart, but not yet decoded.
 //!
-//! A contact takes many times as much memory once it is decoded. So a message keeps its contacts as they came, and they are
-//! decoded some at a time, where they are checked.
+//! A contact takes many times as much memory once it is decoded. So a message keeps its contacts as they arrived, and they
+//! are decoded a few at a time, where they are checked.
 
 use prost::{
     DecodeError, Message, Name,
@@ -37,7 +37,7 @@ impl UpdateMessage {
         self.header.is_some()
     }
 
-    /// The header. Fails if it is malformed, or has more values than any valid one.
+    /// Decodes the header. Fails if it is malformed, or has more values than any valid one.
     pub fn header(&self) -> Result<Option<UpdateContactListContactsHeader>> {
         let Some(encoded) = &self.header else {
             return Ok(None);
@@ -79,7 +79,7 @@ impl Message for UpdateMessage {
             HEADER => {
                 let mut part = Vec::new();
                 encoding::bytes::merge(wire_type, &mut part, buffer, context)?;
-                // Of a message that comes in parts, the encoding is that of the parts one after another.
+                // The encoding of a message that comes in parts is that of its parts one after another.
                 self.header.get_or_insert_default().extend(part);
                 Ok(())
             }
@@ -119,7 +119,7 @@ impl Name for UpdateMessage {
     const PACKAGE: &'static str = "";
 }
 
-/// Contacts as they are on the wire, each behind its length.
+/// Contacts as they are on the wire, each preceded by its length.
 #[derive(Debug, Default)]
 pub struct EncodedContacts {
     count: usize,
@@ -169,7 +169,7 @@ impl EncodedContacts {
     }
 }
 
-/// Walks through contacts that each stand behind their length.
+/// Iterates over contacts that are each preceded by their length.
 struct Encoded<'a>(&'a [u8]);
 
 impl<'a> Iterator for Encoded<'a> {
@@ -185,7 +185,7 @@ impl<'a> Iterator for Encoded<'a> {
 
 /// A contact of the stream.
 pub enum DecodedContact {
-    /// It is whole.
+    /// It was decoded completely.
     Whole(Contact),
     /// It is over the limit of bytes, and has so many values that only its phone and external_id were decoded.
     KeysOnly(Contact),

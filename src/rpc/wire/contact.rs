@@ -27,7 +27,7 @@ use crate::{
     rpc::fields::{Fields, id},
 };
 
-/// Parses a contact and checks it. An error has all that is wrong with the contact, not just the first thing.
+/// Parses a contact and checks it. An error has everything that is wrong with the contact, not just the first problem.
 pub fn parse(
     wire: proto::Contact,
     encoded_bytes: usize,

@@ -1,5 +1,5 @@
-//! The messages of `proto/` that several calls share: what a request holds is parsed into values of `domain`, and those are
-//! written into answers.
+//! The messages of `proto/` that several calls share: parsed from requests into values of `domain`, and written from these
+//! into responses.
 
 pub mod channel;
 pub mod contact;

@@ -1,4 +1,4 @@
-//! The answer of `UpdateContactListContacts`.
+//! The response of `UpdateContactListContacts`.
 
 use super::count;
 use crate::{
