@@ -19,7 +19,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         .include_imports(true)
         .open_files(SERVICES)?;
 
-    // Encoded by the compiler itself: a decoded set would lose the `buf.validate` options that reflection shows.
+    // The compiler itself encodes the set: a decoded one would lose the `buf.validate` options that reflection shows.
     let out = PathBuf::from(env::var("OUT_DIR")?);
     fs::write(
         out.join("descriptor.bin"),

@@ -1,4 +1,4 @@
-//! A semaphore for each key, which exists only while it is in use.
+//! A semaphore per key, which exists only while it is in use.
 
 use std::{
     collections::HashMap,
@@ -8,7 +8,7 @@ use std::{
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// Semaphores with the same number of permits, one for each key.
+/// Semaphores with the same number of permits, one per key.
 pub struct KeyedSemaphore<K> {
     permits_per_key: usize,
     /// A permit, or the wait for one, keeps its semaphore alive.
@@ -24,12 +24,12 @@ impl<K: Eq + Hash> KeyedSemaphore<K> {
         }
     }
 
-    /// Waits for a permit of `key`, behind those that began to wait before.
+    /// Waits for a permit of `key`, in order of arrival.
     pub async fn acquire(&self, key: K) -> OwnedSemaphorePermit {
         self.acquire_many(key, 1).await
     }
 
-    /// Waits for `count` permits of `key`, behind those that began to wait before.
+    /// Waits for `count` permits of `key`, in order of arrival.
     #[allow(clippy::expect_used)]
     pub async fn acquire_many(&self, key: K, count: u32) -> OwnedSemaphorePermit {
         let permit = self.semaphore(key).acquire_many_owned(count).await;

@@ -1,26 +1,26 @@
 //! contact-lists: a gRPC service that keeps an organization's contact lists.
 //!
-//! A call goes down this list, and each module imports only from those below it:
+//! A call passes through these modules from top to bottom, and each imports only from those below it:
 //!
-//! - [`cli`]: the commands; beside it `fuzzing`, what the fuzz targets call, which is built for these and for tests only;
-//! - [`server`]: a server that is bound to its address, and the layers that each call passes through;
-//! - [`jobs`]: what runs beside the calls;
+//! - [`cli`]: the commands; beside it `fuzzing`, which the fuzz targets call, and which is built only for them and for
+//!   tests;
+//! - [`server`]: the server, bound to its address, and the layers that each call passes through;
+//! - [`jobs`]: background jobs;
 //! - [`settings`]: the flags and their environment variables;
-//! - [`rpc`]: how a call is asked and answered on the wire;
+//! - [`rpc`]: requests and responses on the wire;
 //! - [`app`]: what a call means; [`auth`]: who makes it;
 //! - [`repository`]: where everything is stored;
-//! - [`spool`], [`telemetry`] and the keyed semaphore: small parts that others share;
+//! - [`spool`], [`telemetry`] and the keyed semaphore: small shared parts;
 //! - [`error`]: what can go wrong with a call;
 //! - [`domain`]: checked values, without I/O.
 //!
-//! Only `server`, `rpc` and `error` know tonic, and of `jobs` only the one that reports health. Only `repository` knows SeaORM
-//! and sqlx.
+//! Only `server`, `rpc`, `error` and the job that reports health use tonic. Only `repository` uses SeaORM and sqlx.
 //!
-//! Outside of the list stands what is generated of `proto/`: [`proto`], which only `server`, `rpc`, `error` and `fuzzing`
-//! import, and [`FILE_DESCRIPTOR_SET`], which reflection and the codec read. One type of the contract is known everywhere: the
+//! What is generated from `proto/` is not in the list: [`proto`], which only `server`, `rpc`, `error` and `fuzzing` import,
+//! and [`FILE_DESCRIPTOR_SET`], which reflection and the codec read. One type of the contract is used everywhere: the
 //! reasons of violations, as [`domain::violation::Reason`].
 
-// Beside the lints of the workspace.
+// In addition to the workspace's lints.
 #![warn(missing_docs)]
 #![cfg_attr(not(test), warn(clippy::unwrap_used, clippy::expect_used))]
 

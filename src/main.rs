@@ -6,7 +6,8 @@ use clap::Parser;
 use contact_lists::cli::{self, CommandLine};
 use mimalloc::MiMalloc;
 
-/// A call with many contacts allocates many small values, which takes the system's allocator much of the call's time.
+/// A call with many contacts allocates many small values, on which the system's allocator would spend much of the call's
+/// time.
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 

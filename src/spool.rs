@@ -20,22 +20,22 @@ use crate::error::{Error, Result};
 /// How many bytes of items a spool keeps in memory before it writes them to its file, unless it is given less.
 const MEMORY_BYTES: u64 = 8 * 1024 * 1024;
 
-/// How many of those every spool can have. More comes from what all spools share, while there is some.
+/// How many of those every spool may take. Beyond that it takes memory that all spools share, while there is some.
 const OWN_MEMORY_BYTES: u64 = 128 * 1024;
 
 /// How much of the shared memory a spool takes at once.
 const MEMORY_STEP_BYTES: u64 = 64 * 1024;
 
-/// How many bytes are written to a file, which is the system's memory at first, in a millisecond or two.
+/// How many bytes can be written to a file in a millisecond or two, as they go to the system's cache first.
 const QUICK_SPILL_BYTES: u64 = 512 * 1024;
 
-/// How many bytes a spool's file is read ahead, over all its runs.
+/// How many bytes of a spool's file are read ahead, over all its runs.
 const READ_AHEAD_BYTES: usize = 1024 * 1024;
 
 /// The overhead of a boxed item in memory: its pointer, and what the allocator adds.
 const BOX_BYTES: usize = 24;
 
-/// An item of a spool. Large items are boxed, as sorting moves them.
+/// An item of a spool. Large items are boxed, since sorting moves them.
 pub trait Item: Serialize + DeserializeOwned + Clone {
     /// The order in which a spool returns its items; equal items come in the order in which they were pushed.
     fn order(&self, other: &Self) -> Ordering;
@@ -125,7 +125,7 @@ impl<T: Item> Spool<T> {
         Ok(())
     }
 
-    /// Whether the items may stay in memory, for which the spool takes of what all share.
+    /// Whether the items may stay in memory, if need be in memory that all spools share.
     fn has_memory(&mut self) -> bool {
         let needed = self.memory_bytes.saturating_sub(OWN_MEMORY_BYTES);
         let missing = needed.saturating_sub(self.shared_memory_bytes);
@@ -155,7 +155,7 @@ impl<T: Item> Spool<T> {
         Items::new(self.file_runs(), Run::Borrowed(self.memory.iter()))
     }
 
-    /// Returns the items in order, and gives those in memory away: they can't be read again.
+    /// Returns the items in order, and moves those in memory out: they can't be read again.
     pub fn drain(&mut self) -> Items<'_, T> {
         let memory = std::mem::take(&mut self.memory);
         Items::new(self.file_runs(), Run::Owned(memory.into_iter()))
@@ -180,7 +180,7 @@ impl<T: Item> Spool<T> {
     }
 
     /// Spills, and lets other calls go on meanwhile if that takes long. Each thread that does so keeps memory of its own, so
-    /// the little that is spilled when the memory of all is taken is not worth one.
+    /// it is not worth it for the little that is spilled when the shared memory is taken.
     fn spill(&mut self) -> io::Result<()> {
         if self.memory_bytes <= QUICK_SPILL_BYTES {
             return self.write_run();

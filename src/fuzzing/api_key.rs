@@ -2,8 +2,8 @@ use axum::http::{HeaderMap, HeaderValue, header::AUTHORIZATION};
 
 use crate::{domain::api_key::ApiKeySecret, server::layers::authentication::bearer_key};
 
-/// `data` is the value of an `authorization` header. The key in it is the same one when it is sent as the pages say, and the
-/// organization in the key is the one whose keys begin like that.
+/// `data` is the value of an `authorization` header. The key is read as the same one when it is sent as the pages say, and
+/// its organization is read as the one whose keys begin like that.
 pub fn api_key(data: &[u8]) {
     let Ok(value) = HeaderValue::from_bytes(data) else {
         return;

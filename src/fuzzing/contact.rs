@@ -16,8 +16,8 @@ use crate::{
     rpc::{codec::value_count, wire},
 };
 
-/// The values of a contact are counted before it is decoded. A contact that is taken is spooled without a loss, and what is
-/// returned of it is taken as the same.
+/// The values of a contact are counted before it is decoded. A contact that is accepted survives the spool unchanged, and
+/// what is returned of it is accepted as the same contact.
 pub fn contact(wire: proto::Contact) {
     let encoded = wire.encode_to_vec();
     let counted = value_count(&proto::Contact::full_name(), &encoded);

@@ -1,5 +1,5 @@
-//! What the fuzz targets of `fuzz/` call: each takes any bytes, and panics where a promise about parsing is broken. They are
-//! built for fuzzing and for the tests only; the tests call them with the seeds that are kept.
+//! What the fuzz targets of `fuzz/` call: each takes any bytes, and panics if a promise about parsing is broken. They are
+//! built only for fuzzing and for tests; the tests call them with the stored seeds.
 
 mod api_key;
 mod contact;

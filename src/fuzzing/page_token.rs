@@ -9,8 +9,8 @@ const FILTER: [&str; 2] = ["ListContacts", "+4915123456789"];
 /// The same text as [`FILTER`], divided elsewhere.
 const OTHER_FILTER: [&str; 2] = ["ListContacts+", "4915123456789"];
 
-/// `data` is a page size of 4 bytes, and a page token. A token is taken by the call that it was made for, with the key that
-/// it was made of, and by no other call.
+/// `data` is a page size of 4 bytes, and a page token. A token is accepted by the call that it was made for, with the key
+/// that it was made from, and by no other call.
 pub fn page_token(data: &[u8]) {
     let Some((size, token)) = data.split_first_chunk() else {
         return;

@@ -6,8 +6,8 @@ const REGIONS: [&str; 12] = [
     "AR", "BR", "CI", "DE", "ID", "IT", "JP", "KZ", "MX", "RU", "SM", "US",
 ];
 
-/// `data` is a byte that chooses a region, or none, and a phone number. A number that is parsed is in E.164 and parses to itself
-/// in every region, and a "+" means the same in all of them.
+/// `data` is a byte that chooses a region or none, then a phone number. A parsed number is in E.164 and parses to itself in
+/// every region, and a number with a "+" is the same in all of them.
 pub fn phone_number(data: &[u8]) {
     let Some((choice, text)) = data.split_first() else {
         return;
@@ -21,7 +21,7 @@ pub fn phone_number(data: &[u8]) {
     if let Some(number) = parsed {
         reads_back(number);
     }
-    // Not so after "00": in Japan, for one, numbers of its own begin like that.
+    // This does not hold after "00": in Japan, for example, some national numbers begin like that.
     if text.starts_with('+') {
         assert_eq!(PhoneNumber::parse(text, None).ok(), parsed);
     }

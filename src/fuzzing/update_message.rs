@@ -13,11 +13,12 @@ use crate::{
     },
 };
 
-/// The most bytes that are tried: so few have fewer values than the limit, and contacts that are decoded whole.
+/// The maximum number of bytes that are tried: few enough to stay below the limit of values, and for contacts to be decoded
+/// completely.
 const MAX_BYTES: usize = 20_000;
 
-/// `data` is a message of the main call's stream. What is taken apart here is what prost decodes at once, it is written as
-/// what it was read from, and the parts of it have every contact once and in order.
+/// `data` is a message of the main call's stream. What is taken apart here is what prost decodes at once; it is written back
+/// as it was read; and its parts have every contact once and in order.
 pub fn update_message(data: &[u8]) {
     let decoded = Request::decode(data);
     let Ok(message) = UpdateMessage::decode(data) else {
@@ -42,7 +43,7 @@ pub fn update_message(data: &[u8]) {
             contacts: contacts.clone().expect("contacts that are not malformed"),
             footer: message.footer,
         };
-        // Compared as they are written, as a number may be none.
+        // Compared by their encoding, since NaN differs from itself.
         assert_eq!(parts.encode_to_vec(), decoded.encode_to_vec());
     }
     if let Some(header) = header.flatten() {
@@ -72,7 +73,7 @@ fn has_every_contact_in_parts(data: &[u8]) {
     }
 }
 
-/// A header that is taken names what it was given.
+/// An accepted header names what it was given.
 fn update_header(wire: UpdateContactListContactsHeader) {
     let region = DefaultRegion::parse("DE");
     let Ok(header) = update_header::parse(wire.clone(), region) else {

@@ -7,13 +7,13 @@ use tonic_health::{ServingStatus, server::HealthReporter};
 
 use crate::repository::Repository;
 
-/// How often the database is asked.
+/// How often the database is checked.
 const INTERVAL: Duration = Duration::from_secs(1);
 
 /// How long the database has to answer.
 const TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The health of the server as a whole and of its services.
+/// Reports the health of the server as a whole and of its services.
 pub struct Health {
     /// Where the health service reads it.
     pub reporter: HealthReporter,
@@ -22,7 +22,7 @@ pub struct Health {
 }
 
 impl Health {
-    /// Reports whether the database answers, again and again until `draining`.
+    /// Reports whether the database answers, periodically until `draining`.
     pub async fn watch(self, repository: Repository, draining: CancellationToken) {
         let mut reported = None;
         loop {
@@ -50,7 +50,7 @@ impl Health {
         } else {
             ServingStatus::NotServing
         };
-        // The empty name is the server as a whole.
+        // The empty name stands for the server as a whole.
         for service in [""].iter().chain(self.services) {
             self.reporter.set_service_status(*service, status).await;
         }

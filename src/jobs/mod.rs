@@ -1,4 +1,4 @@
-//! What runs beside the calls, for as long as the server does.
+//! Background jobs, which run for as long as the server does.
 
 pub mod health;
 pub mod retention;

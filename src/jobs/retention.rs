@@ -10,7 +10,7 @@ use crate::{
     repository::{Repository, TransactionOutcome, organizations, updates},
 };
 
-/// Takes what outlives its use out of updates that are older than `retention`, once every `interval` until `draining`.
+/// Removes what is no longer needed from updates that are older than `retention`, once every `interval` until `draining`.
 pub async fn watch(
     repository: Repository,
     retention: Duration,
@@ -20,7 +20,7 @@ pub async fn watch(
     loop {
         let purged = tokio::select! {
             purged = purge(&repository, retention) => purged,
-            // A database that does not answer does not keep the server from stopping.
+            // A database that does not answer must not keep the server from stopping.
             () = draining.cancelled() => return,
         };
         match purged {

@@ -17,7 +17,7 @@ use crate::error::{Error, Result};
 /// A spool's items in order: a merge of its sorted runs.
 pub struct Items<'a, T: Item> {
     runs: Vec<Run<'a, T>>,
-    /// The next item of each run that has one, the first in order at the top.
+    /// The next item of each run that has one, with the first in order at the top.
     heads: BinaryHeap<Head<'a, T>>,
     error: Option<Error>,
 }
@@ -97,7 +97,7 @@ impl<'a, T: Item> Run<'a, T> {
 }
 
 impl<T: Item> Ord for Head<'_, T> {
-    /// Reversed, as the top of the heap is its greatest item. Of equal items, the one of the earlier run comes first.
+    /// Reversed, since the top of the heap is its greatest item. Of equal items, the one from the earlier run comes first.
     fn cmp(&self, other: &Self) -> Ordering {
         other
             .item

@@ -7,7 +7,7 @@ use std::sync::{
 
 use crate::error::{Error, Result};
 
-/// How many bytes of items all spools of a server keep in memory, beyond what each can have.
+/// How many bytes of items all spools of a server keep in memory together, beyond what each may take.
 const SHARED_MEMORY_BYTES: u64 = 32 * 1024 * 1024;
 
 /// The number of bytes that all spools of a server may take together, in memory and in files.
@@ -29,7 +29,7 @@ impl SpoolQuota {
         }
     }
 
-    /// Takes `bytes`, to be given back with [`Self::give_back`] even if there are not so many.
+    /// Takes `bytes`. They must be given back with [`Self::give_back`], even if this fails.
     pub(super) fn take(&self, bytes: u64) -> Result<()> {
         let used = self.used_bytes.fetch_add(bytes, Ordering::Relaxed);
         if used + bytes > self.limit_bytes {
@@ -42,7 +42,7 @@ impl SpoolQuota {
         self.used_bytes.fetch_sub(bytes, Ordering::Relaxed);
     }
 
-    /// Takes memory from what all spools share, if there is enough.
+    /// Takes some of the memory that all spools share, if there is enough.
     pub(super) fn try_take_memory(&self, bytes: u64) -> bool {
         let used = self.memory_bytes.fetch_add(bytes, Ordering::Relaxed);
         let is_enough = used + bytes <= SHARED_MEMORY_BYTES;
