@@ -1,5 +1,5 @@
-//! The tests of the service through its calls: a real server on a free port, with a database of its own for each test. A
-//! folder for each resource, a file for each call; `update` is the main call, with a file for each rule.
+//! The tests of the service through its calls: a real server on a free port, with a database of its own for each test. There
+//! is a folder for each resource, with a file for each call; `update` is the main call, with a file for each rule.
 
 mod channels;
 mod contacts;

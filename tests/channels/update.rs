@@ -266,7 +266,7 @@ on_both! {
             ("channel".to_owned(), "phone".to_owned())
         );
         assert_eq!(get(&admin, &before.id).await.unwrap(), before);
-        // Its own is no other's.
+        // Its own number is not another channel's.
         assert_eq!(
             change(&admin, at(&before, &number(90))).await.unwrap(),
             before

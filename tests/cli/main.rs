@@ -32,7 +32,7 @@ impl Folder {
         command
     }
 
-    /// Runs a command to its end, which must come in time.
+    /// Runs a command to its end, within a time limit.
     fn run(&self, args: &[&str]) -> Output {
         let mut command = self.program(args);
         let command = command
@@ -55,7 +55,7 @@ impl Folder {
         text(&output.stdout).lines().map(str::to_owned).collect()
     }
 
-    /// Runs a command that fails, and returns its one line of why.
+    /// Runs a command that fails, and returns the line that says why.
     #[track_caller]
     fn refusal(&self, args: &[&str]) -> String {
         let output = self.run(args);
@@ -68,7 +68,7 @@ impl Folder {
         assert!(!error.contains("panicked"), "{args:?}: {error}");
         assert!(output.stdout.is_empty(), "{args:?}: {output:?}");
         let (first, rest) = error.split_once('\n').unwrap_or((error.as_str(), ""));
-        // The command line's own parser may add how to use it.
+        // The parser of the command line may add a usage text.
         assert!(
             rest.is_empty() || output.status.code() == Some(2),
             "{args:?}: {error}"

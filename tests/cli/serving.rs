@@ -2,7 +2,7 @@
 
 use crate::*;
 
-/// Also of the first start: the key that it shows is shown only once.
+/// This includes the first start's example: its key is shown only once.
 #[test]
 fn tls_files_that_cannot_be_read_are_named_before_anything_is_made() {
     let folder = Folder::new();
@@ -105,7 +105,7 @@ fn the_first_start_elsewhere_makes_nothing_and_names_the_commands() {
     assert!(folder.lines(&["organization", "list"]).is_empty());
 }
 
-/// From the moment that it says where it listens: each is tried several times, as the moment is short.
+/// From the moment that it prints its address: each signal is tried several times, since the moment is short.
 #[test]
 fn the_signals_to_stop_end_it_with_success() {
     for signal in ["-TERM", "-INT"].repeat(10) {

@@ -1,4 +1,4 @@
-//! `DeleteContact`: what is left of a person, and what happens when others work with the contact meanwhile.
+//! `DeleteContact`: what remains of a person, and what happens when other calls use the contact meanwhile.
 
 mod race;
 
@@ -10,7 +10,7 @@ use tonic::Status;
 
 use test_support::*;
 
-/// How often a call that lost a race is made again.
+/// How often a call that lost a race is repeated.
 const ATTEMPT_COUNT: usize = 50;
 
 async fn delete(caller: &Client, id: &str) -> Result<(), Status> {

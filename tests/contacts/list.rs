@@ -19,7 +19,7 @@ async fn find(caller: &Client, request: Request) -> Vec<Contact> {
     page.contacts
 }
 
-/// The phones of those who are found, sorted.
+/// The phones of the contacts that are found, sorted.
 async fn found(caller: &Client, request: Request) -> Vec<String> {
     let contacts = find(caller, request).await;
     let mut phones: Vec<_> = contacts.iter().map(|it| it.phone().to_owned()).collect();

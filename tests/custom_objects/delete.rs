@@ -34,7 +34,7 @@ on_both! {
             record(&admin, &number(1)).await,
             Some(json!({"plan": "free"}))
         );
-        // Once the only one with a record is erased, it can go.
+        // Once the only contact with a record is erased, the object can be deleted.
         let person = admin.contact(&number(1)).await.contact.unwrap();
         admin
             .contacts

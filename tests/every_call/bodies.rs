@@ -1,4 +1,4 @@
-//! Request bodies: how long and how slowly they may come, and what they may take of the memory.
+//! Request bodies: how long and how slowly they may arrive, and how much memory they may take.
 
 use contact_lists::proto::{CreateChannelRequest, ListChannelsRequest};
 use test_support::*;
@@ -96,7 +96,7 @@ on_both! {
         assert_eq!(answered.stream, 35);
     }
 
-    /// Sixteen messages of the largest size may come at once with one key.
+    /// Sixteen messages of the largest size may arrive at once with one key.
     async fn messages_that_are_only_announced_keep_no_other_key_waiting(database: Database) {
         let service = Service::start_with(database, &["--stream-idle-seconds", "2"]).await;
         let key = service.key(Scope::Write).await;

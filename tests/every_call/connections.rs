@@ -1,4 +1,4 @@
-//! Connections: how many there are, and how long they may be of no use.
+//! Connections: how many there may be, and how long they may stay idle.
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -52,7 +52,7 @@ on_both! {
         let mut idle = service.connect_by_hand(0).await;
         let admin = service.admin();
         let stream = admin.open(header(&admin.create_list("Open").await).add()).await;
-        // Longer than the open call's connection may be without a call.
+        // Longer than a connection may go without a call.
         idle.until(kind::GOAWAY).await.expect("a farewell");
         stream.send_contacts(vec![contact(&number(1))]).await;
         assert_eq!(stream.finish().await.unwrap().created_count, 1);

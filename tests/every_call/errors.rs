@@ -10,7 +10,7 @@ use test_support::*;
 
 const TRAILER_BYTES: usize = 8 * 1024;
 
-/// Words that would show what the service is made of.
+/// Words that would reveal how the service is built.
 const SECRETS: [&str; 10] = [
     "select ",
     "insert ",
@@ -34,7 +34,7 @@ fn bad(count: u32) -> Vec<Contact> {
         .collect()
 }
 
-/// One refusal of each kind that is easily had, with its code and reason.
+/// One refusal of each kind that is easy to provoke, with its code and reason.
 async fn refusals(service: &Service) -> Vec<Status> {
     let admin = service.admin();
     let list = admin.create_list("Errors").await;
@@ -237,7 +237,7 @@ on_both! {
         assert!(bytes < TRAILER_BYTES, "{bytes} bytes");
     }
 
-    /// What is sent comes back in words: it must not break the trailers.
+    /// Sent text appears in messages, and must not break the trailers.
     async fn a_long_name_in_a_request_does_not_come_back_whole(service: Service) {
         let long = "x".repeat(100_000);
         let request = GetContactListRequest { id: long.clone() };

@@ -109,7 +109,7 @@ on_both! {
         let mut changes = client.watch(request).await.unwrap().into_inner();
         let mut heard = Vec::new();
         let listen = async {
-            // The server's end may cut the stream off; what was heard before counts.
+            // The server's end may cut the stream off; what was received before that counts.
             while let Some(Ok(change)) = changes.next().await {
                 heard.push(change.status());
                 if heard.last() == Some(&ServingStatus::NotServing) {

@@ -78,7 +78,8 @@ fn ada(name: &str) -> Contact {
     contact(&number(1)).external_id("ada").name(name)
 }
 
-/// Checks that a call does not find what another organization has, and says no more of it than of what nobody has.
+/// Checks that a call does not find what another organization has, and reveals no more about it than about what does not
+/// exist.
 #[track_caller]
 fn assert_not_found<T: Debug>(result: Result<T, Status>) {
     assert_refused(result, Code::NotFound, "RESOURCE_NOT_FOUND");

@@ -1,5 +1,4 @@
-//! Where databases differ by nature, and the service does not: letter case, the order of bytes, U+0000 and the precision
-//! of times.
+//! Where the databases differ and the service must not: letter case, the order of bytes, U+0000 and the precision of times.
 
 mod nul;
 
@@ -13,7 +12,7 @@ use tonic::Status;
 
 use test_support::*;
 
-/// Texts that a database could take for one another, or order in another way than by their bytes.
+/// Texts that a database could confuse with each other, or not order by their bytes.
 const TEXTS: [&str; 14] = [
     "a",
     "A",

@@ -1,4 +1,4 @@
-//! How calls travel: compressed or not, over TLS or in plain text.
+//! The transport of calls: compressed or not, over TLS or in plain text.
 
 use std::path::Path;
 

@@ -1,5 +1,5 @@
-//! Calls are cancelled at random, again and again, at every stage. Each update is stored in full or not at all, and once when it
-//! is repeated; and what it held (a permit, its turn at the list, spool space, a connection) is released.
+//! Calls are cancelled at random, many times and at every stage. Each update is stored completely or not at all, and exactly
+//! once when it is repeated; what it held (a permit, its turn at the list, spool space, a connection) is released.
 
 use std::{fmt, time::Duration};
 
@@ -37,8 +37,8 @@ enum Stage {
 }
 
 impl Stage {
-    /// A random stage. A caller that has sent everything mostly cancels before such calls usually end, and sometimes a bit
-    /// later.
+    /// A random stage. A caller that has sent everything mostly cancels before such calls usually end, and sometimes a
+    /// little later.
     fn random(random: &mut Random, usual: Duration) -> Self {
         match random.below(8) {
             0 => Self::Opened,

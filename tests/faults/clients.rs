@@ -1,4 +1,4 @@
-//! Callers that stall, cancel or break off: whatever the stage of a call, nothing of it is left behind.
+//! Callers that stall, cancel or disconnect: whatever the stage of a call, nothing of it is left behind.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! The line to the database is cut at random, again and again, while several callers send updates. After each cut every
+//! The connection to the database is cut at random, many times, while several callers send updates. After each cut every
 //! update is looked up: those that were answered OK are stored in full, with their records; each of the others is stored in
 //! full or not at all, and once when it is repeated with its `request_id`.
 

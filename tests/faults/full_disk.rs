@@ -1,4 +1,4 @@
-//! A full disk: calls are refused with a reason, an update is never stored by half, and once there is room again everything
+//! A full disk: calls are refused with a reason, an update is never stored in part, and once there is room again everything
 //! works.
 
 use tonic_health::pb::health_check_response::ServingStatus;

@@ -1,4 +1,4 @@
-//! Clients that send no valid call, or that vanish. Each is told what is wrong as far as it can be told, and no other client is
+//! Clients that send no valid call, or that vanish. Each is told what is wrong as far as possible, and no other client is
 //! disturbed.
 
 use std::time::Duration;

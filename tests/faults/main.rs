@@ -1,5 +1,5 @@
-//! What breaks while calls run: the line to the database, the disk, the pool, the callers, the server. An update is stored
-//! whole or not at all; nothing is lost, nothing is done twice, and nothing is left behind.
+//! What can break while calls run: the connection to the database, the disk, the pool, the callers, the server. An update is
+//! stored completely or not at all; nothing is lost, nothing is done twice, and nothing is left behind.
 
 mod attempts;
 mod cancels;

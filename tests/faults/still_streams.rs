@@ -1,10 +1,10 @@
-//! Streams that stand still with all that they may hold.
+//! Stalled streams that hold as much as they may.
 
 use test_support::*;
 
 use crate::helpers::{behind_a_relay, read};
 
-/// How much the service lets a client send on a stream that it takes nothing from.
+/// How much the service lets a client send on a stream that it does not read.
 const WINDOW_BYTES: usize = 384 * 1024;
 
 /// So few that even a slow machine has read them all before the calls fail for want of the database; more than h2 would take
@@ -13,7 +13,7 @@ const STREAMS: u32 = 4;
 
 const MAIN_CALL: &str = "/contactlists.v1.ContactListService/UpdateContactListContacts";
 
-/// All that a stream may hold, in messages of one contact, each in a frame of its own.
+/// As much as a stream may hold, in messages of one contact, each in a frame of its own.
 fn full_window(stream: u32) -> Vec<u8> {
     let message = [0; 30];
     let one = frame(kind::DATA, 0, stream, &message);

@@ -14,10 +14,10 @@ use tonic::{Status, Streaming};
 
 use test_support::*;
 
-/// More than what a connection holds of an answer that nobody reads.
+/// More than a connection holds of a response that is not read.
 const BULKY_COUNT: u32 = 4000;
 
-/// Far more than a call takes that nothing holds up.
+/// Far more time than an undisturbed call takes.
 const LIMIT: Duration = Duration::from_secs(60);
 
 fn of(list: &str) -> Request {
@@ -59,7 +59,7 @@ fn members(batches: Vec<Batch>) -> Vec<ContactListContact> {
         .collect()
 }
 
-/// The same question to `ListContactListContacts`.
+/// The same request to `ListContactListContacts`.
 async fn listed(caller: &Client, request: Request) -> Result<Vec<ContactListContact>, Status> {
     let request = ListContactListContactsRequest {
         contact_list_id: request.contact_list_id,
@@ -88,7 +88,7 @@ async fn overwrite(caller: &Client, list: &str, contacts: Vec<Contact>) {
     caller.update(overwrite, contacts).await.expect("an update");
 }
 
-/// A contact of some 1.8 KB.
+/// A contact of about 1.8 KB.
 fn bulky(n: u32) -> Contact {
     let text = || "x".repeat(255);
     contact(&number(n)).name(&text()).address(Address {
@@ -101,7 +101,7 @@ fn bulky(n: u32) -> Contact {
     })
 }
 
-/// A list that is too long to be on its way as a whole while its reader waits.
+/// A list that is too long to be in flight completely while its reader waits.
 async fn bulky_list(caller: &Client) -> String {
     let list = caller.create_list("Bulky").await;
     add(caller, &list, (0..BULKY_COUNT).map(bulky).collect()).await;

@@ -10,8 +10,7 @@ use super::*;
 /// How long a purge that runs every second may take to be seen.
 const PURGE_LIMIT: Duration = Duration::from_secs(60);
 
-/// Sets back when the update of this `request_id` was applied. Named by what its list is called, as raw SQL cannot paste
-/// an id.
+/// Makes the updates of a list older. The list is named, since SQLite stores ids as bytes.
 async fn age(service: &Service, list_name: &str, hours: i64) {
     let then = time::OffsetDateTime::now_utc() - time::Duration::hours(hours);
     let (date, clock) = (then.date(), (then.hour(), then.minute(), then.second()));

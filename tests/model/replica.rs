@@ -54,7 +54,7 @@ pub struct Foreign {
 }
 
 impl Replica {
-    /// A new organization, which this client calls for.
+    /// A new organization, whose calls this client makes.
     pub fn new(client: Client, takes_national_numbers: bool) -> Self {
         Self {
             client,

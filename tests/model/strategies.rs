@@ -12,7 +12,7 @@ use crate::{calls::*, contact_strategies::*};
 
 /// A sequence of calls.
 pub fn sequence() -> impl Strategy<Value = Vec<Step>> {
-    // From none on, as proptest shrinks no vector below the least length.
+    // From 0 on, since proptest shrinks no vector below its minimum length.
     vec(step(), 0..=90)
 }
 

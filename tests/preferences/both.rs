@@ -119,7 +119,7 @@ pub async fn one_to_a_thousand_contacts_and_channels_are_taken(service: Service,
     let refused = change(&it.admin, opt_in, some(1), Some(repeated(1001))).await;
     assert_invalid(refused, "channels", "FIELD_TOO_LONG");
     if opt_in {
-        // Unassigned numbers are opted in to what they were opted out of only.
+        // Unassigned numbers can only be opted in to what they were opted out of.
         let opted_out = change(&it.admin, false, some(1000), Some(repeated(1))).await;
         assert_counts!(opted_out.unwrap(), changed: 1000);
     }

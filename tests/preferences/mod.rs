@@ -17,9 +17,9 @@ use test_support::*;
 /// What an opt-in or opt-out did, in pairs of a contact and a channel.
 #[derive(Debug, Default, PartialEq)]
 struct Counts {
-    /// Pairs that are now as asked.
+    /// Pairs that changed.
     changed: i32,
-    /// Pairs that already were.
+    /// Pairs that already were as requested.
     unchanged: i32,
 }
 

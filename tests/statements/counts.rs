@@ -1,4 +1,4 @@
-//! How many statements a call takes: so many per chunk, and never one per contact.
+//! How many statements a call takes: a fixed number per chunk, never one per contact.
 
 use contact_lists::proto::{Contact, UpdateContactListContactsHeader};
 use test_support::*;

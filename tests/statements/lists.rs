@@ -13,7 +13,7 @@ use crate::log::Log;
 /// More contacts with a name of one prefix than a search looks up by their name.
 const CONTACT_COUNT: u32 = 4001;
 
-/// What an organization has few of, which may be read whole.
+/// Tables of which an organization has few rows, so that they may be read completely.
 const SMALL_TABLES: [&str; 5] = [
     "api_keys",
     "organizations",
@@ -22,7 +22,7 @@ const SMALL_TABLES: [&str; 5] = [
     "custom_properties",
 ];
 
-/// Which index what stands in a statement must be looked up in.
+/// Which index a condition of a statement must be looked up in.
 const INDEXES: [(&str, &str); 4] = [
     ("\"phone\" = ", "contacts_phone_key"),
     ("\"external_id\" = ", "contacts_external_id_key"),
@@ -157,7 +157,7 @@ on_both! {
         let filled = Filled::new(&service).await;
         let db = service.database().connect().await;
         if service.database().is_postgres() {
-            // In so small a database, scans of small tables are the fastest.
+            // In such a small database, scans of small tables are the fastest.
             let like_a_large_one = "ANALYZE; SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off";
             db.execute_unprepared(like_a_large_one).await.expect("settings");
         }

@@ -26,8 +26,8 @@ struct Call {
     statements: Vec<String>,
 }
 
-/// Collects what the driver logs in a call's span, and hands it on when the span is closed: the last statements can be logged
-/// after the response.
+/// Collects what the driver logs in a call's span, and passes it on when the span is closed: the last statements can be
+/// logged after the response.
 struct Collector(UnboundedSender<Call>);
 
 /// What spans and events have in their fields.

@@ -1,5 +1,5 @@
-//! What the calls send to the database: how many statements, how they are planned, and what they read. A binary of its own, as
-//! the log that it reads is the whole process's.
+//! What the calls send to the database: how many statements, how they are planned, and what they read. It is a binary of its
+//! own, since the log that it reads is that of the whole process.
 
 mod counts;
 mod lists;

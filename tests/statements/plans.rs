@@ -1,4 +1,4 @@
-//! How PostgreSQL plans the service's statements: for all values at once, but on Citus for each.
+//! How PostgreSQL plans the service's statements: generically, but on Citus for each statement's values.
 
 use contact_lists::repository::Repository;
 use sea_orm::ConnectionTrait;
@@ -11,7 +11,7 @@ const REGISTER_CITUS: &str = "SET allow_system_table_mods = on; \
     INSERT INTO pg_extension (oid, extname, extowner, extnamespace, extrelocatable, extversion) \
     SELECT 424242, 'citus', extowner, extnamespace, false, '13.2' FROM pg_extension WHERE extname = 'plpgsql'";
 
-/// More than a chunk, as the first one finds nothing that is too old.
+/// More than a chunk, since the first one finds no plan that is too old.
 const CONTACT_COUNT: u32 = 2100;
 
 async fn plan_cache_mode(repository: &Repository) -> String {

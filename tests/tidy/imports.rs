@@ -4,8 +4,8 @@ use std::{collections::BTreeSet, path::Path};
 
 use super::{is_name_letter, leading_name, without_literals};
 
-/// The modules of `src/` from the top to the bottom. A module imports from those on later lines only, and from itself; what
-/// stands on one line is side by side.
+/// The modules of `src/` from the top to the bottom. A module imports only from those on later lines, and from itself;
+/// modules on one line are side by side.
 const LAYERS: [&[&str]; 12] = [
     &["main"],
     &["cli", "fuzzing"],
@@ -21,7 +21,7 @@ const LAYERS: [&[&str]; 12] = [
     &["lib"],
 ];
 
-/// Names that only some modules may use: the transport's and the wire's at the edge, the database's in storage.
+/// Names that only some modules may use: those of the transport and the wire at the edge, those of the database in storage.
 const KNOWN_BY: [(&[&str], &[&str]); 3] = [
     (
         &["tonic", "tonic_types", "tonic_health", "tonic_reflection"],

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::{is_name_letter, without_literals};
 
-/// Identifiers that stand for a word the field has a better one for.
+/// Identifiers for which the field has a better word.
 const OLD_NAMES: [(&str, &str); 24] = [
     ("Said", "ChangeOrigin"),
     ("Place", "CallPermit"),

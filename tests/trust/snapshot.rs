@@ -1,5 +1,5 @@
-//! All that an organization has at one moment, but for its recorded updates: as the rows of the database show it, or as the
-//! reference model does.
+//! Everything that an organization has at one moment, except its recorded updates: as the rows of the database show it, or
+//! as the reference model does.
 
 use std::collections::{BTreeMap, BTreeSet};
 

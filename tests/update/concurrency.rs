@@ -1,4 +1,4 @@
-//! Many callers at once: the outcome is that of one after another, and no call fails for it.
+//! Many callers at once: the outcome is the same as one after another, and no call fails because of it.
 
 use std::collections::BTreeSet;
 
@@ -193,7 +193,7 @@ on_both! {
         };
         let mut seen = BTreeSet::new();
         while !writer.is_finished() {
-            // 200 are on one page: each read is one look.
+            // 200 fit on one page, so each read is as of one instant.
             let members = phones(&admin.members(&list).await);
             let set = sets.iter().position(|set| *set == members);
             seen.insert(set.unwrap_or_else(|| panic!("{members:?} are of no single call")));
@@ -202,7 +202,7 @@ on_both! {
         assert!(!seen.is_empty());
     }
 
-    /// On SQLite all who write wait for each other.
+    /// On SQLite all writers wait for each other.
     async fn updates_that_wait_for_a_list_keep_no_other_call_waiting(database: Database) {
         if !database.is_postgres() {
             return;

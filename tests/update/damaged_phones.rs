@@ -1,4 +1,4 @@
-//! Which number a text is: what was damaged on the way never becomes another person's number.
+//! Which number a text is: a number that was damaged on the way never becomes another person's.
 
 use contact_lists::proto::{
     ChannelReference, Contact, ContactReference, GetContactRequest, OptInRequest, OptOutRequest,
@@ -69,7 +69,7 @@ on_both! {
         let caller = client_in(&service, "DE").await;
         let list = caller.create_list("Customers").await;
         let channel = caller.create_channel(&number(1)).await;
-        // The stranger whose number it could be.
+        // The other person whose number it could be.
         add(&caller, &list, vec![contact("+494915223456789")]).await;
         let lost_plus = "4915223456789";
         let channels = vec![ChannelReference {

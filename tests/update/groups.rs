@@ -292,7 +292,7 @@ on_both! {
         let (admin, list) = with_list(&service).await;
         add(&admin, &list, vec![known_as(1, "a"), known_as(2, "b")]).await;
         let before = admin.members(&list).await;
-        // The first cannot have the number, and yet it is the contact that the second is.
+        // The first can't have the number, but is the same contact as the second.
         let given = vec![known_as(2, "a"), plain(1).name("Grace")];
         let outcome = try_add(&admin, &list, given).await;
         let found = reasons(&outcome);

@@ -27,7 +27,7 @@ async fn try_list(caller: &Client, name: String) -> Result<(), Status> {
     Ok(())
 }
 
-/// Holds a stream open, and calls until a call is refused because of it. Returns both.
+/// Holds a stream open, and makes calls until one is refused because of it. Returns both.
 async fn held_stream(holder: &Client, caller: &Client) -> (OpenStream, Status) {
     let list = holder.create_list("Held").await;
     let mut held = holder.open(header(&list).add()).await;
@@ -73,7 +73,7 @@ on_both! {
         assert_eq!(admin.update(header(&list).add(), contacts(0..3)).await.unwrap().added_count, 3);
     }
 
-    /// Duplicates count too, as memory does not know yet that they are.
+    /// Duplicates count too: while contacts arrive it is not known that they are duplicates.
     async fn the_most_contacts_are_counted_as_they_are_sent(database: Database) {
         let service = Service::start_with(database, &["--max-contacts", "3"]).await;
         let admin = service.admin();

@@ -1,4 +1,4 @@
-//! Which phone numbers are taken.
+//! Which phone numbers are accepted.
 
 use contact_lists::proto::Contact;
 

@@ -31,7 +31,7 @@ async fn record(caller: &Client) -> serde_json::Value {
     json_of(&contact.properties.expect("a record"))
 }
 
-/// Makes the first contact's record much too large, as nothing but an earlier version could.
+/// Makes the first contact's record much too large, as only an earlier version could.
 async fn outgrow(service: &Service) {
     let text = if service.database().is_postgres() {
         "repeat('a', 200000)"

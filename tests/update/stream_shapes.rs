@@ -1,4 +1,4 @@
-//! How a stream is framed: every whole shape of the same contacts has the same outcome, and what is not whole changes
+//! How a stream is framed: every complete stream of the same contacts has the same outcome, and an incomplete one changes
 //! nothing.
 
 use contact_lists::proto::{
@@ -49,7 +49,7 @@ async fn assert_all_added(service: &Service, count: u32, stream: impl Fn(Header)
     assert_eq!(admin.list(&list).await.contact_count, count_of);
 }
 
-/// Sends a stream that is not whole to a list with a member, and checks that it is refused so and changes nothing.
+/// Sends an incomplete stream to a list with a member, and checks that it is refused for this reason and changes nothing.
 async fn assert_changes_nothing(
     service: &Service,
     stream: impl Fn(Header) -> Vec<Message>,

@@ -1,4 +1,4 @@
-//! Values as other systems write them are read for what they mean, and problems are named so that people find them.
+//! Values as other systems write them are understood, and problems are reported so that people can find them.
 
 use super::*;
 

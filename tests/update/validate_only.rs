@@ -55,7 +55,7 @@ fn stream() -> Vec<Contact> {
     ]
 }
 
-/// What the real call answers, as `validate_only` is to foresee it.
+/// What the real call responds, which `validate_only` must predict.
 fn foreseen(outcome: &Outcome) -> Outcome {
     assert!(!outcome.update_id.is_empty());
     Outcome {
@@ -64,7 +64,7 @@ fn foreseen(outcome: &Outcome) -> Outcome {
     }
 }
 
-/// Tries a call, checks that nothing was written, makes the call, and checks that the trial foresaw its answer.
+/// Tries a call, checks that nothing was written, makes the call, and checks that the trial predicted its response.
 async fn try_and_call(service: &Service, header: Header, stream: Vec<Contact>) -> Outcome {
     let admin = service.admin();
     let list = header.contact_list_id.clone();

@@ -25,7 +25,7 @@ on_both! {
             if page_token.is_empty() {
                 break;
             }
-            // A bounded number comes, or the pages would never end; the last one seen goes.
+            // A bounded number of contacts is added, or the pages would never end; the last one seen is erased.
             if fresh < 110 {
                 store(&admin, contacts(fresh..fresh + 2)).await;
                 fresh += 2;

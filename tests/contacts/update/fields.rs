@@ -234,7 +234,7 @@ on_both! {
     async fn a_birth_date_is_not_after_tomorrow(service: Service) {
         let admin = service.admin();
         let before = full(&admin).await;
-        // Two days from now stays after tomorrow, and today is never after it, whenever midnight comes.
+        // Even if midnight passes, two days from now is after tomorrow, and today is not.
         let now = OffsetDateTime::now_utc();
         change(&admin, on(of(&before), now)).await.unwrap();
         let later = change(&admin, on(of(&before), now + Duration::days(3))).await;

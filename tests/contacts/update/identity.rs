@@ -49,7 +49,7 @@ on_both! {
         admin.opt_out(&number(2), &[&channel]).await;
         change(&admin, at(&before, &number(2))).await.unwrap();
         assert_eq!(admin.opt_states(&number(2)).await, [(channel, false)]);
-        // An opt-in is not handed on: the old number starts without a preference.
+        // An opt-in is not passed on: the old number starts without a preference.
         stored(&admin, contact(&number(1))).await;
         assert_eq!(admin.opt_states(&number(1)).await, []);
     }
@@ -104,7 +104,7 @@ on_both! {
         assert_eq!(metadata(&status, "resource_type"), "contact");
         assert_eq!(metadata(&status, "field"), "external_id");
         assert_eq!(read(&admin, &number(1)).await, one);
-        // Letter case makes another id, and the id of nobody is free.
+        // An id in another letter case is a different id, and an unused id is free.
         assert_eq!(
             change(&admin, of(&one).external_id("E-2"))
                 .await

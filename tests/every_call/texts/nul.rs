@@ -1,4 +1,4 @@
-//! U+0000 is refused in every text: one of the databases cannot store it.
+//! U+0000 is refused in every text: PostgreSQL can't store it.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! While the client reads, and how much it gets at a time.
+//! Exports while the client reads, and how much it gets at a time.
 
 use super::*;
 

@@ -32,7 +32,7 @@ pub struct ByHand {
     stream: TcpStream,
 }
 
-/// A frame that came.
+/// A frame that arrived.
 #[derive(Debug)]
 pub struct Frame {
     pub kind: u8,
@@ -55,7 +55,7 @@ impl Service {
             .until(kind::SETTINGS)
             .await
             .expect("the service's settings");
-        // The service's own windows hold from here on.
+        // The service's own windows apply from here on.
         let acknowledged = frame(kind::SETTINGS, 1, 0, &[]);
         connection.write(&acknowledged).await.expect("a connection");
         connection
@@ -95,7 +95,7 @@ impl ByHand {
             .await
     }
 
-    /// The next frame that comes; none if the connection ends.
+    /// The next frame; none if the connection ends.
     pub async fn next(&mut self) -> Option<Frame> {
         timeout(ANSWER_LIMIT, self.read())
             .await

@@ -44,7 +44,7 @@ impl Service {
         Organization::create(&self.repository, "Initech", Some(default_region)).await
     }
 
-    /// The organization's caller with every right, over a connection of its own.
+    /// The organization's admin, over a connection of its own.
     pub fn admin(&self) -> Client {
         self.client(&self.organization.admin_key)
     }

@@ -1,4 +1,4 @@
-//! The counts that calls answer with, by their names.
+//! The counts in responses, by name.
 
 use contact_lists::proto::UpdateContactListContactsResponse as Outcome;
 
@@ -22,7 +22,7 @@ pub struct Outcomes {
 pub struct Memberships {
     /// New members.
     pub added: i32,
-    /// Contacts that are no members any more.
+    /// Contacts that are no longer members.
     pub removed: i32,
     /// All members after the update.
     pub members: i32,

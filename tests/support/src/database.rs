@@ -17,7 +17,7 @@ pub struct Database {
     storage: Arc<Storage>,
 }
 
-/// What holds the database's files.
+/// What the database is removed with.
 struct Storage {
     /// None on SQLite.
     postgres: Option<postgres::TestDatabase>,
@@ -135,7 +135,7 @@ impl Database {
         connection.close().await.expect("a closed connection");
     }
 
-    /// A connection of the test's own, which connects again where it is broken.
+    /// A connection of the test's own, which reconnects if it breaks.
     pub async fn connect(&self) -> DatabaseConnection {
         let mut options = ConnectOptions::new(&self.url);
         options

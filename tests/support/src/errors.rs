@@ -12,7 +12,7 @@ pub fn reason(status: &Status) -> String {
     info(status).reason
 }
 
-/// What the refusal says beyond its reason. Empty if it does not say this.
+/// A value of the refusal's metadata; empty if it has no such value.
 #[track_caller]
 pub fn metadata(status: &Status, key: &str) -> String {
     info(status).metadata.remove(key).unwrap_or_default()
@@ -65,7 +65,7 @@ pub fn assert_invalid<T: Debug>(result: Result<T, Status>, field: &str, expected
     );
 }
 
-/// All that is wrong with the rejected contacts: (index in the stream, field, reason without the prefix).
+/// Everything that is wrong with the rejected contacts: (index in the stream, field, reason without the prefix).
 pub fn rejections(outcome: &UpdateContactListContactsResponse) -> Vec<(i32, &str, &'static str)> {
     let contacts = outcome.rejected_contacts.iter();
     contacts

@@ -16,7 +16,7 @@ pub fn assert_golden(name: &str, text: &str) {
     settings.bind(|| insta::assert_snapshot!(name, text));
 }
 
-/// The text with `<id>` in the place of each UUID.
+/// The text with `<id>` in place of each UUID.
 pub fn redact_ids(text: &str) -> String {
     let mut redacted = String::new();
     let mut rest = text;

@@ -3,7 +3,7 @@
 use prost_types::{ListValue, Struct, Value, value::Kind};
 use serde_json::json;
 
-/// Whole numbers below this survive the way through a double.
+/// Whole numbers below this survive being a double.
 const WHOLE_LIMIT: f64 = 9_007_199_254_740_992.0;
 
 /// A JSON object on the wire.

@@ -1,4 +1,4 @@
-//! What the tests stand on: databases, the service under test, its callers, and builders for what they send.
+//! The foundation of the tests: databases, the service under test, its callers, and builders for what they send.
 
 mod by_hand;
 mod callers;

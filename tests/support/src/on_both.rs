@@ -32,7 +32,7 @@ pub async fn run<F: Fixture, T: Future<Output = ()>>(
 
 /// Writes a line to standard error, past libtest, which hides what a passing test prints through macros.
 pub fn notice(line: &str) {
-    // A test does not fail because nobody listens.
+    // A test does not fail because standard error is closed.
     let _ = std::io::stderr().write_all(format!("{line}\n").as_bytes());
 }
 

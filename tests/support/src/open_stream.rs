@@ -1,4 +1,4 @@
-//! A call of the main call that is still open.
+//! An UpdateContactListContacts call that is still open.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use super::Client;
 
 const ANSWER_LIMIT: Duration = Duration::from_secs(60);
 
-/// A stream that a test holds open. Dropped, it breaks off as a caller's that is gone: it never looks whole.
+/// A stream that a test holds open. When it is dropped, it breaks as if the caller were gone, and never looks complete.
 pub struct OpenStream {
     /// None ends the stream.
     messages: mpsc::Sender<Option<Message>>,
@@ -50,7 +50,7 @@ impl Client {
 }
 
 impl OpenStream {
-    /// Sends a message. One that the call no longer takes is lost, as the answer will say.
+    /// Sends a message. If the call no longer takes any, it is lost, and the response says why.
     pub async fn send(&self, message: Message) {
         let _ = self.messages.send(Some(message)).await;
     }
@@ -64,18 +64,18 @@ impl OpenStream {
         self.send(message).await;
     }
 
-    /// Whether the answer is there.
+    /// Whether the response has arrived.
     pub fn has_ended(&self) -> bool {
         self.answer.is_finished()
     }
 
-    /// Ends the stream and waits for the answer.
+    /// Ends the stream and waits for the response.
     pub async fn finish(mut self) -> Result<Outcome, Status> {
         let _ = self.messages.send(None).await;
         self.answer().await
     }
 
-    /// Waits for the answer and keeps the stream open.
+    /// Waits for the response and keeps the stream open.
     pub async fn answer(&mut self) -> Result<Outcome, Status> {
         let answer = timeout(ANSWER_LIMIT, &mut self.answer).await;
         answer.expect("an answer in time").expect("a call")

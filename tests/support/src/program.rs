@@ -33,14 +33,14 @@ impl Program {
         Self::start_as(program, database, args)
     }
 
-    /// The same with room for temporary files in this folder only.
+    /// The same, but temporary files go to this folder.
     pub fn start_spooling_in(folder: &str, database: &Database, args: &[&str]) -> Self {
         let mut program = Command::new(Self::path());
         program.env("TMPDIR", folder);
         Self::start_as(program, database, args)
     }
 
-    /// The same with files of at most so many KiB: whatever would make one larger fails.
+    /// The same, but no file can grow beyond this many KiB.
     pub fn start_with_files_of(kib: u32, database: &Database, args: &[&str]) -> Self {
         let mut shell = Command::new("sh");
         // In blocks of 512 bytes. The signal that would end the program is ignored.

@@ -1,5 +1,5 @@
-//! A relay between the service and PostgreSQL that a test can cut, freeze, halve, slow down and mend: at once, or as soon as
-//! certain bytes come by.
+//! A relay between the service and PostgreSQL that a test can cut, freeze, halve, slow down and mend: immediately, or as
+//! soon as certain bytes pass.
 
 use std::{
     path::PathBuf,
@@ -110,7 +110,7 @@ impl Relay {
         })
     }
 
-    /// As what PostgreSQL knows the sessions that came through a relay.
+    /// The application name of sessions that came through a relay, at PostgreSQL.
     pub const APPLICATION: &str = "relayed";
 
     /// What to give as `--database-url` to reach the database through the relay.
@@ -118,18 +118,18 @@ impl Relay {
         self.database_url.clone()
     }
 
-    /// Ends every connection; new ones end at once. The database looks gone.
+    /// Ends every connection; new ones end at once. The database seems to be gone.
     pub fn cut(&self) {
         self.line.send_modify(|line| line.strike(Fault::Cut));
     }
 
-    /// Keeps every connection and takes new ones, but passes nothing on, not even that one side has ended. The database
-    /// looks busy forever, and the database sees a service that sends nothing more.
+    /// Keeps every connection and takes new ones, but passes nothing on, not even that one side has ended. To the service,
+    /// the database seems busy forever; to the database, the service seems silent.
     pub fn freeze(&self) {
         self.line.send_modify(|line| line.strike(Fault::Freeze));
     }
 
-    /// Freezes the connections that are there for good, as a firewall does that has forgotten them. New ones work.
+    /// Freezes the existing connections permanently, like a firewall that has forgotten them. New ones work.
     pub fn strand(&self) {
         self.line.send_modify(|line| line.strand_count += 1);
     }
@@ -140,7 +140,7 @@ impl Relay {
             .send_modify(|line| line.is_frozen[silent as usize] = true);
     }
 
-    /// Keeps each chunk of bytes back for a while.
+    /// Delays each chunk of bytes.
     pub fn slow_down(&self, delay: Duration) {
         self.line.send_modify(|line| line.delay = delay);
     }
@@ -267,7 +267,7 @@ struct Lane<'a> {
 }
 
 impl Lane<'_> {
-    /// Writes once the line lets it through. False: the connection has ended.
+    /// Writes as soon as the line lets it through. Returns false if the connection has ended.
     async fn write(
         &self,
         to: &mut (impl AsyncWrite + Unpin),

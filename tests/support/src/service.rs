@@ -12,7 +12,7 @@ const SHUTDOWN_LIMIT: Duration = Duration::from_secs(30);
 /// A running service with one organization, which has an admin key.
 pub struct Service {
     running: Option<Running>,
-    /// The server's way to the database: direct, or through a relay.
+    /// How the server reaches the database: directly, or through a relay.
     server_url: String,
     /// The settings beyond those that every test has.
     args: Vec<String>,
@@ -77,7 +77,7 @@ impl Service {
         let (shutdown, asked_to_stop) = oneshot::channel::<()>();
         let server = tokio::spawn(async move {
             let stop = async {
-                // A test that just ends asks for a shutdown too.
+                // A test that simply ends also requests a shutdown.
                 let _ = asked_to_stop.await;
             };
             server.serve(stop).await

@@ -18,7 +18,7 @@ pub struct SmallDisk {
 }
 
 impl SmallDisk {
-    /// Mounts one of so many MiB. None, with a notice, where that is not allowed: only root may.
+    /// Mounts one of this many MiB. Returns None, with a notice, if that is not allowed: only root may.
     pub fn mount(mib: u32) -> Option<Self> {
         let folder = tempfile::tempdir_in("/tmp").expect("a temporary folder");
         let is_root = fs::metadata(folder.path()).expect("its owner").uid() == 0;
@@ -50,7 +50,7 @@ impl SmallDisk {
         folder
     }
 
-    /// Fills it up to the last bytes; so many KiB are left.
+    /// Fills it until this many KiB are left.
     pub fn fill(&self, kib_left: u64) {
         self.free();
         let mut ballast = File::create(self.ballast()).expect("a file");

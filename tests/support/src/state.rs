@@ -1,4 +1,4 @@
-//! All that an update could have changed, to see that it has not; and waiting, bounded.
+//! Everything that an update could have changed, to check that it has not; and bounded waiting.
 
 use std::time::{Duration, Instant};
 
@@ -27,7 +27,7 @@ pub struct Stored {
 }
 
 impl Service {
-    /// What is stored now. Two that are equal: nothing was changed in between.
+    /// What is stored now. If two of these are equal, nothing was changed in between.
     pub async fn state(&self, list_id: &str) -> Stored {
         let admin = self.admin();
         let mut row_counts = Vec::new();
@@ -43,7 +43,7 @@ impl Service {
     }
 }
 
-/// Asks again until the answer is yes. Panics with `what` if it never is.
+/// Checks a condition until it holds. Panics with `what` if it never does.
 pub async fn until<F: Future<Output = bool>>(what: &str, mut ask: impl FnMut() -> F) {
     let start = Instant::now();
     while !ask().await {

@@ -47,7 +47,7 @@ pub async fn rows_containing(service: &Service, table: &str, text: &str) -> i64 
     service.rows(&sql).await
 }
 
-/// How many rows of the link tables name a contact that there is not.
+/// How many rows of the link tables name a contact that does not exist.
 pub async fn orphans(service: &Service) -> Vec<(&'static str, i64)> {
     let mut orphans = Vec::new();
     for table in [

@@ -1,5 +1,5 @@
-//! Organizations and keys, made as the command line makes them: past the service, through the repository. The one place of
-//! the tests that knows the repository's own functions.
+//! Organizations and keys, made as the command line makes them: through the repository rather than the service. This is the
+//! only place in the tests that calls the repository's functions.
 
 use contact_lists::{
     domain::{OrganizationId, scope::Scope},

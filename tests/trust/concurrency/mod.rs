@@ -1,6 +1,5 @@
-//! Many callers at once, in rounds of a few calls each. Their answers and what is stored in the end must be what the
-//! reference model gives for some order of the calls, one after another: an order that fits the times at which they were
-//! made and answered.
+//! Many callers at once, in rounds of a few calls each. Their responses, and what is stored in the end, must be what the
+//! reference model gives for some serial order of the calls that fits the times at which they were made and answered.
 //!
 //! `CONTACT_LISTS_RACES` is the number of rounds on each database.
 

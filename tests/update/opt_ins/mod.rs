@@ -1,4 +1,4 @@
-//! Whom an update opts in to which channels.
+//! Which contacts an update opts in to which channels.
 
 mod channels;
 mod preferences;

@@ -1,4 +1,4 @@
-//! What is told of rejected contacts.
+//! What is reported about rejected contacts.
 
 use super::*;
 

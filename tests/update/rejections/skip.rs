@@ -1,4 +1,4 @@
-//! Under SKIP the good contacts are applied, and the bad ones leave things as they are.
+//! Under SKIP the good contacts are applied, and the bad ones change nothing.
 
 use super::*;
 

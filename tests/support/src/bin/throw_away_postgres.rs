@@ -9,7 +9,7 @@ async fn main() -> ExitCode {
     match PostgresServer::start("C", &[]).await {
         Ok(Some(server)) => {
             println!("{}", server.url("postgres"));
-            // However it ends, nobody wants the server any more.
+            // However the input ends, the server is no longer needed.
             let _ = io::copy(&mut io::stdin(), &mut io::sink());
             ExitCode::SUCCESS
         }

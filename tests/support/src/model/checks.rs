@@ -1,5 +1,5 @@
-//! Checks of single values. They decide the values that the tests draw, not all there are: a valid number is a German mobile
-//! one, an invalid language has a "!".
+//! Checks of single values. They cover only the values that the tests draw: a valid number is a German mobile one, an
+//! invalid language has a "!".
 
 use contact_lists::proto::{
     Contact, CustomObject, CustomProperty, ErrorReason as Reason, custom_property::Type,
@@ -138,7 +138,7 @@ pub fn default_of(property: &CustomProperty) -> Option<&Value> {
 fn property(object: &CustomObject, key: &str, value: &Value) -> Result<(), Reason> {
     let found = object.properties.iter().find(|it| it.key == key);
     match (found, &value.kind) {
-        // A value that is of no type at all is that, whatever its key.
+        // A value that is of no type is wrong for every key.
         (None, Some(Kind::ListValue(list))) if !list.values.iter().all(is_scalar) => {
             Err(Reason::PropertyTypeMismatch)
         }
@@ -162,7 +162,7 @@ pub fn clears(property: &CustomProperty, value: &Value) -> bool {
 }
 
 impl Organization {
-    /// All that is wrong with a contact by itself.
+    /// Everything that is wrong with a contact by itself.
     pub fn check(&self, contact: &Contact, object: Option<&CustomObject>) -> Vec<Violation> {
         let mut wrong = Vec::new();
         let mut check = |field: &str, result: Result<(), Reason>| {

@@ -1,4 +1,4 @@
-//! Contact lists, but for their members.
+//! Contact lists, except their members.
 
 use std::collections::BTreeMap;
 

@@ -265,7 +265,7 @@ impl Organization {
             match (carried.state(channel), preferences.state(channel)) {
                 // The number's opt-outs become the contact's own, channel by channel, and win over its opt-ins.
                 (OptState::Out, _) if !is_out => preferences.set(channel, false, since),
-                // A lifted opt-out makes room for the update's own opt-in, and opts nobody in by itself.
+                // A lifted opt-out allows the update's own opt-in, but does not opt the contact in by itself.
                 (OptState::In, OptState::Neither) if opt_in_to.contains(channel) => {
                     preferences.set(channel, true, when);
                     opted_in += 1;

@@ -6,7 +6,7 @@ use tonic::Code;
 /// A field that is wrong: its path and the reason.
 pub type Violation = (String, ErrorReason);
 
-/// An error as a caller sees it, but for its message.
+/// An error as a caller sees it, except its message.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Refusal {
     /// The status code.

@@ -140,7 +140,7 @@ impl TestDatabase {
 }
 
 impl Drop for TestDatabase {
-    /// Makes room for the next tests. Whatever goes wrong here is gone with the server.
+    /// Makes room for the next tests. If something goes wrong here, it ends with the server.
     fn drop(&mut self) {
         let (server, name) = (&self.server, &self.name);
         let has_tablespace = self.has_tablespace;

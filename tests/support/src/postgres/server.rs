@@ -21,7 +21,7 @@ use super::programs;
 const START_LIMIT: Duration = Duration::from_secs(30);
 const DROP_LIMIT: Duration = Duration::from_secs(10);
 
-/// PostgreSQL refuses to run as root; this is the user that owns nothing.
+/// PostgreSQL refuses to run as root; this user owns nothing.
 pub const NOBODY: u32 = 65534;
 
 /// Runs the server until its own standard input closes, which happens when this process ends, however it ends: a static
@@ -101,7 +101,7 @@ impl PostgresServer {
             }
             let mut kill = Command::new("sh");
             kill.args(["-c", "kill -9 \"$@\"", "sh"]).args(pids);
-            // One that has ended by itself meanwhile is no error.
+            // It is not an error if one has ended by itself meanwhile.
             kill.stderr(Stdio::null()).status().expect("a shell");
         }
     }

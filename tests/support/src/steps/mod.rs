@@ -1,4 +1,4 @@
-//! What tests do on the way to what they are about. A step that fails panics: the test is about something else.
+//! Steps that tests take before they come to their subject. A step that fails panics.
 
 mod lists;
 mod people;
@@ -6,5 +6,5 @@ mod setup;
 
 pub use lists::phones;
 
-/// The most that a page gives.
+/// The maximum number of items on a page.
 const PAGE_SIZE: i32 = 500;
