@@ -1,4 +1,4 @@
-//! Row 6: several concurrent callers, on different lists, whose contacts overlap.
+//! Row 6: several concurrent callers with a list each, whose contacts overlap.
 
 use std::time::{Duration, Instant};
 
@@ -22,7 +22,7 @@ const CALL_CONTACTS: usize = 1000;
 pub struct Callers {
     /// How many callers there are.
     pub count: usize,
-    /// Seconds that all calls of a round took, a value for each round.
+    /// Seconds that all calls of a round took, one value per round.
     pub seconds: Vec<f64>,
     /// Seconds of each call.
     pub calls: Vec<f64>,

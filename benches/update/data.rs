@@ -1,4 +1,4 @@
-//! The people whose contacts the calls carry: any number of them, the same ones in every run.
+//! The people whose contacts the calls send: any number of them, the same in every run.
 
 use std::ops::Range;
 

@@ -55,7 +55,7 @@ pub struct Database {
     pub db: DatabaseConnection,
     /// The profile of PostgreSQL's statements, if it was asked for.
     pub profile: Option<Profile>,
-    /// How many contacts the base has. They have the first indexes.
+    /// How many contacts the base has: the people with the first indexes.
     pub base: u64,
     /// The index of the next unused person.
     next: u64,
@@ -74,7 +74,7 @@ impl Database {
         Ok(database)
     }
 
-    /// A throw-away PostgreSQL. None where it is not installed.
+    /// A throw-away PostgreSQL. None if PostgreSQL is not installed.
     pub async fn postgres(flags: &Flags, base: u64) -> anyhow::Result<Option<Self>> {
         let Some(server) = postgres::start(flags.profile).await? else {
             return Ok(None);

@@ -168,7 +168,7 @@ async fn update_contacts(
     if people.is_empty() {
         return Ok(());
     }
-    // With `IN` the contacts are looked up by their ids; with the join alone SQLite would read all contacts.
+    // With `IN`, the contacts are looked up by their ids; with only the join, SQLite would read all contacts.
     let sql = format!(
         "WITH \
         new (id, phone, external_id, email, name) AS (VALUES {}) \

@@ -21,7 +21,7 @@ pub async fn memory(
     let people = database.new_people(contacts);
     let process = Process::start(folder, &database.url, contacts)?;
     let mut caller = Caller::connect(process.address, &database.key).await?;
-    // After a small call, as an idle server has its pools and caches too.
+    // After a small call, since an idle server has filled its pools and caches, too.
     let few = database.new_people(100);
     caller.update(list, Action::Add, &few).await?;
     let idle_bytes = process.memory("VmRSS")?;

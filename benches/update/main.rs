@@ -116,7 +116,7 @@ impl Flags {
         }
     }
 
-    /// How often row by row runs: rarely, as it is slow and its last digit does not matter.
+    /// How often row by row runs: rarely, since it is slow and its exact figure does not matter.
     fn row_by_row_runs(&self) -> usize {
         if self.short { 1 } else { 3 }
     }

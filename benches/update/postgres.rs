@@ -1,4 +1,4 @@
-//! A throw-away PostgreSQL that keeps its promises: fsync is on.
+//! A throw-away PostgreSQL with full durability: fsync is on.
 
 use test_support::PostgresServer;
 

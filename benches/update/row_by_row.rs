@@ -79,7 +79,7 @@ struct Call {
 }
 
 impl Call {
-    /// Creates the contact, or changes it where it differs. Returns its id, and whether it is new.
+    /// Creates the contact, or changes it if it differs. Returns its id, and whether it is new.
     async fn save(
         &self,
         transaction: &DatabaseTransaction,

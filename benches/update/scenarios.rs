@@ -22,7 +22,7 @@ const REMOVE: &str = "remove from a list of the whole base";
 const ONE: &str = "one new contact";
 const SIZE: &str = "new, by size";
 
-/// From this size on a call is measured fewer times, as it takes long.
+/// From this size on, a call is measured fewer times, since it takes long.
 pub const LARGE: u64 = 100_000;
 
 /// The lists of a contestant.
@@ -98,7 +98,7 @@ impl<'a> Scenarios<'a> {
         Ok(lines)
     }
 
-    /// Row 4: the largest calls. They come last, as they leave a far larger database.
+    /// Row 4: the largest calls. They come last, since they leave a far larger database.
     pub async fn large_calls(&mut self) -> anyhow::Result<Vec<Line>> {
         let mut lines = Vec::new();
         for size in &self.flags.large_contacts {
@@ -107,7 +107,7 @@ impl<'a> Scenarios<'a> {
         Ok(lines)
     }
 
-    /// Row 6, on the database with more than one writer at a time.
+    /// Row 6, on the database that has more than one writer at a time.
     pub async fn callers(&mut self) -> anyhow::Result<Vec<Callers>> {
         if self.database.backend() == DbBackend::Sqlite {
             return Ok(Vec::new());

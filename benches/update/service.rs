@@ -116,7 +116,7 @@ impl Caller {
         })
     }
 
-    /// Updates a list. Returns the time from the call to the whole answer, without making the messages.
+    /// Updates a list. Returns the time from the call to the complete response, without building the messages.
     pub async fn update(
         &mut self,
         list: Uuid,

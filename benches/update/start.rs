@@ -33,7 +33,7 @@ pub async fn measure(folder: &Path) -> anyhow::Result<Start> {
         let process = Process::start(folder.path(), "sqlite://start.db", 4000)?;
         let address = format!("http://{}", process.address);
         let mut client = ContactListServiceClient::connect(address).await?;
-        // Without a key the call is refused, which is an answer too.
+        // Without a key the call is refused, which is also a response.
         let answer = client
             .get_contact_list(GetContactListRequest::default())
             .await;
