@@ -145,7 +145,7 @@ impl<T: Item> Spool<T> {
         self.shared_memory_bytes = 0;
     }
 
-    /// Sorts the items: after the last push, and before the first read.
+    /// Sorts the items: after a push, and before the next read.
     pub fn sort(&mut self) {
         self.memory.sort_by(|one, other| one.order(other));
     }

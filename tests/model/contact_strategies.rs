@@ -40,6 +40,24 @@ pub fn given(with_phone: f64, with_properties: f64) -> impl Strategy<Value = Giv
     })
 }
 
+/// Contacts with different external_ids and different numbers, all from the smallest pools: on what earlier ones have
+/// stored, they pass numbers on.
+pub fn exchanged() -> impl Strategy<Value = Vec<GivenContact>> {
+    let numbers = Just(NUMBERS[..6].to_vec()).prop_shuffle();
+    let external_ids = Just(vec!["a", "b", "c", "A", "new"]).prop_shuffle();
+    let others = vec(given(0.5, 0.1), 2..6);
+    (numbers, external_ids, others).prop_map(|(numbers, external_ids, others)| {
+        let keys = numbers.into_iter().zip(external_ids);
+        keys.zip(others)
+            .map(|((number, external_id), other)| GivenContact {
+                phone: Some(number.to_owned()),
+                external_id: Some(external_id.to_owned()),
+                ..other
+            })
+            .collect()
+    })
+}
+
 /// A number as people may write it. A few are invalid.
 pub fn phone_text() -> impl Strategy<Value = String> {
     let spelled = (pool_number(), 0..24u8).prop_map(|(number, spelling)| match spelling {

@@ -7,7 +7,7 @@ use contact_lists::proto::UpdateContactListContactsResponse as Outcome;
 use test_support::reason_name;
 
 /// What a run of 20,000 steps must have covered.
-const EXPECTED: [&str; 68] = [
+const EXPECTED: [&str; 72] = [
     "call add",
     "call remove",
     "call overwrite",
@@ -68,6 +68,10 @@ const EXPECTED: [&str; 68] = [
     "rejected for two reasons",
     "rejected by others and by what is stored",
     "note a change of number",
+    "note a number passed on to a stored contact",
+    "note a number passed on to a new contact",
+    "note numbers passed round in a ring",
+    "note a contact rejected with the giver of its number",
     "note a rejected contact kept a member in an overwrite",
     "note a request_id came again",
     "note an overwrite removed members",

@@ -56,6 +56,7 @@ fn update() -> impl Strategy<Value = Update> {
         6 => vec(given(0.99, 0.03), 1..3),
         6 => vec(given(0.99, 0.03), 2..7),
         3 => vec(given(0.99, 0.6), 2..6),
+        4 => exchanged(),
     ];
     let footer = prop_oneof![
         12 => Just(Footer::Right),

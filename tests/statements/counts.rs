@@ -67,4 +67,22 @@ on_both! {
         }
         notice(&format!("new {many_new}, unchanged {many_kept}, changed {many_changed}"));
     }
+
+    async fn an_update_that_passes_numbers_on_takes_one_statement_more_for_a_chunk(service: Service) {
+        let mut log = Log::read().await;
+        let admin = service.admin();
+        let list = admin.create_list("Newsletter").await;
+        let people = |numbers: Vec<u32>| -> Vec<Contact> {
+            let known_as = |(n, of)| contact(&number(of)).external_id(&format!("crm-{n}"));
+            (0..).zip(numbers).map(known_as).collect::<Vec<Contact>>()
+        };
+        admin.update(header(&list).add(), people((0..400).collect())).await.unwrap();
+        let mut moved = async |numbers| {
+            statements_of(&mut log, &admin, header(&list).add(), people(numbers)).await
+        };
+        let to_free_numbers = moved((1000..1400).collect()).await;
+        let swapped = moved(vec![1001, 1000]).await;
+        let passed_round = moved((1001..1400).chain([1000]).collect()).await;
+        assert_eq!((swapped, passed_round), (to_free_numbers + 1, to_free_numbers + 1));
+    }
 }

@@ -1,5 +1,7 @@
 //! Contacts of a call that have the same phone are one group.
 
+mod claims;
+
 use contact_lists::proto::{Address, Contact, custom_property::Type};
 
 use super::*;

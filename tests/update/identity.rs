@@ -136,39 +136,6 @@ on_both! {
         assert_eq!(phone_of(&admin, "b").await, None);
     }
 
-    async fn two_contacts_cannot_swap_their_numbers_in_one_update(service: Service) {
-        let (admin, list) = with_list(&service).await;
-        add(&admin, &list, vec![known_as(1, "a"), known_as(2, "b")]).await;
-        let swapped = vec![known_as(2, "a"), known_as(1, "b")];
-        assert_rejected(&admin, &list, swapped, &["PHONE_TAKEN", "PHONE_TAKEN"]).await;
-    }
-
-    async fn a_number_freed_by_this_update_can_be_taken_only_by_the_next_one(service: Service) {
-        let (admin, list) = with_list(&service).await;
-        add(&admin, &list, vec![known_as(1, "a"), known_as(2, "b")]).await;
-        let given = vec![known_as(3, "a"), known_as(1, "b"), known_as(4, "c")];
-        let outcome = try_add(&admin, &list, given.clone()).await;
-        assert_eq!(reasons(&outcome), [(1, "PHONE_TAKEN")]);
-        assert_counts!(outcomes(&outcome), created: 1, updated: 1, rejected: 1);
-        assert_eq!(on_list(&admin, &list).await, numbers([2, 3, 4]));
-        let outcome = add(&admin, &list, given).await;
-        assert_counts!(outcomes(&outcome), updated: 1, unchanged: 2);
-        assert_eq!(phone_of(&admin, "b").await, Some(number(1)));
-        assert_eq!(on_list(&admin, &list).await, numbers([1, 3, 4]));
-    }
-
-    async fn a_freed_number_is_not_a_new_contacts_in_the_same_update(service: Service) {
-        let (admin, list) = with_list(&service).await;
-        add(&admin, &list, vec![known_as(1, "a")]).await;
-        let given = vec![known_as(1, "new"), known_as(2, "a")];
-        let outcome = try_add(&admin, &list, given.clone()).await;
-        assert_eq!(reasons(&outcome), [(0, "EXTERNAL_ID_MISMATCH")]);
-        assert_eq!(phone_of(&admin, "a").await, Some(number(2)));
-        let outcome = add(&admin, &list, given).await;
-        assert_counts!(outcomes(&outcome), created: 1, unchanged: 1);
-        assert_eq!(phone_of(&admin, "new").await, Some(number(1)));
-    }
-
     async fn an_external_id_freed_by_this_update_still_names_its_contact(service: Service) {
         let (admin, list) = with_list(&service).await;
         add(&admin, &list, vec![known_as(1, "a")]).await;
@@ -256,27 +223,5 @@ on_both! {
         assert_eq!(on_list(&admin, &list).await, numbers([2, 3, 4, 5, 9]));
         assert_eq!(phone_of(&admin, "a").await, Some(number(9)));
         assert_eq!(phone_of(&admin, "c").await, Some(number(3)));
-    }
-
-    async fn many_numbers_move_up_by_one_in_two_updates_but_not_in_one(service: Service) {
-        let (admin, list) = with_list(&service).await;
-        let people = |first: u32| -> Vec<Contact> {
-            (0..300)
-                .map(|n| known_as(first + n, &format!("id-{n}")))
-                .collect()
-        };
-        add(&admin, &list, people(0)).await;
-        let outcome = try_add(&admin, &list, people(1)).await;
-        assert_counts!(outcomes(&outcome), updated: 1, rejected: 299);
-        assert!(
-            reasons(&outcome)
-                .iter()
-                .all(|(_, reason)| *reason == "PHONE_TAKEN")
-        );
-        assert_eq!(phone_of(&admin, "id-299").await, Some(number(300)));
-        assert_counts!(outcomes(&add(&admin, &list, people(1000)).await), updated: 300);
-        assert_counts!(outcomes(&add(&admin, &list, people(1)).await), updated: 300);
-        assert_eq!(phone_of(&admin, "id-0").await, Some(number(1)));
-        assert_eq!(admin.list(&list).await.contact_count, 300);
     }
 }

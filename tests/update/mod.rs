@@ -12,6 +12,7 @@ mod idempotency;
 mod identity;
 mod limits;
 mod number_opt_outs;
+mod numbers_passed_on;
 mod opt_ins;
 mod phone;
 mod properties;

@@ -141,7 +141,8 @@ pub struct Groups {
 }
 
 impl Groups {
-    /// Groups the contacts. Rejects the groups with two external_ids, and those that share one.
+    /// Groups the contacts. Rejects the groups with two external_ids, and those that share one. A group with two counts with
+    /// each: which of them it is stays open.
     pub fn of(
         mut contacts: Spool<Box<ReceivedContact>>,
         rejected: &mut Rejections,
@@ -156,6 +157,9 @@ impl Groups {
                 let message = "contacts of the call with this phone have different external_ids";
                 group.reject_as_conflicting(message, rejected)?;
                 conflicting.insert(group.phone())?;
+                for external_id in group.external_ids() {
+                    external_ids.claim(external_id.as_str(), group.phone())?;
+                }
             } else if let Some(external_id) = group.changes().given_external_id() {
                 external_ids.claim(external_id.as_str(), group.phone())?;
             }
@@ -165,7 +169,7 @@ impl Groups {
             let mut contested = contested.lookup();
             for group in groups(contacts.iter()) {
                 let group = group?;
-                if contested.contains(group.phone())? {
+                if contested.contains(group.phone())? && !group.has_different_external_ids() {
                     let message =
                         "contacts of the call with other phones have the same external_id";
                     group.reject_as_conflicting(message, rejected)?;

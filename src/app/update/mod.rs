@@ -4,6 +4,7 @@
 pub mod checks;
 mod claims;
 pub mod group;
+mod passed_on;
 mod phone_set;
 pub(crate) mod plan;
 pub mod receive;

@@ -36,7 +36,7 @@ impl PhoneSet {
         self.phones.push(phone)
     }
 
-    /// Ends the adding. From here on the set can be looked up.
+    /// Ends the adding, until the next phone is added. The set can be looked up.
     pub fn sort(&mut self) {
         self.phones.sort();
     }
@@ -44,6 +44,11 @@ impl PhoneSet {
     /// Whether the set has no phones.
     pub fn is_empty(&self) -> bool {
         self.phones.is_empty()
+    }
+
+    /// The phones in order.
+    pub fn iter(&self) -> Items<'_, PhoneNumber> {
+        self.phones.iter()
     }
 
     /// A look-up of phones in order.

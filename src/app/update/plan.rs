@@ -9,9 +9,10 @@ use super::{
     Update,
     claims::Claims,
     group::Group,
+    passed_on::{DecidedMoves, GivenUp, NumberMoves, PassedOn},
     phone_set::PhoneSet,
     rejections::Rejections,
-    resolve::Identity,
+    resolve::{Identity, NumberConflict},
     stored::{Chunk, LookUp},
 };
 use crate::{
@@ -35,6 +36,8 @@ pub struct Plan {
     pub rejections: Rejections,
     /// On overwrite: the stored contacts that groups resolve to, sorted by id.
     pub stored_ids: Spool<Uuid>,
+    /// The numbers that one contact gives up and another takes, sorted by the first one's new number.
+    pub passed_on: Spool<PassedOn>,
 }
 
 /// What a group is to become.
@@ -45,6 +48,8 @@ pub struct Planned {
     pub duplicate_count: u32,
     /// What to write.
     pub change: PlannedChange,
+    /// Why the group is rejected unless another group gives its number up.
+    conflict: Option<NumberConflict>,
     encoded_bytes: u32,
 }
 
@@ -122,6 +127,7 @@ pub async fn make_plan(update: &Update, transaction: &Transaction) -> Result<Pla
         groups: Spool::new(&update.quota),
         stored_ids: Spool::new(&update.quota),
         claims: Claims::new(&update.quota),
+        moves: NumberMoves::new(&update.quota),
         rejects: false,
     };
     let look_up = LookUp {
@@ -169,7 +175,8 @@ struct Planner<'a> {
     stored_ids: Spool<Uuid>,
     /// The stored contacts that two groups could resolve to.
     claims: Claims,
-    /// Whether there is a group that is rejected.
+    moves: NumberMoves,
+    /// Whether there is a group that is rejected, whoever gets which number.
     rejects: bool,
 }
 
@@ -210,14 +217,24 @@ impl Planner<'_> {
             let change = self.change(group, identity, record);
             match &change {
                 PlannedChange::Reject(_) => self.rejects = true,
-                PlannedChange::Update { contact, .. } => self.keep_member(contact.id)?,
+                PlannedChange::Update {
+                    contact, old_phone, ..
+                } => {
+                    self.keep_member(contact.id)?;
+                    self.give_up(*old_phone, contact)?;
+                }
                 PlannedChange::Keep(id) => self.keep_member(*id)?,
                 PlannedChange::Create { .. } => {}
+            }
+            let conflict = identity.number_conflict();
+            if conflict.is_some() {
+                self.moves.want(group.phone())?;
             }
             self.groups.push(Planned {
                 phone: group.phone(),
                 duplicate_count: group.duplicate_count(),
                 change,
+                conflict,
                 encoded_bytes: group.encoded_bytes(),
             })?;
         }
@@ -232,24 +249,27 @@ impl Planner<'_> {
         }
     }
 
+    fn give_up(&mut self, number: Option<PhoneNumber>, contact: &Contact) -> Result<()> {
+        let Some(number) = number else { return Ok(()) };
+        self.moves.give_up(GivenUp {
+            number,
+            contact: contact.id,
+            new_number: contact.phone,
+        })
+    }
+
+    /// What a group changes if it gets its number.
     fn change(
         &self,
         group: &Group<'_>,
         identity: Identity<'_>,
         stored_record: Option<&Properties>,
     ) -> PlannedChange {
-        let mut violations: Vec<_> = identity.violation().into_iter().collect();
-        let record = self
-            .update
-            .checks
-            .changed_record(stored_record, &group.changes().properties)
-            .unwrap_or_else(|wrong| {
-                violations.extend(wrong);
-                None
-            });
-        if !violations.is_empty() {
-            return PlannedChange::Reject(violations);
-        }
+        let properties = &group.changes().properties;
+        let record = match self.update.checks.changed_record(stored_record, properties) {
+            Ok(record) => record,
+            Err(violations) => return PlannedChange::Reject(violations),
+        };
         let Some(stored) = identity.contact() else {
             let mut fields = ContactFields::default();
             group.changes().fields.apply_to(&mut fields);
@@ -270,35 +290,41 @@ impl Planner<'_> {
         self.groups.sort();
         self.stored_ids.sort();
         let contested = self.claims.contested()?;
-        let groups = if contested.is_empty() && !self.rejects {
-            self.groups
-        } else {
-            sift(self.update, self.groups, &contested, &mut rejections)?
-        };
-        Ok(Plan {
-            groups,
+        let moves = self.moves.decide()?;
+        let mut plan = Plan {
+            groups: self.groups,
             rejections,
             stored_ids: self.stored_ids,
-        })
+            passed_on: Spool::new(&self.update.quota),
+        };
+        if self.rejects || !contested.is_empty() || moves.are_wanted() {
+            sift(self.update, &mut plan, &contested, &moves)?;
+        }
+        Ok(plan)
     }
 }
 
-/// Returns the groups that are applied, and rejects the others.
+/// Leaves the plan the groups that are applied, rejects the others, and notes the numbers that are passed on.
 fn sift(
     update: &Update,
-    mut planned: Spool<Planned>,
+    plan: &mut Plan,
     contested: &PhoneSet,
-    rejections: &mut Rejections,
-) -> Result<Spool<Planned>> {
+    moves: &DecidedMoves,
+) -> Result<()> {
     let mut applied = Spool::new(&update.quota);
-    let mut contested = contested.lookup();
-    // Both are sorted by phone.
-    for (planned, group) in planned.drain().zip(update.groups.iter()) {
+    let (mut contested, mut wanted) = (contested.lookup(), moves.lookup());
+    // All are sorted by phone.
+    for (planned, group) in plan.groups.drain().zip(update.groups.iter()) {
         let (planned, group) = (planned?.into_owned(), group?);
-        let mut violations = match &planned.change {
-            PlannedChange::Reject(violations) => violations.clone(),
-            _ => Vec::new(),
-        };
+        let mut violations = Vec::new();
+        let mut given_up = None;
+        if let Some(conflict) = planned.conflict {
+            given_up = wanted.given_up(planned.phone)?;
+            violations.extend(given_up.is_none().then(|| conflict.violation()));
+        }
+        if let PlannedChange::Reject(wrong) = &planned.change {
+            violations.extend_from_slice(wrong);
+        }
         if contested.contains(planned.phone)? {
             violations.push(Violation::new(
                 Reason::ConflictingDuplicate,
@@ -308,10 +334,15 @@ fn sift(
         }
         if violations.is_empty() {
             applied.push(planned)?;
+            if let Some(given_up) = given_up {
+                plan.passed_on.push(PassedOn(given_up))?;
+            }
         } else {
-            group.reject(&violations, rejections)?;
+            group.reject(&violations, &mut plan.rejections)?;
         }
     }
     applied.sort();
-    Ok(applied)
+    plan.passed_on.sort();
+    plan.groups = applied;
+    Ok(())
 }

@@ -1,5 +1,6 @@
 //! Which stored contact a group of a call is, decided by what is stored before the update.
 
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::domain::{
@@ -18,9 +19,18 @@ pub enum Identity<'a> {
     ByExternalId(&'a Contact),
     /// A stored contact with the same phone; its external_id may be set.
     ByPhone(&'a Contact),
-    /// A stored contact with the same external_id, but the phone is another stored contact's: rejected.
+    /// A stored contact with the same external_id, whose new number another stored contact has.
     PhoneTaken(&'a Contact),
-    /// The phone is that of a stored contact with another external_id: rejected.
+    /// No stored contact, but the number is that of one with another external_id.
+    ExternalIdMismatch,
+}
+
+/// Why a group is rejected unless the stored contact that has its number gives it up in the same update.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub enum NumberConflict {
+    /// The number is not that of the contact with the external_id.
+    PhoneTaken,
+    /// The external_id is not that of the contact with the number.
     ExternalIdMismatch,
 }
 
@@ -68,20 +78,30 @@ impl<'a> Identity<'a> {
         }
     }
 
-    /// Why the group cannot be applied, if it cannot.
-    pub fn violation(self) -> Option<Violation> {
+    /// What keeps the group from having its number, if another stored contact has it.
+    pub fn number_conflict(self) -> Option<NumberConflict> {
         match self {
-            Self::PhoneTaken(_) => Some(Violation::new(
+            Self::PhoneTaken(_) => Some(NumberConflict::PhoneTaken),
+            Self::ExternalIdMismatch => Some(NumberConflict::ExternalIdMismatch),
+            Self::New | Self::ByExternalId(_) | Self::ByPhone(_) => None,
+        }
+    }
+}
+
+impl NumberConflict {
+    /// The violation, where the number is not given up.
+    pub fn violation(self) -> Violation {
+        match self {
+            Self::PhoneTaken => Violation::new(
                 Reason::PhoneTaken,
                 "phone",
                 "belongs to another contact than the external_id",
-            )),
-            Self::ExternalIdMismatch => Some(Violation::new(
+            ),
+            Self::ExternalIdMismatch => Violation::new(
                 Reason::ExternalIdMismatch,
                 "external_id",
                 "differs from that of the contact with this phone",
-            )),
-            Self::New | Self::ByExternalId(_) | Self::ByPhone(_) => None,
+            ),
         }
     }
 }

@@ -184,6 +184,24 @@ pub async fn update_contacts(
     Ok(())
 }
 
+/// Takes the phones of stored contacts away, so that other contacts can take them in the same transaction, in which these
+/// contacts must get others. What stands in their place until then is unique, as the id is in it, and no phone number.
+pub async fn release_phones(
+    transaction: &Transaction,
+    organization: OrganizationId,
+    ids: impl Iterator<Item = Uuid>,
+) -> Result<()> {
+    let sql = "UPDATE contacts AS c SET phone = '#' || {id_as_text} WHERE c.organization_id = $1 AND c.id {in_ids}";
+    execute(
+        transaction,
+        sql,
+        [organization.0.into()],
+        [Rows::ids("ids", ids)],
+    )
+    .await?;
+    Ok(())
+}
+
 /// Returns the SQL for a field's value in a row of [`new_rows`].
 fn new_value(field: ContactField) -> String {
     let column = field.name();

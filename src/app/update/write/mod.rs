@@ -4,14 +4,25 @@ mod chunk;
 mod opt_ins;
 mod overwrite;
 
+use std::iter::Peekable;
+
 use uuid::Uuid;
 
 use self::chunk::Chunk;
-use super::{Update, plan::Plan};
+use super::{
+    Update,
+    passed_on::PassedOn,
+    plan::{Plan, Planned},
+};
 use crate::{
-    domain::{preference::ChangeOrigin, update_header::Action, update_outcome::Counts},
+    app::preferences::numbers,
+    domain::{
+        phone_number::PhoneNumber, preference::ChangeOrigin, update_header::Action,
+        update_outcome::Counts,
+    },
     error::Result,
     repository::{Transaction, bulk},
+    spool::{Items, Spool},
 };
 
 /// Writes `plan`. Returns the counts of what changed.
@@ -29,25 +40,15 @@ pub async fn write_plan(
         targets: opt_ins::targets(update, channels),
         origin,
         counts: Counts::default(),
+        passed_on: plan.passed_on.iter().peekable(),
     };
     if update.header.action == Action::Overwrite {
-        writer.remove_others(plan).await?;
+        writer
+            .remove_others(&plan.stored_ids, &plan.rejections)
+            .await?;
     }
-    let mut groups = plan.groups.drain();
-    let size = transaction.chunk_size();
-    let mut take = || Chunk::take(&mut groups, size);
-    let mut chunk = take()?;
-    let mut written_chunks: u64 = 0;
-    while !chunk.is_empty() {
-        transaction.check_caller()?;
-        if written_chunks.is_power_of_two() {
-            // A query plan made for small tables gets slower as this update fills them.
-            transaction.discard_plans().await?;
-        }
-        // While the database writes a chunk, the next one is read from the plan.
-        (_, chunk) = tokio::try_join!(biased; writer.write_chunk(&chunk), async { take() })?;
-        written_chunks += 1;
-    }
+    writer.release_numbers(&plan.passed_on).await?;
+    writer.write_groups(&mut plan.groups).await?;
     Ok(writer.counts)
 }
 
@@ -60,9 +61,50 @@ struct Writer<'a> {
     targets: Vec<Uuid>,
     origin: ChangeOrigin,
     counts: Counts,
+    /// The numbers that are passed on by groups which are not written yet.
+    passed_on: Peekable<Items<'a, PassedOn>>,
 }
 
 impl Writer<'_> {
+    /// Takes the numbers that are passed on from the contacts that have them, before any other contact takes one: the unique
+    /// key is checked row by row. Their opt-outs stay with the numbers.
+    async fn release_numbers(&mut self, passed_on: &Spool<PassedOn>) -> Result<()> {
+        let mut passed_on = passed_on.iter();
+        loop {
+            let chunk = passed_on.by_ref().take(self.transaction.chunk_size());
+            let chunk: Vec<(Uuid, PhoneNumber)> = chunk
+                .map(|it| it.map(|it| (it.0.contact, it.0.number)))
+                .collect::<Result<_>>()?;
+            if chunk.is_empty() {
+                return Ok(());
+            }
+            self.transaction.check_caller()?;
+            let ids = chunk.iter().map(|(contact, _)| *contact);
+            bulk::release_phones(self.transaction, self.update.organization(), ids).await?;
+            let organization = &self.update.caller.organization;
+            numbers::detach_opt_outs(self.transaction, organization, &chunk).await?;
+        }
+    }
+
+    async fn write_groups(&mut self, groups: &mut Spool<Planned>) -> Result<()> {
+        let mut groups = groups.drain();
+        let size = self.transaction.chunk_size();
+        let mut take = || Chunk::take(&mut groups, size);
+        let mut chunk = take()?;
+        let mut written_chunks: u64 = 0;
+        while !chunk.is_empty() {
+            self.transaction.check_caller()?;
+            if written_chunks.is_power_of_two() {
+                // A query plan made for small tables gets slower as this update fills them.
+                self.transaction.discard_plans().await?;
+            }
+            // While the database writes a chunk, the next one is read from the plan.
+            (_, chunk) = tokio::try_join!(biased; self.write_chunk(&chunk), async { take() })?;
+            written_chunks += 1;
+        }
+        Ok(())
+    }
+
     async fn write_chunk(&mut self, chunk: &Chunk) -> Result<()> {
         let (organization, fields) = (self.update.organization(), self.update.fields);
         chunk.count(&mut self.counts);

@@ -26,7 +26,19 @@ impl Writer<'_> {
     /// Returns the contacts that got some.
     pub(super) async fn hand_over_numbers(&mut self, chunk: &Chunk) -> Result<HashSet<Uuid>> {
         let organization = &self.update.caller.organization;
-        numbers::detach_opt_outs(self.transaction, organization, &chunk.moved).await?;
+        let mut left = Vec::new();
+        for (contact, number) in &chunk.moved {
+            // Numbers that are passed on have their opt-outs already.
+            let passed_on = self.passed_on.next_if(|next| {
+                next.as_ref()
+                    .map_or(true, |next| next.0.contact == *contact)
+            });
+            match passed_on.transpose()? {
+                Some(_) => {}
+                None => left.push((*contact, *number)),
+            }
+        }
+        numbers::detach_opt_outs(self.transaction, organization, &left).await?;
         let opt_ins = (self.targets.as_slice(), self.origin);
         let inherited = numbers::inherit_opt_outs(
             self.transaction,

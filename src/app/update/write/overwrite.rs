@@ -3,18 +3,22 @@
 use uuid::Uuid;
 
 use super::Writer;
-use crate::{app::update::plan::Plan, error::Result, repository::bulk, spool::Spool};
+use crate::{app::update::rejections::Rejections, error::Result, repository::bulk, spool::Spool};
 
 /// How many ids of members that stay one statement takes.
 const KEPT_IDS_CHUNK: usize = 10_000;
 
 impl Writer<'_> {
-    /// Removes the members that are neither in the plan nor identified by a rejected contact. It goes through ranges of ids, so
-    /// that no statement gets too long.
-    pub(super) async fn remove_others(&mut self, plan: &Plan) -> Result<()> {
-        let mut rejected_ids = self.rejected_ids(plan).await?;
+    /// Removes the members that are neither among `stored_ids`, those of the plan, nor identified by a rejected contact. It
+    /// goes through ranges of ids, so that no statement gets too long.
+    pub(super) async fn remove_others(
+        &mut self,
+        stored_ids: &Spool<Uuid>,
+        rejections: &Rejections,
+    ) -> Result<()> {
+        let mut rejected_ids = self.rejected_ids(rejections).await?;
         rejected_ids.sort();
-        let mut kept = merged(&plan.stored_ids, &rejected_ids);
+        let mut kept = merged(stored_ids, &rejected_ids);
         let mut after = Uuid::nil();
         loop {
             self.transaction.check_caller()?;
@@ -40,14 +44,14 @@ impl Writer<'_> {
     }
 
     /// The stored contacts that a rejected contact, of the stream or of the plan, identifies.
-    async fn rejected_ids(&self, plan: &Plan) -> Result<Spool<Uuid>> {
+    async fn rejected_ids(&self, of_plan: &Rejections) -> Result<Spool<Uuid>> {
         let mut ids = Spool::new(&self.update.quota);
         let mut keys = self
             .update
             .rejections
             .keys
             .iter()
-            .chain(plan.rejections.keys.iter());
+            .chain(of_plan.keys.iter());
         let size = self.transaction.chunk_size();
         loop {
             let chunk: Vec<_> = keys.by_ref().take(size).collect::<Result<_>>()?;

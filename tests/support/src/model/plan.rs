@@ -16,6 +16,61 @@ pub struct Plan {
     pub rejected: BTreeMap<usize, Vec<Violation>>,
     /// The stored contacts that rejected ones name by phone or external_id.
     pub named: BTreeSet<ContactKey>,
+    /// Whether a contact is rejected because the one that would give its number up is.
+    pub rejected_with_giver: bool,
+}
+
+/// What a group resolves to.
+struct Resolved {
+    /// The stored contact; None for a new one.
+    stored: Option<ContactKey>,
+    /// What is wrong, if the number is not another contact's that keeps it.
+    conflict: Option<Conflict>,
+    /// What is wrong in any case.
+    violations: Vec<Violation>,
+}
+
+/// The number is another contact's, which may give it up.
+struct Conflict {
+    holder: ContactKey,
+    violation: Violation,
+}
+
+impl Resolved {
+    fn to(stored: Option<ContactKey>) -> Self {
+        Self {
+            stored,
+            conflict: None,
+            violations: Vec::new(),
+        }
+    }
+
+    fn after(stored: Option<ContactKey>, holder: ContactKey, field: &str, reason: Reason) -> Self {
+        let violation = (field.to_owned(), reason);
+        Self {
+            conflict: Some(Conflict { holder, violation }),
+            ..Self::to(stored)
+        }
+    }
+}
+
+/// The contacts that groups want a number of and that give it up: they are in an applied group, and so have another number.
+fn given_up(resolved: &[Resolved]) -> BTreeSet<ContactKey> {
+    let wanted = resolved.iter().filter_map(|it| it.conflict.as_ref());
+    let mut given_up: BTreeSet<ContactKey> = wanted.map(|it| it.holder).collect();
+    loop {
+        let is_applied = |it: &&Resolved| {
+            let mut conflict = it.conflict.iter();
+            it.violations.is_empty() && conflict.all(|it| given_up.contains(&it.holder))
+        };
+        let applied = resolved.iter().filter(is_applied);
+        let applied: BTreeSet<_> = applied.filter_map(|it| it.stored).collect();
+        let left: BTreeSet<_> = given_up.intersection(&applied).copied().collect();
+        if left == given_up {
+            return given_up;
+        }
+        given_up = left;
+    }
 }
 
 /// Makes a plan.
@@ -51,18 +106,29 @@ impl Planner<'_> {
     fn plan(mut self, contacts: &[Contact]) -> Plan {
         let groups = self.group(contacts);
         let groups = self.reject_contradictory(groups);
-        let resolved: Vec<_> = groups.iter().map(|group| self.resolve(group)).collect();
-        let contested = repeated(resolved.iter().filter_map(|(stored, _)| *stored));
-        for (mut group, (stored, mismatch)) in groups.into_iter().zip(resolved) {
-            let mut violations: Vec<Violation> = mismatch.into_iter().collect();
+        let mut resolved: Vec<_> = groups.iter().map(|group| self.resolve(group)).collect();
+        let contested = repeated(resolved.iter().filter_map(|it| it.stored));
+        for (group, resolved) in groups.iter().zip(&mut resolved) {
+            let stored = resolved.stored;
             let missing = self
                 .organization
                 .missing_properties(&group.fields, stored, self.object);
-            violations.extend(missing);
+            resolved.violations.extend(missing);
             if stored.is_some_and(|stored| contested.contains(&stored)) {
-                violations.push(conflicting_duplicate());
+                resolved.violations.push(conflicting_duplicate());
             }
-            group.stored = stored;
+        }
+        let given_up = given_up(&resolved);
+        let addressed: BTreeSet<_> = resolved.iter().filter_map(|it| it.stored).collect();
+        for (mut group, resolved) in groups.into_iter().zip(resolved) {
+            let mut violations = resolved.violations;
+            if let Some(conflict) = resolved.conflict
+                && !given_up.contains(&conflict.holder)
+            {
+                violations.push(conflict.violation);
+                self.plan.rejected_with_giver |= addressed.contains(&conflict.holder);
+            }
+            group.stored = resolved.stored;
             if violations.is_empty() {
                 self.plan.groups.push(group);
             } else {
@@ -97,11 +163,13 @@ impl Planner<'_> {
         groups.into_values().collect()
     }
 
-    /// Rejects groups with more than one external_id, and of the others those that share one.
+    /// Rejects groups with more than one external_id, and those that share one, be it with one of these.
     fn reject_contradictory(&mut self, groups: Vec<Group>) -> Vec<Group> {
         let (contradictory, groups) = partition(groups, |group| group.external_ids.len() > 1);
         let external_ids = groups.iter().filter_map(Group::external_id);
-        let shared = repeated(external_ids.map(str::to_owned));
+        let of_contradictory = contradictory.iter().flat_map(|group| &group.external_ids);
+        let external_ids = external_ids.map(str::to_owned);
+        let shared = repeated(external_ids.chain(of_contradictory.cloned()));
         let (sharing, groups) = partition(groups, |group| {
             group.external_id().is_some_and(|id| shared.contains(id))
         });
@@ -112,26 +180,24 @@ impl Planner<'_> {
     }
 
     /// The stored contact that a group resolves to, by external_id or else by phone, and what speaks against it.
-    fn resolve(&self, group: &Group) -> (Option<ContactKey>, Option<Violation>) {
+    fn resolve(&self, group: &Group) -> Resolved {
         let external_id = group.external_id();
         let by_external_id = external_id.and_then(|id| self.by_external_id.get(id).copied());
         let by_phone = self.by_phone.get(group.phone.as_str()).copied();
         match (by_external_id, by_phone) {
             (Some(named), Some(holder)) if named != holder => {
-                let taken = ("phone".to_owned(), Reason::PhoneTaken);
-                (Some(named), Some(taken))
+                Resolved::after(Some(named), holder, "phone", Reason::PhoneTaken)
             }
-            (Some(named), _) => (Some(named), None),
+            (Some(named), _) => Resolved::to(Some(named)),
             (None, Some(holder)) => {
                 let stored = &self.organization.contacts[&holder].wire.external_id;
                 if stored.is_none() || external_id.is_none() {
-                    (Some(holder), None)
+                    Resolved::to(Some(holder))
                 } else {
-                    let mismatch = ("external_id".to_owned(), Reason::ExternalIdMismatch);
-                    (None, Some(mismatch))
+                    Resolved::after(None, holder, "external_id", Reason::ExternalIdMismatch)
                 }
             }
-            (None, None) => (None, None),
+            (None, None) => Resolved::to(None),
         }
     }
 

@@ -1,6 +1,6 @@
 //! What an update does to contacts, preferences and the list.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use contact_lists::proto::{
     Contact, CustomObject, ErrorReason as Reason, RejectedContact,
@@ -40,6 +40,9 @@ impl Organization {
             .object()
             .cloned();
         let plan = self.plan(contacts, object.as_ref());
+        if plan.rejected_with_giver {
+            self.note("a contact rejected with the giver of its number");
+        }
         if header.rejection_policy() != RejectionPolicy::Skip && !plan.rejected.is_empty() {
             return Err(contacts_rejected(&plan, contacts.len()));
         }
@@ -52,6 +55,7 @@ impl Organization {
         if !plan.groups.is_empty() || contacts.is_empty() {
             let mut applied = BTreeSet::new();
             let opt_ins = self.opt_ins(header)?;
+            self.give_up_numbers(&plan.groups);
             for group in &plan.groups {
                 let key = self.apply_group(when, &opt_ins, group, object.as_ref(), &mut outcome);
                 applied.insert(key);
@@ -62,6 +66,41 @@ impl Organization {
         }
         outcome.contact_list = Some(self.list(&header.contact_list_id)?.wire.clone());
         Ok(outcome)
+    }
+
+    /// Takes their numbers from the contacts that change them, so that others can have them. Their opt-outs stay behind.
+    fn give_up_numbers(&mut self, groups: &[Group]) {
+        let moves: BTreeMap<String, &Group> = groups
+            .iter()
+            .filter_map(|group| {
+                let number = self.contacts[&group.stored?].wire.phone.clone()?;
+                (number != group.phone).then_some((number, group))
+            })
+            .collect();
+        for group in groups {
+            if moves.contains_key(&group.phone) {
+                self.note(match group.stored {
+                    Some(_) => "a number passed on to a stored contact",
+                    None => "a number passed on to a new contact",
+                });
+            }
+            // Where its number comes from, and that one's, and so on.
+            let mut giver = moves.get(&group.phone);
+            for _ in groups {
+                if giver.is_some_and(|giver| giver.phone == group.phone) {
+                    self.note("numbers passed round in a ring");
+                    break;
+                }
+                giver = giver.and_then(|giver| moves.get(&giver.phone));
+            }
+        }
+        for (number, group) in moves {
+            let key = group.stored.expect("a stored contact");
+            self.note("a change of number");
+            let preferences = self.contacts[&key].preferences.clone();
+            self.detach_opt_outs(&number, &preferences);
+            self.contact_mut(key).wire.phone = None;
+        }
     }
 
     /// Creates or updates a group's contact, and opts it in.
