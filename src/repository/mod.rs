@@ -12,19 +12,21 @@
 //! | 2. one of the writers' connections | as many calls at a time as there are | every call that writes |
 //! | 3. the list's row | `FOR UPDATE`, by id | the calls of 1 |
 //! | 4. the organization's row | `FOR SHARE` | `UpdateContactListContacts`, `UpdateContact`: the channels and custom objects that the contacts were checked against stay as they are |
-//! |  | `FOR NO KEY UPDATE` | `CreateChannel`, `UpdateChannel`, `CreateCustomObject`, `AddCustomProperty`, `DeleteCustomObject`; `OptIn` and `OptOut` of an unassigned number: no contact gets it |
+//! |  | `FOR NO KEY UPDATE` | `CreateChannel`, `UpdateChannel`, `CreateCustomObject`, `AddCustomProperty`, `DeleteCustomObject` |
 //! | 5. the channels' rows | `FOR KEY SHARE`, all by id | `UpdateContactListContacts`, `UpdateContact`, `OptIn`, `OptOut`, `DeleteContact`: no channel is deleted |
 //! |  | `FOR UPDATE`, one | `UpdateChannel`, `DeleteChannel` |
 //! | 6. contacts' rows | `FOR NO KEY UPDATE`, in order of their phones | `UpdateContactListContacts`, chunk by chunk; `OptIn`, `OptOut`; one: `UpdateContact` |
 //! |  | `FOR UPDATE`, one | `DeleteContact` |
-//! | 7. the rest | by writing | preferences, opted-out numbers, members, records: always under one of the locks above. Recorded updates: under the list's, but the retention job clears them under no list's lock, in a transaction that takes 2 only |
+//! | 7. the unique key of a number | by writing a contact with it, in order of the numbers | `UpdateContactListContacts`, chunk by chunk, and `UpdateContact`, where a contact is new or changes number; `OptIn` and `OptOut` of an unassigned number, which insert a contact with it and delete it again: no contact gets the number until the commit, and a call that then gives it to a contact reads its opt-outs after that |
+//! | 8. the rest | by writing | preferences, opted-out numbers, members, records: always under one of the locks above. Recorded updates: under the list's, but the retention job clears them under no list's lock, in a transaction that takes 2 only |
 //!
-//! Two cases are out of order:
+//! Three cases are out of order:
 //!
 //! - Stored contacts whose phone differs from the one in the update are found by their external_id, after the other contacts
 //!   of the chunk.
 //! - A call that stores an external_id waits for another call that is storing the same one, because of the unique index; the
 //!   entries are made in the order of the contacts' phones, not of the external_ids.
+//! - In a chunk, contacts that change their number take it after those that are new.
 //!
 //! If two calls wait for each other because of these, PostgreSQL ends one of them with a deadlock error. That call is run
 //! again, as is one that finds its external_id taken once the other has committed; see [`Repository::write`].

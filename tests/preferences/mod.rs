@@ -2,6 +2,7 @@
 
 mod both;
 mod list;
+mod locks;
 mod opt_in;
 mod opt_out;
 

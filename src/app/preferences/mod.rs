@@ -2,10 +2,11 @@
 
 pub mod numbers;
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use uuid::Uuid;
 
+use self::numbers::UnassignedNumbers;
 use crate::{
     app,
     domain::{
@@ -17,10 +18,7 @@ use crate::{
         preference::{ChangeOrigin, NumberHash},
     },
     error::{Error, Result},
-    repository::{
-        Repository, Transaction, TransactionOutcome, bulk, channels, opted_out_numbers,
-        organizations,
-    },
+    repository::{Repository, Transaction, TransactionOutcome, bulk, channels, opted_out_numbers},
 };
 
 /// A change of communication preferences.
@@ -60,16 +58,10 @@ pub async fn change(repository: &Repository, change: PreferenceChange) -> Result
         .await
 }
 
-/// The contacts that have the numbers of a change, before they are locked.
-struct NumberHolders {
-    contact_ids: Vec<Uuid>,
-    organization_is_locked: bool,
-}
-
 /// The locked contacts and the unassigned numbers that a change is about.
 struct Subjects {
     contact_ids: Vec<Uuid>,
-    numbers: Vec<NumberHash>,
+    numbers: UnassignedNumbers,
 }
 
 impl PreferenceChange {
@@ -78,66 +70,46 @@ impl PreferenceChange {
         transaction: &Transaction,
     ) -> Result<TransactionOutcome<ChangedPairs>> {
         let organization = self.caller.organization.id;
-        let holders = self.number_holders(transaction).await?;
         let all = channels::share(transaction, organization).await?;
-        let subjects = self.lock_subjects(transaction, holders).await?;
-        let channel_ids = match &self.channels {
-            Channels::All => all.iter().map(|channel| channel.id).collect(),
-            Channels::Listed(references) => app::channels::resolve(&all, references)?,
-        };
         let origin = ChangeOrigin {
             change_time: now(),
             api_key_id: self.caller.api_key_id,
             update_id: None,
         };
+        let subjects = self.lock_subjects(transaction, origin).await?;
+        let channel_ids = match &self.channels {
+            Channels::All => all.iter().map(|channel| channel.id).collect(),
+            Channels::Listed(references) => app::channels::resolve(&all, references)?,
+        };
         let changed = self
             .change_contacts(transaction, &subjects.contact_ids, &channel_ids, origin)
             .await?
             + self
-                .change_numbers(transaction, &subjects.numbers, &channel_ids, origin)
+                .change_numbers(transaction, subjects.numbers.hashes(), &channel_ids, origin)
                 .await?;
         transaction.note_added_rows(changed);
-        let pairs = (subjects.contact_ids.len() + subjects.numbers.len()) * channel_ids.len();
+        let subject_count = subjects.contact_ids.len() + subjects.numbers.hashes().len();
+        let pairs = subject_count * channel_ids.len();
+        subjects.numbers.unlock(transaction, organization).await?;
         Ok(TransactionOutcome::Commit(ChangedPairs {
             changed,
             unchanged: pairs as u64 - changed,
         }))
     }
 
-    /// Looks up which contacts have the numbers. If a number is unassigned, locks the organization's row, so that no contact
-    /// gets the number before the commit.
-    async fn number_holders(&self, transaction: &Transaction) -> Result<NumberHolders> {
-        let organization = self.caller.organization.id;
-        let phones: HashSet<PhoneNumber> = self.phones().collect();
-        let look_up = || {
-            let phones = phones.iter().copied();
-            bulk::ids_named_by(transaction, organization, phones, [].into_iter())
-        };
-        let contact_ids = look_up().await?;
-        if contact_ids.len() == phones.len() {
-            return Ok(NumberHolders {
-                contact_ids,
-                organization_is_locked: false,
-            });
-        }
-        organizations::lock(transaction, organization).await?;
-        Ok(NumberHolders {
-            // A contact may have got one of the numbers before the row was locked.
-            contact_ids: look_up().await?,
-            organization_is_locked: true,
-        })
-    }
-
-    /// Locks the contacts that are named by id and those that have the numbers. The remaining numbers are unassigned.
+    /// Locks the contacts that are named by id and those that have the numbers, and then the numbers that no contact has.
     async fn lock_subjects(
         &self,
         transaction: &Transaction,
-        holders: NumberHolders,
+        origin: ChangeOrigin,
     ) -> Result<Subjects> {
         let organization = &self.caller.organization;
-        let phones: HashSet<PhoneNumber> = self.phones().collect();
+        let phones: BTreeSet<PhoneNumber> = self.phones().collect();
         let named: HashSet<Uuid> = self.ids().collect();
-        let ids: HashSet<Uuid> = self.ids().chain(holders.contact_ids).collect();
+        let given = phones.iter().copied();
+        let holders =
+            bulk::ids_named_by(transaction, organization.id, given, [].into_iter()).await?;
+        let ids: HashSet<Uuid> = self.ids().chain(holders).collect();
         let mut contacts =
             bulk::contacts_by_id(transaction, organization.id, ids.into_iter()).await?;
         // A contact can give up a number between the lookup and the lock.
@@ -148,15 +120,9 @@ impl PreferenceChange {
             return Err(Error::not_found("contact", missing));
         }
         let assigned: HashSet<PhoneNumber> = contacts.iter().map(|it| it.phone).collect();
-        let mut numbers: Vec<NumberHash> = phones
-            .difference(&assigned)
-            .map(|phone| organization.hash(*phone))
-            .collect();
-        if !numbers.is_empty() && !holders.organization_is_locked {
-            // Nothing keeps another contact from getting it at the same time.
-            return Err(Error::ConcurrentChange);
-        }
-        numbers.sort_unstable();
+        let unassigned = phones.into_iter().filter(|it| !assigned.contains(it));
+        let numbers =
+            UnassignedNumbers::lock(transaction, organization, unassigned, origin).await?;
         Ok(Subjects {
             contact_ids,
             numbers,

@@ -7,6 +7,8 @@ use uuid::Uuid;
 
 use crate::{
     domain::{
+        OrganizationId,
+        contact::{Contact, ContactFieldSet, ContactFields},
         organization::Organization,
         phone_number::PhoneNumber,
         preference::{ALL_CHANNELS, ChangeOrigin, NumberHash, NumberPreference},
@@ -14,6 +16,56 @@ use crate::{
     error::Result,
     repository::{Transaction, bulk, opted_out_numbers},
 };
+
+/// Numbers that no contact has, locked: a call that gives a contact one of them waits for the commit, and reads their
+/// opt-outs only then. The lock is a contact's row with the number, which the transaction inserts and deletes.
+pub struct UnassignedNumbers {
+    hashes: Vec<NumberHash>,
+    rows: Vec<Contact>,
+}
+
+impl UnassignedNumbers {
+    /// Locks the numbers, which must come in order. Waits for a call that is giving a contact one of them, and fails with a
+    /// lost race if one of them has a contact then.
+    pub async fn lock(
+        transaction: &Transaction,
+        organization: &Organization,
+        numbers: impl Iterator<Item = PhoneNumber>,
+        origin: ChangeOrigin,
+    ) -> Result<Self> {
+        let row = |phone| Contact {
+            id: Uuid::now_v7(),
+            phone,
+            fields: ContactFields::default(),
+        };
+        let rows: Vec<Contact> = numbers.map(row).collect();
+        if !rows.is_empty() {
+            let (no_fields, rows) = (ContactFieldSet::default(), rows.iter().collect::<Vec<_>>());
+            bulk::insert_contacts(transaction, organization.id, no_fields, &rows, origin).await?;
+        }
+        let mut hashes: Vec<_> = rows.iter().map(|it| organization.hash(it.phone)).collect();
+        hashes.sort_unstable();
+        Ok(Self { hashes, rows })
+    }
+
+    /// The hashes of the numbers, in order.
+    pub fn hashes(&self) -> &[NumberHash] {
+        &self.hashes
+    }
+
+    /// Deletes the rows, at the end of the transaction.
+    pub async fn unlock(
+        self,
+        transaction: &Transaction,
+        organization: OrganizationId,
+    ) -> Result<()> {
+        if self.rows.is_empty() {
+            return Ok(());
+        }
+        let ids = self.rows.iter().map(|row| row.id);
+        bulk::delete_contacts(transaction, organization, ids).await
+    }
+}
 
 /// Leaves the opt-outs of `contacts` behind with the numbers that they give up. Their own preferences stay theirs.
 pub async fn detach_opt_outs(

@@ -184,6 +184,23 @@ pub async fn update_contacts(
     Ok(())
 }
 
+/// Deletes contacts that nothing else is stored of.
+pub async fn delete_contacts(
+    transaction: &Transaction,
+    organization: OrganizationId,
+    ids: impl Iterator<Item = Uuid>,
+) -> Result<()> {
+    let sql = "DELETE FROM contacts WHERE organization_id = $1 AND id {in_ids}";
+    execute(
+        transaction,
+        sql,
+        [organization.0.into()],
+        [Rows::ids("ids", ids)],
+    )
+    .await?;
+    Ok(())
+}
+
 /// Takes the phones of stored contacts away, so that other contacts can take them in the same transaction, in which these
 /// contacts must get others. What stands in their place until then is unique, as the id is in it, and no phone number.
 pub async fn release_phones(
