@@ -11,7 +11,7 @@ use crate::{
         now,
     },
     error::{Error, Result},
-    repository::{Repository, Transaction, TransactionOutcome, contact_lists},
+    repository::{Repository, Transaction, TransactionOutcome, WriteLength, contact_lists},
 };
 
 /// Creates an empty, active list. Fails if another list has the name.
@@ -73,9 +73,12 @@ impl ListChange {
     pub async fn apply(self, repository: &Repository) -> Result<ContactList> {
         let list = (self.organization, self.id);
         repository
-            .write_lists(vec![list], self, |change, transaction| {
-                Box::pin(change.apply_in(transaction))
-            })
+            .write_lists(
+                vec![list],
+                WriteLength::Short,
+                self,
+                |change, transaction| Box::pin(change.apply_in(transaction)),
+            )
             .await
     }
 
@@ -118,18 +121,23 @@ pub async fn delete(
 ) -> Result<ContactList> {
     let list = (organization, id);
     repository
-        .write_lists(vec![list], list, |(organization, id), transaction| {
-            Box::pin(async move {
-                let list = contact_lists::lock(transaction, *organization, *id).await?;
-                let mut list = list.ok_or_else(|| Error::not_found("contact_list", id))?;
-                if list.state != ListState::Deleted {
-                    list.state = ListState::Deleted;
-                    list.update_time = now();
-                    contact_lists::update(transaction, *organization, &list).await?;
-                }
-                Ok(TransactionOutcome::Commit(list))
-            })
-        })
+        .write_lists(
+            vec![list],
+            WriteLength::Short,
+            list,
+            |(organization, id), transaction| {
+                Box::pin(async move {
+                    let list = contact_lists::lock(transaction, *organization, *id).await?;
+                    let mut list = list.ok_or_else(|| Error::not_found("contact_list", id))?;
+                    if list.state != ListState::Deleted {
+                        list.state = ListState::Deleted;
+                        list.update_time = now();
+                        contact_lists::update(transaction, *organization, &list).await?;
+                    }
+                    Ok(TransactionOutcome::Commit(list))
+                })
+            },
+        )
         .await
 }
 

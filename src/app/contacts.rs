@@ -19,8 +19,8 @@ use crate::{
     },
     error::{Error, Result},
     repository::{
-        Repository, Transaction, TransactionOutcome, bulk, channels, contact_lists, contacts,
-        preferences, records,
+        Repository, Transaction, TransactionOutcome, WriteLength, bulk, channels, contact_lists,
+        contacts, preferences, records,
     },
 };
 
@@ -210,45 +210,107 @@ impl ContactUpdate {
     }
 }
 
-/// Erases a contact everywhere. Its opt-outs stay with the number, under the number's keyed hash.
+/// How often an erasure starts again because another call has locked what it needs.
+const MAX_ERASURE_ROUNDS: usize = 8;
+
+/// How an attempt to erase a contact ends.
+enum Erasure {
+    /// The contact is erased.
+    Done,
+    /// Another call has locked this list.
+    AwaitsList(Uuid),
+    /// Another call has locked the contact.
+    AwaitsContact,
+}
+
+/// Erases a contact everywhere. Its opt-outs stay with the number, under the number's keyed hash. Fails with a lost race if
+/// the contact and its lists are never free together.
+///
+/// While it waits for a list or for the contact, it holds nothing else: other calls for the contact's other lists go on.
 pub async fn erase(repository: &Repository, caller: Caller, id: Uuid) -> Result<()> {
     let organization = caller.organization.id;
-    let lists = contacts::lists_of(repository.db(), organization, id).await?;
-    let keys = lists.iter().map(|list| (organization, list.id)).collect();
-    repository
-        .write_lists(keys, (caller, id), |(caller, id), transaction| {
-            Box::pin(erase_in(transaction, caller, *id))
-        })
-        .await
+    for _ in 0..MAX_ERASURE_ROUNDS {
+        let lists = contacts::lists_of(repository.db(), organization, id).await?;
+        let keys = lists.iter().map(|list| (organization, list.id)).collect();
+        let input = (caller.clone(), id);
+        let erasure = repository
+            .write_lists(
+                keys,
+                WriteLength::Short,
+                input,
+                |(caller, id), transaction| Box::pin(erase_in(transaction, caller, *id)),
+            )
+            .await?;
+        match erasure {
+            Erasure::Done => return Ok(()),
+            Erasure::AwaitsList(list) => wait_for_list(repository, organization, list).await?,
+            Erasure::AwaitsContact => wait_for_contact(repository, organization, id).await?,
+        }
+    }
+    Err(Error::ConcurrentChange)
 }
 
 async fn erase_in(
     transaction: &Transaction,
     caller: &Caller,
     id: Uuid,
-) -> Result<TransactionOutcome<()>> {
+) -> Result<TransactionOutcome<Erasure>> {
     let organization = &caller.organization;
     // Lists are locked before contacts, as in an update, so that the two cannot deadlock.
-    let mut lists = Vec::new();
-    for list in contacts::lists_of(transaction.db(), organization.id, id).await? {
-        lists.extend(contact_lists::lock(transaction, organization.id, list.id).await?);
+    let wanted = contacts::lists_of(transaction.db(), organization.id, id).await?;
+    let wanted: Vec<Uuid> = wanted.iter().map(|list| list.id).collect();
+    let lists = contact_lists::lock_free(transaction, organization.id, &wanted).await?;
+    let locked: Vec<Uuid> = lists.iter().map(|list| list.id).collect();
+    if let Some(busy) = wanted.iter().find(|list| !locked.contains(list)) {
+        return Ok(TransactionOutcome::RollBack(Erasure::AwaitsList(*busy)));
     }
     // No channel may be deleted while its opt-outs move to the number.
     channels::share(transaction, organization.id).await?;
-    let stored = contacts::lock_to_delete(transaction, organization.id, id)
-        .await?
-        .ok_or_else(|| Error::not_found("contact", id))?;
+    let stored = contacts::lock_free_to_delete(transaction, organization.id, id).await?;
+    let Some(stored) = stored else {
+        let reference = ContactReference::Id(id);
+        contacts::find(transaction.db(), organization.id, &reference)
+            .await?
+            .ok_or_else(|| Error::not_found("contact", id))?;
+        return Ok(TransactionOutcome::RollBack(Erasure::AwaitsContact));
+    };
     let lists_now = contacts::lists_of(transaction.db(), organization.id, id).await?;
-    if lists_now
-        .iter()
-        .map(|list| list.id)
-        .ne(lists.iter().map(|list| list.id))
-    {
+    if lists_now.iter().map(|list| list.id).ne(locked) {
         // Another call added the contact to a list, or removed it from one, before the lock.
         return Err(Error::ConcurrentChange);
     }
     numbers::detach_opt_outs(transaction, organization, &[(id, stored.contact.phone)]).await?;
     contact_lists::remove_from(transaction, organization.id, &lists, id).await?;
     contacts::delete(transaction, organization.id, id).await?;
-    Ok(TransactionOutcome::Commit(()))
+    Ok(TransactionOutcome::Commit(Erasure::Done))
+}
+
+async fn wait_for_list(
+    repository: &Repository,
+    organization: OrganizationId,
+    list: Uuid,
+) -> Result<()> {
+    repository
+        .write((organization, list), |(organization, list), transaction| {
+            Box::pin(async move {
+                contact_lists::lock(transaction, *organization, *list).await?;
+                Ok(TransactionOutcome::RollBack(()))
+            })
+        })
+        .await
+}
+
+async fn wait_for_contact(
+    repository: &Repository,
+    organization: OrganizationId,
+    id: Uuid,
+) -> Result<()> {
+    repository
+        .write((organization, id), |(organization, id), transaction| {
+            Box::pin(async move {
+                contacts::lock(transaction, *organization, *id).await?;
+                Ok(TransactionOutcome::RollBack(()))
+            })
+        })
+        .await
 }

@@ -1,8 +1,10 @@
 //! Contact lists.
 
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter,
-    QueryOrder, QuerySelect, sea_query::LockType,
+    ActiveModelTrait,
+    ActiveValue::Set,
+    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    sea_query::{LockBehavior, LockType},
 };
 use uuid::Uuid;
 
@@ -100,6 +102,25 @@ pub async fn lock(
         .await?
         .map(ContactList::try_from)
         .transpose()
+}
+
+/// Locks these lists as [`lock`] does, but does not wait for those that another call has locked. Returns the locked ones,
+/// ordered by id.
+pub async fn lock_free(
+    transaction: &Transaction,
+    organization: OrganizationId,
+    ids: &[Uuid],
+) -> Result<Vec<ContactList>> {
+    contact_list::Entity::find()
+        .filter(contact_list::Column::OrganizationId.eq(organization.0))
+        .filter(contact_list::Column::Id.is_in(ids.iter().copied()))
+        .order_by_asc(contact_list::Column::Id)
+        .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
+        .all(transaction.db())
+        .await?
+        .into_iter()
+        .map(ContactList::try_from)
+        .collect()
 }
 
 /// Returns at most `limit` lists with an id above `after`, ordered by id; fewer where the search ends early.

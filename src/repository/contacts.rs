@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QueryResult, QuerySelect,
     QueryTrait,
-    sea_query::{Expr, ExprTrait, IntoColumnRef, LockType},
+    sea_query::{Expr, ExprTrait, IntoColumnRef, LockBehavior, LockType},
 };
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
@@ -227,26 +227,22 @@ pub async fn lock(
     organization: OrganizationId,
     id: Uuid,
 ) -> Result<Option<StoredContact>> {
-    lock_as(transaction, organization, id, LockType::NoKeyUpdate).await
+    contact::Entity::find_by_id((organization.0, id))
+        .lock(LockType::NoKeyUpdate)
+        .one(transaction.db())
+        .await?
+        .map(StoredContact::try_from)
+        .transpose()
 }
 
-/// Finds a contact by its id and locks it, so that it can be deleted.
-pub async fn lock_to_delete(
+/// Finds a contact by its id and locks it, so that it can be deleted. Returns `None` also if another call has locked it.
+pub async fn lock_free_to_delete(
     transaction: &Transaction,
     organization: OrganizationId,
     id: Uuid,
-) -> Result<Option<StoredContact>> {
-    lock_as(transaction, organization, id, LockType::Update).await
-}
-
-async fn lock_as(
-    transaction: &Transaction,
-    organization: OrganizationId,
-    id: Uuid,
-    lock: LockType,
 ) -> Result<Option<StoredContact>> {
     contact::Entity::find_by_id((organization.0, id))
-        .lock(lock)
+        .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
         .one(transaction.db())
         .await?
         .map(StoredContact::try_from)

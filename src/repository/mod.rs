@@ -8,17 +8,20 @@
 //!
 //! | lock | mode | taken by |
 //! |---|---|---|
-//! | 1. turn in the list's queue | one call at a time, in order of arrival | `UpdateContactListContacts`, `UpdateContactList`, `DeleteContactList`; `DeleteContact` for all of the contact's lists, by id |
-//! | 2. one of the writers' connections | as many calls at a time as there are | every call that writes |
-//! | 3. the list's row | `FOR UPDATE`, by id | the calls of 1 |
+//! | 1. turn in the list's queue | one call at a time, in order of arrival | `UpdateContactListContacts`, `UpdateContactList`, `DeleteContactList`; `DeleteContact` for all of the contact's lists, but while it waits for one it gives the others back |
+//! | 2. one of the writers' connections | as many calls at a time as there are, but updates of many contacts leave two to others | every call that writes |
+//! | 3. the list's row | `FOR UPDATE` | the calls of 1; `DeleteContact` with `SKIP LOCKED` |
 //! | 4. the organization's row | `FOR SHARE` | `UpdateContactListContacts`, `UpdateContact`: the channels and custom objects that the contacts were checked against stay as they are |
 //! |  | `FOR NO KEY UPDATE` | `CreateChannel`, `UpdateChannel`, `CreateCustomObject`, `AddCustomProperty`, `DeleteCustomObject` |
 //! | 5. the channels' rows | `FOR KEY SHARE`, all by id | `UpdateContactListContacts`, `UpdateContact`, `OptIn`, `OptOut`, `DeleteContact`: no channel is deleted |
 //! |  | `FOR UPDATE`, one | `UpdateChannel`, `DeleteChannel` |
 //! | 6. contacts' rows | `FOR NO KEY UPDATE`, in order of their phones | `UpdateContactListContacts`, chunk by chunk; `OptIn`, `OptOut`; one: `UpdateContact` |
-//! |  | `FOR UPDATE`, one | `DeleteContact` |
+//! |  | `FOR UPDATE`, one | `DeleteContact`, with `SKIP LOCKED` |
 //! | 7. the unique key of a number | by writing a contact with it, in order of the numbers | `UpdateContactListContacts`, chunk by chunk, and `UpdateContact`, where a contact is new or changes number; `OptIn` and `OptOut` of an unassigned number, which insert a contact with it and delete it again: no contact gets the number until the commit, and a call that then gives it to a contact reads its opt-outs after that |
 //! | 8. the rest | by writing | preferences, opted-out numbers, members, records: always under one of the locks above. Recorded updates: under the list's, but the retention job clears them under no list's lock, in a transaction that takes 2 only |
+//!
+//! `DeleteContact` never waits while it holds a list: where one of its lists or the contact is locked, it ends its transaction,
+//! waits for that alone, and starts again.
 //!
 //! Three cases are out of order:
 //!
@@ -64,4 +67,5 @@ pub use sea_orm::ConnectionTrait as Connection;
 pub use self::{
     connect::{ACQUIRE_TIMEOUT, DatabaseOptions, Repository},
     transaction::{Transaction, TransactionOutcome},
+    write_queue::WriteLength,
 };

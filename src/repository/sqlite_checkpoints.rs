@@ -6,7 +6,7 @@ use std::time::Duration;
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr, Statement};
 use tokio::{sync::mpsc, time::sleep};
 
-use super::write_queue::WriteQueue;
+use super::write_queue::{WriteLength, WriteQueue};
 
 /// The time between a commit and the checkpoint that copies it and all later ones.
 const INTERVAL: Duration = Duration::from_millis(500);
@@ -46,7 +46,7 @@ impl Checkpoints {
 
 async fn checkpoint(db: &DatabaseConnection, write_queue: &WriteQueue) -> Result<(), DbErr> {
     if copy_log(db).await? > MAX_LOG_PAGES {
-        let _no_other_writer = write_queue.turn(&[]).await;
+        let _no_other_writer = write_queue.turn(&[], WriteLength::Short).await;
         copy_log(db).await?;
     }
     Ok(())

@@ -14,8 +14,11 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use super::{
-    Repository, bulk, postgres_plans::PostgresPlans, retry::until_won, timeout::WithTimeout,
-    write_queue::ListKey,
+    Repository, bulk,
+    postgres_plans::PostgresPlans,
+    retry::until_won,
+    timeout::WithTimeout,
+    write_queue::{ListKey, WriteLength},
 };
 use crate::error::{Error, Result};
 
@@ -103,11 +106,19 @@ impl Repository {
             + Sync
             + 'static,
     {
-        self.write_lists(Vec::new(), input, work).await
+        self.write_lists(Vec::new(), WriteLength::Short, input, work)
+            .await
     }
 
-    /// Runs `work` as [`Self::write`] does, in turn with the other calls that lock one of `lists`, which must be sorted.
-    pub async fn write_lists<I, T, W>(&self, lists: Vec<ListKey>, input: I, work: W) -> Result<T>
+    /// Runs `work` as [`Self::write`] does, in turn with the other calls that lock one of `lists`, which must be sorted, and
+    /// with those that write as long.
+    pub async fn write_lists<I, T, W>(
+        &self,
+        lists: Vec<ListKey>,
+        length: WriteLength,
+        input: I,
+        work: W,
+    ) -> Result<T>
     where
         I: Send + Sync + 'static,
         T: Send + 'static,
@@ -119,7 +130,7 @@ impl Repository {
         let repository = self.clone();
         in_own_task(async move |caller_left| {
             until_won(&caller_left, || {
-                repository.write_once(&lists, &input, &work, &caller_left)
+                repository.write_once((&lists, length), &input, &work, &caller_left)
             })
             .await
         })
@@ -128,7 +139,7 @@ impl Repository {
 
     async fn write_once<I, T, W>(
         &self,
-        lists: &[ListKey],
+        (lists, length): (&[ListKey], WriteLength),
         input: &I,
         work: &W,
         caller_left: &CancellationToken,
@@ -137,7 +148,7 @@ impl Repository {
         W: for<'a> Fn(&'a I, &'a Transaction) -> BoxFuture<'a, Result<TransactionOutcome<T>>>,
     {
         let _turn = tokio::select! {
-            turn = self.write_queue.turn(lists) => turn,
+            turn = self.write_queue.turn(lists, length) => turn,
             () = caller_left.cancelled() => return Err(self::caller_left()),
         };
         let db = self.writers.begin(write_options()).await?;

@@ -11,11 +11,28 @@ use crate::{domain::OrganizationId, keyed_semaphore::KeyedSemaphore};
 /// A list of an organization.
 pub type ListKey = (OrganizationId, Uuid);
 
+/// How many connections that write are kept from long writers, where there are more.
+const SHORT_WRITERS: usize = 2;
+
+/// How often a call that wants several lists starts again because one of them is not free, before it waits for them in order.
+const MAX_ROUNDS: usize = 8;
+
+/// How long a call writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WriteLength {
+    /// For a moment.
+    Short,
+    /// For as long as thousands of contacts take. Such calls leave some connections to the others.
+    Long,
+}
+
 /// The queues of a database's writers. Cheap to clone.
 #[derive(Clone)]
 pub struct WriteQueue {
     /// For all writers: as many at once as there are connections that write.
     writers: Arc<Semaphore>,
+    /// For long writers.
+    long_writers: Arc<Semaphore>,
     /// For writers that lock a list's row: they act one after another, and wait here rather than for the row's lock.
     lists: Arc<KeyedSemaphore<ListKey>>,
 }
@@ -24,6 +41,7 @@ pub struct WriteQueue {
 pub struct Turn {
     // Dropped in this order: the lists' queues move on once the writer is done.
     _writer: OwnedSemaphorePermit,
+    _long_writer: Option<OwnedSemaphorePermit>,
     _lists: Vec<OwnedSemaphorePermit>,
 }
 
@@ -32,21 +50,107 @@ impl WriteQueue {
     pub fn new(max_writers: usize) -> Self {
         Self {
             writers: Arc::new(Semaphore::new(max_writers)),
+            long_writers: Arc::new(Semaphore::new(
+                max_writers.saturating_sub(SHORT_WRITERS).max(1),
+            )),
             lists: Arc::new(KeyedSemaphore::new(1)),
         }
     }
 
-    /// Waits for a turn: first among the writers of each of `lists`, then among all writers.
-    #[allow(clippy::expect_used)]
-    pub async fn turn(&self, lists: &[ListKey]) -> Turn {
+    /// Waits for a turn: first among the writers of each of `lists`, then among those that write as long, then among all.
+    pub async fn turn(&self, lists: &[ListKey], length: WriteLength) -> Turn {
+        let lists = self.turns(lists).await;
+        let long_writer = match length {
+            WriteLength::Short => None,
+            WriteLength::Long => Some(permit(&self.long_writers).await),
+        };
+        Turn {
+            _writer: permit(&self.writers).await,
+            _long_writer: long_writer,
+            _lists: lists,
+        }
+    }
+
+    /// Waits until it is the turn of the call on all of `lists`. While it waits for one, it keeps no other from the calls that
+    /// want that alone, unless one was always busy.
+    async fn turns(&self, lists: &[ListKey]) -> Vec<OwnedSemaphorePermit> {
+        let mut awaited = 0;
+        for _ in 0..MAX_ROUNDS {
+            let Some(list) = lists.get(awaited) else {
+                return Vec::new();
+            };
+            let mut turns = vec![self.lists.acquire(*list).await];
+            let mut others = (0..lists.len()).filter(|other| *other != awaited);
+            let busy = others.find(|other| match self.lists.try_acquire(lists[*other]) {
+                Some(turn) => {
+                    turns.push(turn);
+                    false
+                }
+                None => true,
+            });
+            match busy {
+                Some(busy) => awaited = busy,
+                None => return turns,
+            }
+        }
         let mut turns = Vec::with_capacity(lists.len());
         for list in lists {
             turns.push(self.lists.acquire(*list).await);
         }
-        let writer = Arc::clone(&self.writers).acquire_owned().await;
-        Turn {
-            _writer: writer.expect("the semaphore is never closed"),
-            _lists: turns,
+        turns
+    }
+}
+
+#[allow(clippy::expect_used)]
+async fn permit(semaphore: &Arc<Semaphore>) -> OwnedSemaphorePermit {
+    let permit = Arc::clone(semaphore).acquire_owned().await;
+    permit.expect("the semaphore is never closed")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+
+    use futures_util::{FutureExt, poll};
+
+    use super::*;
+
+    fn list(n: u128) -> ListKey {
+        (OrganizationId(Uuid::nil()), Uuid::from_u128(n))
+    }
+
+    #[tokio::test]
+    async fn a_call_that_waits_for_one_of_its_lists_keeps_no_other() {
+        let queue = WriteQueue::new(8);
+        let (one, other) = (list(1), list(2));
+        for busy in [one, other] {
+            let held = queue.turn(&[busy], WriteLength::Short).await;
+            let both = [one, other];
+            let mut both = pin!(queue.turn(&both, WriteLength::Short));
+            assert!(poll!(&mut both).is_pending());
+            let free = if busy == one { other } else { one };
+            let free = [free];
+            assert!(
+                queue
+                    .turn(&free, WriteLength::Short)
+                    .now_or_never()
+                    .is_some()
+            );
+            drop(held);
+            assert!(both.now_or_never().is_some());
         }
+    }
+
+    #[tokio::test]
+    async fn long_writers_leave_connections_to_short_ones() {
+        let queue = WriteQueue::new(4);
+        let long = || queue.turn(&[], WriteLength::Long);
+        let _held = (long().await, long().await);
+        assert!(long().now_or_never().is_none());
+        let short = queue.turn(&[], WriteLength::Short).now_or_never();
+        assert!(short.is_some());
+        // A single connection is for all.
+        let queue = WriteQueue::new(1);
+        assert!(queue.turn(&[], WriteLength::Long).now_or_never().is_some());
     }
 }

@@ -1,6 +1,7 @@
 //! `DeleteContact`: what remains of a person, and what happens when other calls use the contact meanwhile.
 
 mod race;
+mod waits;
 
 use contact_lists::proto::{
     ChannelReference, Contact, ContactReference, DeleteContactRequest, GetContactRequest,

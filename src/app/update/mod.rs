@@ -39,11 +39,14 @@ use crate::{
     },
     error::{Error, Result},
     repository::{
-        Repository, Transaction, TransactionOutcome, contact_lists, updates,
+        Repository, Transaction, TransactionOutcome, WriteLength, contact_lists, updates,
         updates::RecordedUpdate,
     },
     spool::SpoolQuota,
 };
+
+/// An update with more contacts than this keeps its connection for long.
+const LONG_UPDATE_CONTACTS: u64 = 4000;
 
 /// A whole stream, received and ready to be applied.
 pub struct Update {
@@ -74,8 +77,13 @@ impl Update {
     /// Applies the update. Returns what it did.
     pub async fn apply(self, repository: &Repository) -> Result<UpdateOutcome> {
         let list = (self.organization(), self.header.contact_list_id);
+        let length = if self.received_count > LONG_UPDATE_CONTACTS {
+            WriteLength::Long
+        } else {
+            WriteLength::Short
+        };
         let mut applied = repository
-            .write_lists(vec![list], self, |update, transaction| {
+            .write_lists(vec![list], length, self, |update, transaction| {
                 Box::pin(update.apply_in(transaction))
             })
             .await?;
