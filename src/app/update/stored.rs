@@ -12,10 +12,11 @@ use super::{
 use crate::{
     domain::{
         contact::{Contact, ContactField},
+        phone_number::PhoneNumber,
         property_value::Properties,
         text::Text,
     },
-    error::Result,
+    error::{Error, Result},
     repository::{Transaction, bulk, records},
 };
 
@@ -39,17 +40,15 @@ pub struct StoredContacts {
 }
 
 impl StoredContacts {
-    fn with_phone(&self, group: &Group<'_>) -> Option<&Contact> {
-        let place = self
-            .by_phone
-            .binary_search_by_key(&group.phone(), |it| it.phone);
+    fn with_phone(&self, phone: PhoneNumber) -> Option<&Contact> {
+        let place = self.by_phone.binary_search_by_key(&phone, |it| it.phone);
         place.ok().map(|place| &self.by_phone[place])
     }
 
     /// Returns which contact a group of the chunk is.
     pub fn identity<'a>(&'a self, group: &Group<'_>) -> Identity<'a> {
         let external_id = group.changes().given_external_id();
-        let by_phone = self.with_phone(group);
+        let by_phone = self.with_phone(group.phone());
         // Most often the contact with the number is the one with the external_id.
         let by_external_id = match (external_id, by_phone) {
             (None, _) => None,
@@ -100,7 +99,7 @@ impl LookUp<'_> {
             .iter()
             .filter_map(|group| {
                 let external_id = group.changes().given_external_id()?;
-                let here = stored.with_phone(group);
+                let here = stored.with_phone(group.phone());
                 let found =
                     here.is_some_and(|it| it.fields.external_id.as_ref() == Some(external_id));
                 (!found).then(|| external_id.clone())
@@ -112,6 +111,11 @@ impl LookUp<'_> {
                 bulk::contacts_by_external_id(self.transaction, organization, fields, external_ids)
                     .await?;
             for contact in contacts {
+                let in_chunk = chunk.binary_search_by_key(&contact.phone, Group::phone);
+                if in_chunk.is_ok() && stored.with_phone(contact.phone).is_none() {
+                    // Another call gave the contact this number after the first look-up.
+                    return Err(Error::ConcurrentChange);
+                }
                 if let Some(external_id) = contact.fields.external_id.clone() {
                     stored.by_external_id.insert(external_id, contact);
                 }
