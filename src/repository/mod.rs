@@ -9,7 +9,7 @@
 //! | lock | mode | taken by |
 //! |---|---|---|
 //! | 1. turn in the list's queue | one call at a time, in order of arrival | `UpdateContactListContacts`, `UpdateContactList`, `DeleteContactList`; `DeleteContact` for all of the contact's lists, but while it waits for one it gives the others back |
-//! | 2. one of the writers' connections | as many calls at a time as there are, but updates of many contacts leave two to others | every call that writes |
+//! | 2. one of the writers' connections | as many calls at a time as there are, but updates of many contacts leave two to others, and let them go first | every call that writes |
 //! | 3. the list's row | `FOR UPDATE` | the calls of 1; `DeleteContact` with `SKIP LOCKED` |
 //! | 4. the organization's row | `FOR SHARE` | `UpdateContactListContacts`, `UpdateContact`: the channels and custom objects that the contacts were checked against stay as they are |
 //! |  | `FOR NO KEY UPDATE` | `CreateChannel`, `UpdateChannel`, `CreateCustomObject`, `AddCustomProperty`, `DeleteCustomObject` |

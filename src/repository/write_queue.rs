@@ -1,7 +1,10 @@
 //! The order in which this server's writers act: first come, first served. A writer that waits takes no connection from the
 //! pool.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use uuid::Uuid;
@@ -17,12 +20,15 @@ const SHORT_WRITERS: usize = 2;
 /// How often a call that wants several lists starts again because one of them is not free, before it waits for them in order.
 const MAX_ROUNDS: usize = 8;
 
+/// How often a long writer lets short ones that wait go before it.
+const MAX_GIVEN_WAY: usize = 64;
+
 /// How long a call writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WriteLength {
     /// For a moment.
     Short,
-    /// For as long as thousands of contacts take. Such calls leave some connections to the others.
+    /// For as long as thousands of contacts take. Such calls leave some connections to the others, and let them go first.
     Long,
 }
 
@@ -33,6 +39,8 @@ pub struct WriteQueue {
     writers: Arc<Semaphore>,
     /// For long writers.
     long_writers: Arc<Semaphore>,
+    /// How many short writers wait for a connection.
+    waiting_count: Arc<AtomicUsize>,
     /// For writers that lock a list's row: they act one after another, and wait here rather than for the row's lock.
     lists: Arc<KeyedSemaphore<ListKey>>,
 }
@@ -45,6 +53,22 @@ pub struct Turn {
     _lists: Vec<OwnedSemaphorePermit>,
 }
 
+/// Counts a writer that waits, until it is dropped.
+struct Waiting<'a>(&'a AtomicUsize);
+
+impl<'a> Waiting<'a> {
+    fn begin(count: &'a AtomicUsize) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(count)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 impl WriteQueue {
     /// Makes queues for at most `max_writers` writers at once.
     pub fn new(max_writers: usize) -> Self {
@@ -53,6 +77,7 @@ impl WriteQueue {
             long_writers: Arc::new(Semaphore::new(
                 max_writers.saturating_sub(SHORT_WRITERS).max(1),
             )),
+            waiting_count: Arc::default(),
             lists: Arc::new(KeyedSemaphore::new(1)),
         }
     }
@@ -65,10 +90,30 @@ impl WriteQueue {
             WriteLength::Long => Some(permit(&self.long_writers).await),
         };
         Turn {
-            _writer: permit(&self.writers).await,
+            _writer: match length {
+                WriteLength::Short => self.short_writer().await,
+                WriteLength::Long => self.long_writer().await,
+            },
             _long_writer: long_writer,
             _lists: lists,
         }
+    }
+
+    async fn short_writer(&self) -> OwnedSemaphorePermit {
+        let _waiting = Waiting::begin(&self.waiting_count);
+        permit(&self.writers).await
+    }
+
+    async fn long_writer(&self) -> OwnedSemaphorePermit {
+        for _ in 0..MAX_GIVEN_WAY {
+            let writer = permit(&self.writers).await;
+            if self.waiting_count.load(Ordering::Relaxed) == 0 {
+                return writer;
+            }
+            // The first one that waits has it now.
+            drop(writer);
+        }
+        permit(&self.writers).await
     }
 
     /// Waits until it is the turn of the call on all of `lists`. While it waits for one, it keeps no other from the calls that
@@ -152,5 +197,21 @@ mod tests {
         // A single connection is for all.
         let queue = WriteQueue::new(1);
         assert!(queue.turn(&[], WriteLength::Long).now_or_never().is_some());
+    }
+
+    #[tokio::test]
+    async fn short_writers_go_before_long_ones_that_wait() {
+        let queue = WriteQueue::new(1);
+        let held = queue.turn(&[], WriteLength::Short).await;
+        let mut long = pin!(queue.turn(&[], WriteLength::Long));
+        assert!(poll!(&mut long).is_pending());
+        let mut short = pin!(queue.turn(&[], WriteLength::Short));
+        assert!(poll!(&mut short).is_pending());
+        drop(held);
+        assert!(poll!(&mut long).is_pending());
+        let short = short.now_or_never();
+        assert!(short.is_some());
+        drop(short);
+        assert!(long.now_or_never().is_some());
     }
 }
