@@ -241,7 +241,10 @@ impl Replica {
         match mutation {
             Mutation::Nothing => {}
             Mutation::OtherMessages => framing = Framing::ManyMessages,
-            Mutation::OtherContact => contacts[0].name = Some("Another".to_owned()),
+            Mutation::OtherContact => match contacts.first_mut() {
+                Some(first) => first.name = Some("Another".to_owned()),
+                None => contacts.push(Contact::default()),
+            },
             Mutation::OtherHeader => header.resubscribe = !header.resubscribe,
             Mutation::ValidateOnly => header.validate_only = true,
             Mutation::NoFooter => footer = Footer::Missing,
