@@ -2,7 +2,7 @@
 //!
 //! A phone number is unique among an organization's channels. A channel in use can't be deleted.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use uuid::Uuid;
 
@@ -162,27 +162,38 @@ async fn delete_in(
 /// Returns the ids of the channels that `references` name, sorted and without duplicates. Fails if a reference names none of
 /// `channels`.
 pub fn resolve(channels: &[Channel], references: &[ChannelReference]) -> Result<Vec<Uuid>> {
+    let (ids, unknown) = find(channels, references);
+    match unknown.first() {
+        None => Ok(ids),
+        Some(reference) => Err(Error::not_found("channel", reference)),
+    }
+}
+
+/// Returns the ids of the channels that references name, each once and sorted, and the references that name none of
+/// `channels`.
+pub fn find(
+    channels: &[Channel],
+    references: &[ChannelReference],
+) -> (Vec<Uuid>, Vec<ChannelReference>) {
+    let known: HashSet<Uuid> = channels.iter().map(|channel| channel.id).collect();
     let by_phone: HashMap<PhoneNumber, Uuid> = channels
         .iter()
         .filter_map(|channel| Some((channel.phone?, channel.id)))
         .collect();
-    let mut ids = Vec::with_capacity(references.len());
+    let (mut ids, mut unknown) = (Vec::with_capacity(references.len()), Vec::new());
     for reference in references {
         let id = match reference {
-            ChannelReference::Id(id) => channels
-                .iter()
-                .any(|channel| channel.id == *id)
-                .then_some(*id)
-                .ok_or_else(|| Error::not_found("channel", id))?,
-            ChannelReference::Phone(phone) => *by_phone
-                .get(phone)
-                .ok_or_else(|| Error::not_found("channel", phone.as_str()))?,
+            ChannelReference::Id(id) => known.get(id),
+            ChannelReference::Phone(phone) => by_phone.get(phone),
         };
-        ids.push(id);
+        match id {
+            Some(id) => ids.push(*id),
+            None => unknown.push(*reference),
+        }
     }
     ids.sort_unstable();
     ids.dedup();
-    Ok(ids)
+    (ids, unknown)
 }
 
 fn refuse_taken_phone(channels: &[Channel], channel: &Channel) -> Result<()> {

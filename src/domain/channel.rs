@@ -1,5 +1,7 @@
 //! Channels: what an organization sends messages from.
 
+use std::fmt;
+
 use strum::{EnumString, IntoStaticStr};
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -66,4 +68,13 @@ pub enum ChannelReference {
     Id(Uuid),
     /// By its phone number.
     Phone(PhoneNumber),
+}
+
+impl fmt::Display for ChannelReference {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Id(id) => id.fmt(formatter),
+            Self::Phone(phone) => formatter.write_str(phone.as_str()),
+        }
+    }
 }

@@ -2,16 +2,14 @@
 
 use tonic::{Request, Response, Status};
 
-use super::{Api, call::authorize, fields::Fields, page::Page, wire};
+use super::{
+    Api, call::authorize, fields::Fields, page::Page, preference_subjects::Subjects, wire,
+};
 use crate::{
-    app::preferences::{self, ChangedPairs, Channels, PreferenceChange},
-    domain::{
-        caller::Caller, contact::ContactReference, preference::MAX_CHANGE_ITEMS, scope::Scope,
-        violation::Reason,
-    },
-    error::{Error, Result},
+    app::preferences,
+    domain::{contact::ContactReference, scope::Scope},
+    error::Error,
     proto::{
-        ChannelReference, ContactReference as WireContactReference,
         ListCommunicationPreferencesRequest, ListCommunicationPreferencesResponse, OptInRequest,
         OptInResponse, OptOutRequest, OptOutResponse,
         communication_preference_service_server::CommunicationPreferenceService,
@@ -26,11 +24,9 @@ impl CommunicationPreferenceService for Api {
         request: Request<OptInRequest>,
     ) -> Result<Response<OptInResponse>, Status> {
         let caller = authorize(&request, Scope::Write)?;
-        let request = request.into_inner();
-        let (contacts, channels) = (request.contacts, request.channels);
-        let pairs = self
-            .change_preferences(caller, contacts, channels, request.all_channels, true)
-            .await?;
+        let subjects = Subjects::of_opt_in(&caller, request.into_inner())?;
+        let change = subjects.change(caller, true);
+        let pairs = preferences::change(&self.repository, change).await?;
         Ok(Response::new(OptInResponse {
             opted_in_count: wire::count(pairs.changed),
             unchanged_count: wire::count(pairs.unchanged),
@@ -42,14 +38,14 @@ impl CommunicationPreferenceService for Api {
         request: Request<OptOutRequest>,
     ) -> Result<Response<OptOutResponse>, Status> {
         let caller = authorize(&request, Scope::Write)?;
-        let request = request.into_inner();
-        let (contacts, channels) = (request.contacts, request.channels);
-        let pairs = self
-            .change_preferences(caller, contacts, channels, request.all_channels, false)
-            .await?;
+        let subjects = Subjects::of_opt_out(&caller, request.into_inner())?;
+        let change = subjects.change(caller, false);
+        let pairs = preferences::change(&self.repository, change).await?;
         Ok(Response::new(OptOutResponse {
             opted_out_count: wire::count(pairs.changed),
             unchanged_count: wire::count(pairs.unchanged),
+            rejected_contacts: subjects.rejected_contacts(&pairs.unknown_contacts),
+            rejected_channels: subjects.rejected_channels(&pairs.unknown_channels),
         }))
     }
 
@@ -81,56 +77,6 @@ impl CommunicationPreferenceService for Api {
             next_page_token,
         }))
     }
-}
-
-impl Api {
-    async fn change_preferences(
-        &self,
-        caller: Caller,
-        contacts: Vec<WireContactReference>,
-        channels: Vec<ChannelReference>,
-        all_channels: bool,
-        opt_in: bool,
-    ) -> Result<ChangedPairs> {
-        let mut fields = Fields::default();
-        let region = caller.organization.default_region;
-        let contacts = items(&mut fields, "contacts", contacts, |fields, path, wire| {
-            wire::reference::contact(fields, path, wire, region)
-        });
-        let channels = if all_channels && channels.is_empty() {
-            Some(Channels::All)
-        } else if all_channels {
-            let message = "must be empty where all_channels is true";
-            fields.refuse("channels", Reason::FieldInvalid, message);
-            None
-        } else {
-            items(&mut fields, "channels", channels, |fields, path, wire| {
-                wire::reference::channel(fields, path, wire, region)
-            })
-            .map(Channels::Listed)
-        };
-        let (contacts, channels) = fields.finish(contacts.zip(channels))?;
-        let change = PreferenceChange {
-            caller,
-            contacts,
-            channels,
-            opt_in,
-        };
-        preferences::change(&self.repository, change).await
-    }
-}
-
-/// Parses the items of the field `path`: at least 1, at most [`MAX_CHANGE_ITEMS`].
-fn items<W, T>(
-    fields: &mut Fields,
-    path: &str,
-    wire: Vec<W>,
-    parse: impl Fn(&mut Fields, &str, W) -> Option<T>,
-) -> Option<Vec<T>> {
-    if wire.is_empty() {
-        return fields.required(path, None);
-    }
-    fields.items(path, wire, MAX_CHANGE_ITEMS, parse)
 }
 
 fn name(reference: &ContactReference) -> String {

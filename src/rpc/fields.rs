@@ -39,6 +39,11 @@ impl Fields {
         self.violations.push(Violation::new(reason, path, message));
     }
 
+    /// Adds violations that were found elsewhere.
+    pub fn add(&mut self, violations: impl IntoIterator<Item = Violation>) {
+        self.violations.extend(violations);
+    }
+
     /// The value of the enum field `path`, if the contract has its number.
     pub fn known<E: TryFrom<i32>>(&mut self, path: &str, number: i32) -> Option<E> {
         let value = E::try_from(number).ok();

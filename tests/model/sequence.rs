@@ -349,7 +349,7 @@ impl StepRun<'_> {
             };
             let service = preferences.opt_in(request).await;
             let both = self.compare("OptIn", service, model)?;
-            both.map(|(it, model)| (pairs(it.opted_in_count, it.unchanged_count), model))
+            both.map(|(it, model)| (Pairs::from(it), model))
         } else {
             let request = OptOutRequest {
                 contacts,
@@ -358,16 +358,12 @@ impl StepRun<'_> {
             };
             let service = preferences.opt_out(request).await;
             let both = self.compare("OptOut", service, model)?;
-            both.map(|(it, model)| (pairs(it.opted_out_count, it.unchanged_count), model))
+            both.map(|(it, model)| (Pairs::from(it), model))
         };
         both.map_or(Ok(()), |(service, model)| {
-            same("changed and unchanged pairs", &service, &model)
+            same("pairs and rejected references", &service, &model)
         })
     }
-}
-
-fn pairs(changed: i32, unchanged: i32) -> Pairs {
-    Pairs { changed, unchanged }
 }
 
 fn without_replayed(

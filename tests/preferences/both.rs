@@ -57,28 +57,6 @@ pub async fn what_already_is_as_asked_stays_as_it_was_and_is_counted(
     assert_eq!(it.admin.preferences(&number(1)).await, before);
 }
 
-pub async fn an_unknown_contact_fails_the_call_and_nothing_changes(service: Service, opt_in: bool) {
-    let it = set_up(&service).await;
-    let (known, unknown) = (it.id(1).await, uuid::Uuid::now_v7().to_string());
-    let people = people([known.as_str(), number(9).as_str(), unknown.as_str()]);
-    let refused = change(&it.admin, opt_in, people, Some(channels([it.a.as_str()]))).await;
-    let status = assert_refused(refused, Code::NotFound, "RESOURCE_NOT_FOUND");
-    assert_eq!(metadata(&status, "resource_type"), "contact");
-    assert_eq!(preference_count(&service).await, 0);
-}
-
-pub async fn an_unknown_channel_fails_the_call_and_nothing_changes(service: Service, opt_in: bool) {
-    let it = set_up(&service).await;
-    let unknown = uuid::Uuid::now_v7().to_string();
-    for unknown in [unknown.as_str(), number(7).as_str()] {
-        let channels = Some(channels([it.a.as_str(), unknown]));
-        let refused = change(&it.admin, opt_in, people([number(1).as_str()]), channels).await;
-        let status = assert_refused(refused, Code::NotFound, "RESOURCE_NOT_FOUND");
-        assert_eq!(metadata(&status, "resource_type"), "channel");
-        assert_eq!(preference_count(&service).await, 0);
-    }
-}
-
 pub async fn another_organizations_contacts_and_channels_are_unknown(
     service: Service,
     opt_in: bool,
@@ -138,23 +116,6 @@ pub async fn all_channels_and_named_channels_exclude_each_other(service: Service
         send(&it.admin, opt_in, request).await,
         "channels",
         "FIELD_INVALID",
-    );
-    assert_eq!(preference_count(&service).await, 0);
-}
-
-pub async fn every_bad_reference_is_named_by_its_place(service: Service, opt_in: bool) {
-    let it = set_up(&service).await;
-    let people = people([number(1).as_str(), "+4915"]);
-    let channels = channels([it.a.as_str(), it.b.as_str(), "0151 23456789"]);
-    let refused = change(&it.admin, opt_in, people, Some(channels)).await;
-    let status = assert_refused(refused, Code::InvalidArgument, "REQUEST_INVALID");
-    let expected = [
-        ("contacts[1].phone", "PHONE_INVALID"),
-        ("channels[2].phone", "PHONE_WITHOUT_REGION"),
-    ];
-    assert_eq!(
-        violations(&status),
-        expected.map(|(a, b)| (a.to_owned(), b.to_owned()))
     );
     assert_eq!(preference_count(&service).await, 0);
 }

@@ -5,6 +5,7 @@ mod list;
 mod locks;
 mod opt_in;
 mod opt_out;
+mod partial_opt_out;
 
 use contact_lists::proto::{
     ChannelReference, ContactReference, ListCommunicationPreferencesRequest,

@@ -21,14 +21,6 @@ on_both! {
         both::what_already_is_as_asked_stays_as_it_was_and_is_counted(service, OPT_IN).await;
     }
 
-    async fn an_unknown_contact_fails_the_call_and_nothing_changes(service: Service) {
-        both::an_unknown_contact_fails_the_call_and_nothing_changes(service, OPT_IN).await;
-    }
-
-    async fn an_unknown_channel_fails_the_call_and_nothing_changes(service: Service) {
-        both::an_unknown_channel_fails_the_call_and_nothing_changes(service, OPT_IN).await;
-    }
-
     async fn another_organizations_contacts_and_channels_are_unknown(service: Service) {
         both::another_organizations_contacts_and_channels_are_unknown(service, OPT_IN).await;
     }
@@ -41,8 +33,43 @@ on_both! {
         both::all_channels_and_named_channels_exclude_each_other(service, OPT_IN).await;
     }
 
+    async fn an_unknown_contact_fails_the_call_and_nothing_changes(service: Service) {
+        let it = set_up(&service).await;
+        let (known, unknown) = (it.id(1).await, uuid::Uuid::now_v7().to_string());
+        let people = people([known.as_str(), number(9).as_str(), unknown.as_str()]);
+        let refused = change(&it.admin, OPT_IN, people, Some(channels([it.a.as_str()]))).await;
+        let status = assert_refused(refused, Code::NotFound, "RESOURCE_NOT_FOUND");
+        assert_eq!(metadata(&status, "resource_type"), "contact");
+        assert_eq!(preference_count(&service).await, 0);
+    }
+
+    async fn an_unknown_channel_fails_the_call_and_nothing_changes(service: Service) {
+        let it = set_up(&service).await;
+        let unknown = uuid::Uuid::now_v7().to_string();
+        for unknown in [unknown.as_str(), number(7).as_str()] {
+            let channels = Some(channels([it.a.as_str(), unknown]));
+            let refused = change(&it.admin, OPT_IN, people([number(1).as_str()]), channels).await;
+            let status = assert_refused(refused, Code::NotFound, "RESOURCE_NOT_FOUND");
+            assert_eq!(metadata(&status, "resource_type"), "channel");
+            assert_eq!(preference_count(&service).await, 0);
+        }
+    }
+
     async fn every_bad_reference_is_named_by_its_place(service: Service) {
-        both::every_bad_reference_is_named_by_its_place(service, OPT_IN).await;
+        let it = set_up(&service).await;
+        let people = people([number(1).as_str(), "+4915"]);
+        let channels = channels([it.a.as_str(), it.b.as_str(), "0151 23456789"]);
+        let refused = change(&it.admin, OPT_IN, people, Some(channels)).await;
+        let status = assert_refused(refused, Code::InvalidArgument, "REQUEST_INVALID");
+        let expected = [
+            ("contacts[1].phone", "PHONE_INVALID"),
+            ("channels[2].phone", "PHONE_WITHOUT_REGION"),
+        ];
+        assert_eq!(
+            violations(&status),
+            expected.map(|(a, b)| (a.to_owned(), b.to_owned()))
+        );
+        assert_eq!(preference_count(&service).await, 0);
     }
 
     async fn an_opt_in_to_all_channels_covers_those_that_are_there(service: Service) {

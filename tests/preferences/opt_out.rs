@@ -21,14 +21,6 @@ on_both! {
         both::what_already_is_as_asked_stays_as_it_was_and_is_counted(service, OPT_IN).await;
     }
 
-    async fn an_unknown_contact_fails_the_call_and_nothing_changes(service: Service) {
-        both::an_unknown_contact_fails_the_call_and_nothing_changes(service, OPT_IN).await;
-    }
-
-    async fn an_unknown_channel_fails_the_call_and_nothing_changes(service: Service) {
-        both::an_unknown_channel_fails_the_call_and_nothing_changes(service, OPT_IN).await;
-    }
-
     async fn another_organizations_contacts_and_channels_are_unknown(service: Service) {
         both::another_organizations_contacts_and_channels_are_unknown(service, OPT_IN).await;
     }
@@ -39,10 +31,6 @@ on_both! {
 
     async fn all_channels_and_named_channels_exclude_each_other(service: Service) {
         both::all_channels_and_named_channels_exclude_each_other(service, OPT_IN).await;
-    }
-
-    async fn every_bad_reference_is_named_by_its_place(service: Service) {
-        both::every_bad_reference_is_named_by_its_place(service, OPT_IN).await;
     }
 
     async fn an_opt_out_of_all_channels_comes_first_and_names_no_channel(service: Service) {

@@ -2,7 +2,10 @@
 
 pub mod numbers;
 
-use std::collections::{BTreeSet, HashSet};
+use std::{
+    collections::{BTreeSet, HashSet},
+    fmt::Display,
+};
 
 use uuid::Uuid;
 
@@ -47,9 +50,14 @@ pub struct ChangedPairs {
     pub changed: u64,
     /// Pairs that already were as requested.
     pub unchanged: u64,
+    /// The contacts that an opt-out names by id and the organization does not have.
+    pub unknown_contacts: HashSet<ContactReference>,
+    /// The channels that an opt-out names and the organization does not have.
+    pub unknown_channels: HashSet<ChannelReference>,
 }
 
-/// Opts contacts in or out.
+/// Opts contacts in or out. An opt-in fails if a contact or a channel is unknown; an opt-out leaves it out, and fails if
+/// none is left.
 pub async fn change(repository: &Repository, change: PreferenceChange) -> Result<ChangedPairs> {
     repository
         .write(change, |change, transaction| {
@@ -62,6 +70,8 @@ pub async fn change(repository: &Repository, change: PreferenceChange) -> Result
 struct Subjects {
     contact_ids: Vec<Uuid>,
     numbers: UnassignedNumbers,
+    /// The ids that are no contact's.
+    unknown_ids: Vec<Uuid>,
 }
 
 impl PreferenceChange {
@@ -77,10 +87,11 @@ impl PreferenceChange {
             update_id: None,
         };
         let subjects = self.lock_subjects(transaction, origin).await?;
-        let channel_ids = match &self.channels {
-            Channels::All => all.iter().map(|channel| channel.id).collect(),
-            Channels::Listed(references) => app::channels::resolve(&all, references)?,
+        let (channel_ids, unknown_channels) = match &self.channels {
+            Channels::All => (all.iter().map(|channel| channel.id).collect(), Vec::new()),
+            Channels::Listed(references) => app::channels::find(&all, references),
         };
+        self.refuse_unknown("channel", &unknown_channels, channel_ids.is_empty())?;
         let changed = self
             .change_contacts(transaction, &subjects.contact_ids, &channel_ids, origin)
             .await?
@@ -94,6 +105,12 @@ impl PreferenceChange {
         Ok(TransactionOutcome::Commit(ChangedPairs {
             changed,
             unchanged: pairs as u64 - changed,
+            unknown_contacts: subjects
+                .unknown_ids
+                .into_iter()
+                .map(ContactReference::Id)
+                .collect(),
+            unknown_channels: unknown_channels.into_iter().collect(),
         }))
     }
 
@@ -116,9 +133,10 @@ impl PreferenceChange {
         contacts.retain(|contact| named.contains(&contact.id) || phones.contains(&contact.phone));
         let mut contact_ids: Vec<Uuid> = contacts.iter().map(|contact| contact.id).collect();
         contact_ids.sort_unstable();
-        if let Some(missing) = self.ids().find(|id| contact_ids.binary_search(id).is_err()) {
-            return Err(Error::not_found("contact", missing));
-        }
+        let is_unknown = |id: &Uuid| contact_ids.binary_search(id).is_err();
+        let unknown_ids: Vec<Uuid> = self.ids().filter(is_unknown).collect();
+        let is_none_left = contact_ids.is_empty() && phones.is_empty();
+        self.refuse_unknown("contact", &unknown_ids, is_none_left)?;
         let assigned: HashSet<PhoneNumber> = contacts.iter().map(|it| it.phone).collect();
         let unassigned = phones.into_iter().filter(|it| !assigned.contains(it));
         let numbers =
@@ -126,7 +144,23 @@ impl PreferenceChange {
         Ok(Subjects {
             contact_ids,
             numbers,
+            unknown_ids,
         })
+    }
+
+    /// Fails if something is unknown, but of an opt-out only if nothing else is left.
+    fn refuse_unknown(
+        &self,
+        resource_type: &'static str,
+        unknown: &[impl Display],
+        is_none_left: bool,
+    ) -> Result<()> {
+        match unknown.first() {
+            Some(first) if self.opt_in || is_none_left => {
+                Err(Error::not_found(resource_type, first))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn ids(&self) -> impl Iterator<Item = Uuid> {

@@ -31,10 +31,10 @@ pub fn channel(
     use proto::channel_reference::Reference;
     match fields.required(path, wire.reference)? {
         Reference::Id(text) => fields
-            .read(format!("{path}.id"), id(&text))
+            .read(below(path, "id"), id(&text))
             .map(ChannelReference::Id),
         Reference::Phone(text) => {
-            phone(fields, &format!("{path}.phone"), Some(text), region).map(ChannelReference::Phone)
+            phone(fields, &below(path, "phone"), Some(text), region).map(ChannelReference::Phone)
         }
     }
 }
@@ -49,10 +49,18 @@ pub fn contact(
     use proto::contact_reference::Reference;
     match fields.required(path, wire.reference)? {
         Reference::Id(text) => fields
-            .read(format!("{path}.id"), id(&text))
+            .read(below(path, "id"), id(&text))
             .map(ContactReference::Id),
         Reference::Phone(text) => {
-            phone(fields, &format!("{path}.phone"), Some(text), region).map(ContactReference::Phone)
+            phone(fields, &below(path, "phone"), Some(text), region).map(ContactReference::Phone)
         }
+    }
+}
+
+/// The path of a field in the message at `path`, which is empty where the message stands for itself.
+fn below(path: &str, field: &str) -> String {
+    match path {
+        "" => field.to_owned(),
+        path => format!("{path}.{field}"),
     }
 }

@@ -88,24 +88,21 @@ impl IdMap {
         let contacts = self.contact_references(numbers);
         let channels = self.channel_references(channels);
         let mut preferences = caller.preferences.clone();
-        let (changed, unchanged) = if opt_in {
+        if opt_in {
             let request = OptInRequest {
                 contacts,
                 channels,
                 all_channels: false,
             };
-            let answer = preferences.opt_in(request).await?.into_inner();
-            (answer.opted_in_count, answer.unchanged_count)
+            Ok(preferences.opt_in(request).await?.into_inner().into())
         } else {
             let request = OptOutRequest {
                 contacts,
                 channels,
                 all_channels: false,
             };
-            let answer = preferences.opt_out(request).await?.into_inner();
-            (answer.opted_out_count, answer.unchanged_count)
-        };
-        Ok(Pairs { changed, unchanged })
+            Ok(preferences.opt_out(request).await?.into_inner().into())
+        }
     }
 
     /// Reads one page, so as of one instant.

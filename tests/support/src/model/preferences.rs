@@ -3,13 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use contact_lists::proto::{
-    ChannelReference, ContactReference, ErrorReason as Reason, channel_reference, contact_reference,
+    ChannelReference, ContactReference, ErrorReason as Reason, OptInResponse, OptOutResponse,
+    RejectedReference, channel_reference, contact_reference,
 };
 
 use super::{
-    Answer, CallNumber, ContactKey, Organization, checks,
-    refusal::{Refusal, Violation},
-    update::OptIns,
+    Answer, CallNumber, ContactKey, Organization, checks, refusal::Refusal, update::OptIns,
 };
 
 /// Whether a contact or a number is opted in to a channel, opted out of it, or neither.
@@ -29,13 +28,57 @@ pub struct Preferences {
     pub own: BTreeMap<String, (bool, CallNumber)>,
 }
 
-/// Counts of pairs of a contact and a channel.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// A reference that an opt-out left out: its index in the request, the wrong field and the reason.
+pub type Rejected = (i32, String, Reason);
+
+/// What an opt-in or an opt-out did, in pairs of a contact and a channel.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pairs {
     /// Newly opted in or out, as asked.
     pub changed: i32,
     /// Opted in or out before.
     pub unchanged: i32,
+    /// The contacts that an opt-out left out.
+    pub rejected_contacts: Vec<Rejected>,
+    /// The channels that it left out.
+    pub rejected_channels: Vec<Rejected>,
+}
+
+impl From<OptInResponse> for Pairs {
+    fn from(response: OptInResponse) -> Self {
+        Self {
+            changed: response.opted_in_count,
+            unchanged: response.unchanged_count,
+            rejected_contacts: Vec::new(),
+            rejected_channels: Vec::new(),
+        }
+    }
+}
+
+/// Without the wording of messages.
+impl From<OptOutResponse> for Pairs {
+    fn from(response: OptOutResponse) -> Self {
+        let rejected = |references: Vec<RejectedReference>| {
+            let rejected = references.into_iter().flat_map(|reference| {
+                let violations = reference.violations.into_iter();
+                violations.map(move |it| (reference.index, it.field.clone(), it.reason()))
+            });
+            rejected.collect()
+        };
+        Self {
+            changed: response.opted_out_count,
+            unchanged: response.unchanged_count,
+            rejected_contacts: rejected(response.rejected_contacts),
+            rejected_channels: rejected(response.rejected_channels),
+        }
+    }
+}
+
+/// What a reference names.
+enum Subject {
+    Contact(ContactKey),
+    /// A number that is unassigned.
+    Number(String),
 }
 
 impl Preferences {
@@ -122,24 +165,25 @@ impl Preferences {
 impl Organization {
     /// The ids of the channels that references name. Refuses unknown ones.
     pub fn channels_of(&self, references: &[ChannelReference]) -> Answer<BTreeSet<String>> {
-        let mut ids = BTreeSet::new();
-        for reference in references {
-            let (name, found) = match reference.reference.as_ref().expect("a reference") {
-                channel_reference::Reference::Id(id) => {
-                    let mut ids = self.channels.iter().map(|it| it.wire.id.clone());
-                    (id.clone(), ids.find(|it| it == id))
-                }
-                channel_reference::Reference::Phone(text) => {
-                    let phone = checks::number(text, self.takes_national_numbers)
-                        .expect("only valid numbers name channels");
-                    let mut channels = self.channels.iter();
-                    let found = channels.find(|it| it.wire.phone.as_deref() == Some(&phone));
-                    (phone, found.map(|it| it.wire.id.clone()))
-                }
-            };
-            ids.insert(found.ok_or_else(|| Refusal::not_found("channel", &name))?);
-        }
-        Ok(ids)
+        references.iter().map(|it| self.channel(it)).collect()
+    }
+
+    /// The id of the channel that a reference names.
+    fn channel(&self, reference: &ChannelReference) -> Answer<String> {
+        let (name, found) = match reference.reference.as_ref().expect("a reference") {
+            channel_reference::Reference::Id(id) => {
+                let mut ids = self.channels.iter().map(|it| it.wire.id.clone());
+                (id.clone(), ids.find(|it| it == id))
+            }
+            channel_reference::Reference::Phone(text) => {
+                let phone = checks::number(text, self.takes_national_numbers)
+                    .expect("only valid numbers name channels");
+                let mut channels = self.channels.iter();
+                let found = channels.find(|it| it.wire.phone.as_deref() == Some(&phone));
+                (phone, found.map(|it| it.wire.id.clone()))
+            }
+        };
+        found.ok_or_else(|| Refusal::not_found("channel", &name))
     }
 
     /// The ids of all channels.
@@ -147,41 +191,81 @@ impl Organization {
         self.channels.iter().map(|it| it.wire.id.clone()).collect()
     }
 
-    /// The contacts and the unassigned numbers that references name. Refuses unknown ids.
-    fn subjects(
-        &self,
-        references: &[ContactReference],
-    ) -> Answer<(BTreeSet<ContactKey>, BTreeSet<String>)> {
-        let (mut contacts, mut numbers) = (BTreeSet::new(), BTreeSet::new());
-        for reference in references {
-            match reference.reference.as_ref().expect("a reference") {
-                contact_reference::Reference::Id(id) => {
-                    let key = self.by_id(id);
-                    contacts.insert(key.ok_or_else(|| Refusal::not_found("contact", id))?);
-                }
-                contact_reference::Reference::Phone(text) => {
-                    let phone = checks::number(text, self.takes_national_numbers)
-                        .expect("bad numbers were refused");
-                    match self.by_phone(&phone) {
-                        Some(key) => contacts.insert(key),
-                        None => numbers.insert(phone),
-                    };
-                }
+    /// What a reference names. Refuses a bad number as a violation of the reference, and an unknown id.
+    fn subject(&self, reference: &ContactReference) -> Answer<Subject> {
+        match reference.reference.as_ref().expect("a reference") {
+            contact_reference::Reference::Id(id) => {
+                let key = self.by_id(id).map(Subject::Contact);
+                key.ok_or_else(|| Refusal::not_found("contact", id))
+            }
+            contact_reference::Reference::Phone(text) => {
+                let phone = checks::number(text, self.takes_national_numbers)
+                    .map_err(|reason| Refusal::fields(vec![("phone".to_owned(), reason)]))?;
+                let key = self.by_phone(&phone).map(Subject::Contact);
+                Ok(key.unwrap_or(Subject::Number(phone)))
             }
         }
-        Ok((contacts, numbers))
     }
 
-    fn bad_numbers(&self, references: &[ContactReference]) -> Vec<Violation> {
-        let mut wrong: Vec<(String, Reason)> = Vec::new();
-        for (index, reference) in references.iter().enumerate() {
-            if let Some(contact_reference::Reference::Phone(text)) = &reference.reference
-                && let Err(reason) = checks::number(text, self.takes_national_numbers)
-            {
-                wrong.push((format!("contacts[{index}].phone"), reason));
+    /// The contacts and numbers that references name, and the references that are refused. An opt-in is refused if one of
+    /// them is, an opt-out if none is left.
+    fn subjects(
+        &self,
+        opt_in: bool,
+        references: &[ContactReference],
+    ) -> Answer<(BTreeSet<ContactKey>, BTreeSet<String>, Vec<Rejected>)> {
+        let (mut contacts, mut numbers) = (BTreeSet::new(), BTreeSet::new());
+        let (mut rejected, mut malformed, mut unknown) = (Vec::new(), Vec::new(), None);
+        for (index, reference) in (0..).zip(references) {
+            match self.subject(reference) {
+                Ok(Subject::Contact(key)) => _ = contacts.insert(key),
+                Ok(Subject::Number(number)) => _ = numbers.insert(number),
+                Err(refusal) => match refusal.violations.first() {
+                    Some((field, reason)) => {
+                        malformed.push((format!("contacts[{index}].{field}"), *reason));
+                        rejected.push((index, field.clone(), *reason));
+                    }
+                    None => {
+                        rejected.push((index, "id".to_owned(), refusal.reason));
+                        unknown.get_or_insert(refusal);
+                    }
+                },
             }
         }
-        wrong
+        let must_be_well_formed = if opt_in { 1 } else { references.len() };
+        if malformed.len() >= must_be_well_formed {
+            return Err(Refusal::fields(malformed));
+        }
+        let is_none_left = contacts.is_empty() && numbers.is_empty();
+        match unknown {
+            Some(refusal) if opt_in || is_none_left => Err(refusal),
+            _ => Ok((contacts, numbers, rejected)),
+        }
+    }
+
+    /// The channels that references name, and the references that are unknown. An opt-in is refused if one of them is, an
+    /// opt-out if none is left.
+    fn channels_to_change(
+        &self,
+        opt_in: bool,
+        references: &[ChannelReference],
+    ) -> Answer<(BTreeSet<String>, Vec<Rejected>)> {
+        let (mut channels, mut rejected, mut unknown) = (BTreeSet::new(), Vec::new(), None);
+        for (index, reference) in (0..).zip(references) {
+            match (self.channel(reference), &reference.reference) {
+                (Ok(id), _) => _ = channels.insert(id),
+                (Err(refusal), given) => {
+                    let by_phone = matches!(given, Some(channel_reference::Reference::Phone(_)));
+                    let field = if by_phone { "phone" } else { "id" };
+                    rejected.push((index, field.to_owned(), refusal.reason));
+                    unknown.get_or_insert(refusal);
+                }
+            }
+        }
+        match unknown {
+            Some(refusal) if opt_in || channels.is_empty() => Err(refusal),
+            _ => Ok((channels, rejected)),
+        }
     }
 
     /// `OptIn` and `OptOut`.
@@ -192,16 +276,15 @@ impl Organization {
         references: &[ContactReference],
         channels: Option<&[ChannelReference]>,
     ) -> Answer<Pairs> {
-        let wrong = self.bad_numbers(references);
-        if !wrong.is_empty() {
-            return Err(Refusal::fields(wrong));
-        }
-        let (contacts, numbers) = self.subjects(references)?;
+        let (contacts, numbers, rejected_contacts) = self.subjects(opt_in, references)?;
         let all = channels.is_none();
-        let channels = match channels {
-            None => self.channel_ids(),
-            Some(references) => self.channels_of(references)?,
+        let (channels, rejected_channels) = match channels {
+            None => (self.channel_ids(), Vec::new()),
+            Some(references) => self.channels_to_change(opt_in, references)?,
         };
+        if !rejected_contacts.is_empty() || !rejected_channels.is_empty() {
+            self.note("OptOut that leaves something out");
+        }
         let mut changed = 0;
         for key in &contacts {
             let preferences = &mut self.contact_mut(*key).preferences;
@@ -231,6 +314,8 @@ impl Organization {
         Ok(Pairs {
             changed,
             unchanged: pairs as i32 - changed,
+            rejected_contacts,
+            rejected_channels,
         })
     }
 
