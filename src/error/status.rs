@@ -1,18 +1,37 @@
 //! Errors on the wire: a status with details in its trailers.
+//!
+//! Common clients cut trailers off at 8 KiB, so texts are shortened here until all of them fit, whatever they are. On the
+//! wire a message is percent-encoded, up to three bytes for one, and the details, which repeat it, are in Base64, four
+//! bytes for three.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use tonic::Status;
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt};
 
 use super::{Error, kind::Kind};
-use crate::domain::violation::{Reason, Violation};
+use crate::domain::{
+    text::MAX_CHARACTERS,
+    violation::{Reason, Violation},
+};
 
 /// The domain of the service's `google.rpc.ErrorInfo`.
 const ERROR_DOMAIN: &str = "contactlists";
 
-/// Common clients cut trailers off at 8 KiB; this much of them is for violations.
+/// The most bytes of all violations.
 const MAX_VIOLATION_BYTES: usize = 4 * 1024;
+
+/// What a violation takes beside its texts: the tags and lengths of its fields.
+const VIOLATION_OVERHEAD_BYTES: usize = 12;
+
+/// The most bytes of a message, and of a violation's field and description.
+const MAX_MESSAGE_BYTES: usize = 384;
+
+/// The most bytes of a name or another value: those of the longest that a field can have.
+const MAX_VALUE_BYTES: usize = 4 * MAX_CHARACTERS;
+
+/// How much of the end of a text stays where its middle is left out.
+const TAIL_BYTES: usize = 64;
 
 /// The error is the status's source, so that a layer can log it.
 impl From<Error> for Status {
@@ -23,19 +42,24 @@ impl From<Error> for Status {
             retry_delay,
         } = error.kind();
         let mut details = ErrorDetails::new();
-        details.set_error_info(reason_name(reason), ERROR_DOMAIN, error.metadata());
+        let metadata = error.metadata().into_iter();
+        let metadata: HashMap<_, _> = metadata
+            .map(|(name, value)| (name, shortened(value, MAX_VALUE_BYTES)))
+            .collect();
+        details.set_error_info(reason_name(reason), ERROR_DOMAIN, metadata);
         if let Some(delay) = retry_delay {
             details.set_retry_info(Some(delay));
         }
-        add_subject(&error, &mut details);
-        let mut status = Status::with_error_details(code, error.to_string(), details);
+        let message = shortened(error.to_string(), MAX_MESSAGE_BYTES);
+        add_subject(&error, &message, &mut details);
+        let mut status = Status::with_error_details(code, message, details);
         status.set_source(Arc::new(error));
         status
     }
 }
 
 /// Adds what the error is about: fields, or a resource.
-fn add_subject(error: &Error, details: &mut ErrorDetails) {
+fn add_subject(error: &Error, message: &str, details: &mut ErrorDetails) {
     let reason = reason_name(error.kind().reason);
     match error {
         Error::RequestInvalid(violations) => {
@@ -53,10 +77,11 @@ fn add_subject(error: &Error, details: &mut ErrorDetails) {
             resource_type,
             resource_name,
         } => {
-            details.set_resource_info(*resource_type, resource_name, "", error.to_string());
+            let resource_name = shortened(resource_name.clone(), MAX_VALUE_BYTES);
+            details.set_resource_info(*resource_type, resource_name, "", message);
         }
         Error::AlreadyExists { resource_type, .. } => {
-            details.set_resource_info(*resource_type, "", "", error.to_string());
+            details.set_resource_info(*resource_type, "", "", message);
         }
         Error::ContactListNotActive {
             contact_list_id, ..
@@ -64,7 +89,7 @@ fn add_subject(error: &Error, details: &mut ErrorDetails) {
             details.add_precondition_failure_violation(
                 reason,
                 format!("contact_list/{contact_list_id}"),
-                error.to_string(),
+                message,
             );
         }
         Error::ResourceInUse {
@@ -75,11 +100,11 @@ fn add_subject(error: &Error, details: &mut ErrorDetails) {
             details.add_precondition_failure_violation(
                 reason,
                 format!("{resource_type}/{resource_name}"),
-                error.to_string(),
+                message,
             );
         }
         Error::ResourceLimitReached { resource_type, .. } => {
-            details.add_precondition_failure_violation(reason, *resource_type, error.to_string());
+            details.add_precondition_failure_violation(reason, *resource_type, message);
         }
         _ => {}
     }
@@ -102,15 +127,27 @@ fn within_limit<'a>(
                 (Some(index), field) => format!("contacts[{index}].{field}"),
             };
             FieldViolation {
-                field,
-                description: violation.message.clone(),
+                field: shortened(field, MAX_MESSAGE_BYTES),
+                description: shortened(violation.message.clone(), MAX_MESSAGE_BYTES),
                 reason: reason_name(violation.reason).to_owned(),
                 localized_message: None,
             }
         })
         .take_while(|it| {
-            bytes += it.field.len() + it.description.len() + it.reason.len() + 8;
+            bytes +=
+                it.field.len() + it.description.len() + it.reason.len() + VIOLATION_OVERHEAD_BYTES;
             bytes <= MAX_VIOLATION_BYTES
         })
         .collect()
+}
+
+/// The text, without its middle if it has more than `max_bytes`.
+fn shortened(text: String, max_bytes: usize) -> String {
+    const LEFT_OUT: &str = "…";
+    if text.len() <= max_bytes {
+        return text;
+    }
+    let head_end = text.floor_char_boundary(max_bytes - TAIL_BYTES - LEFT_OUT.len());
+    let tail_start = text.ceil_char_boundary(text.len() - TAIL_BYTES);
+    [&text[..head_end], LEFT_OUT, &text[tail_start..]].concat()
 }

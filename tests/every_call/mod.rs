@@ -10,4 +10,5 @@ mod keys;
 mod pages;
 mod tenancy;
 mod texts;
+mod trailers;
 mod transport;
