@@ -48,7 +48,7 @@ impl Error {
             Self::RequestIdReused { .. } => (C::InvalidArgument, R::RequestIdReused, None),
             Self::CustomObjectRequired { .. } => (C::InvalidArgument, R::CustomObjectRequired, None),
             Self::PageTokenInvalid => (C::InvalidArgument, R::PageTokenInvalid, None),
-            Self::FieldMaskInvalid { .. } => (C::InvalidArgument, R::FieldMaskInvalid, None),
+            Self::FieldMaskInvalid { .. } | Self::FieldMaskEmpty => (C::InvalidArgument, R::FieldMaskInvalid, None),
             // The key does not allow the call.
             Self::ApiKeyInvalid => (C::Unauthenticated, R::ApiKeyInvalid, None),
             Self::ScopeInsufficient { .. } => (C::PermissionDenied, R::ScopeInsufficient, None),
@@ -115,7 +115,7 @@ impl Error {
             Self::StreamIdle { limit_seconds } => named([("limit_seconds", limit_seconds)]),
             Self::Internal { error_id, .. } => named([("error_id", error_id)]),
             Self::RequestInvalid(_) | Self::MessageMalformed { message_index: None } | Self::CallUnknown | Self::HeaderMissing | Self::NoContacts
-            | Self::PageTokenInvalid | Self::ApiKeyInvalid | Self::ConcurrentChange | Self::DefinitionsChanged
+            | Self::PageTokenInvalid | Self::FieldMaskEmpty | Self::ApiKeyInvalid | Self::ConcurrentChange | Self::DefinitionsChanged
             | Self::DatabaseUnavailable(_) | Self::ShuttingDown | Self::StreamBroken(_) => HashMap::new(),
         }
     }

@@ -66,6 +66,8 @@ pub enum Error {
     PageTokenInvalid,
     #[error("the field mask has \"{path}\", which this call does not change")]
     FieldMaskInvalid { path: String },
+    #[error("the field mask is empty: name the fields to change, or leave it out")]
+    FieldMaskEmpty,
     // The key does not allow the call.
     #[error("the API key is missing, malformed, unknown or disabled")]
     ApiKeyInvalid,

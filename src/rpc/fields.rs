@@ -94,12 +94,15 @@ impl Fields {
 }
 
 /// Returns which fields a request changes: those that its mask names, where `*` means all of them; without a mask, those
-/// that are present.
+/// that are present. Fails if there is a mask and it names nothing, or something else.
 pub fn changed<const N: usize>(
     mask: Option<FieldMask>,
     mut fields: [(&'static str, bool); N],
 ) -> Result<[bool; N]> {
     if let Some(mask) = mask {
+        if mask.paths.is_empty() {
+            return Err(Error::FieldMaskEmpty);
+        }
         for (_, changed) in &mut fields {
             *changed = false;
         }

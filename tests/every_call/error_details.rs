@@ -243,6 +243,7 @@ fn other_errors() -> Vec<Status> {
     let errors = [
         Error::MessageTooManyValues { limit: 1000 },
         Error::CallUnknown,
+        Error::FieldMaskEmpty,
         Error::CompressionUnsupported {
             grpc_encoding: "deflate".to_owned(),
         },

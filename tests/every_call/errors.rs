@@ -8,7 +8,7 @@ use tonic_types::StatusExt;
 
 use test_support::*;
 
-/// Words that would show what the service is made of.
+/// Words that would reveal how the service is built.
 const SECRETS: [&str; 10] = [
     "select ",
     "insert ",

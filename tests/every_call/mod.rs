@@ -5,6 +5,7 @@ mod connections;
 mod contract;
 mod error_details;
 mod errors;
+mod field_masks;
 mod health;
 mod keys;
 mod pages;

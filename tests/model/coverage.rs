@@ -7,7 +7,7 @@ use contact_lists::proto::UpdateContactListContactsResponse as Outcome;
 use test_support::reason_name;
 
 /// What a run of 20,000 steps must have covered.
-const EXPECTED: [&str; 73] = [
+const EXPECTED: [&str; 74] = [
     "call add",
     "call remove",
     "call overwrite",
@@ -44,6 +44,7 @@ const EXPECTED: [&str; 73] = [
     "refused CONTACTS_REJECTED",
     "refused REQUEST_ID_REUSED",
     "refused CUSTOM_OBJECT_REQUIRED",
+    "refused FIELD_MASK_INVALID",
     "refused RESOURCE_NOT_FOUND",
     "refused RESOURCE_ALREADY_EXISTS",
     "refused CONTACT_LIST_NOT_ACTIVE",

@@ -79,7 +79,11 @@ impl Organization {
         request: &UpdateContactRequest,
     ) -> Answer<WireContact> {
         let given = request.contact.as_ref().expect("a contact");
-        let fields = masked(given, request.update_mask.as_ref());
+        let mask = request.update_mask.as_ref();
+        if mask.is_some_and(|mask| mask.paths.is_empty()) {
+            return Err(Refusal::argument(Reason::FieldMaskInvalid, Vec::new()));
+        }
+        let fields = masked(given, mask);
         let missing = || Refusal::not_found("contact", &given.id);
         let key = self.by_id(&given.id).ok_or_else(missing)?;
         let choice = self.object(request.custom_object_id.as_deref())?;
