@@ -68,6 +68,7 @@ impl Error {
             Self::DatabaseUnavailable(_) => (C::Unavailable, R::DatabaseUnavailable, AFTER_AN_OUTAGE),
             Self::ShuttingDown => (C::Unavailable, R::ShuttingDown, AFTER_AN_OUTAGE),
             Self::StreamIdle { .. } => (C::DeadlineExceeded, R::StreamIdle, AFTER_AN_OUTAGE),
+            Self::DeadlineExceeded => (C::DeadlineExceeded, R::DeadlineExceeded, None),
             Self::StreamBroken(_) => (C::Cancelled, R::StreamBroken, AFTER_AN_OUTAGE),
             Self::Internal { .. } => (C::Internal, R::Internal, None),
         };
@@ -116,7 +117,7 @@ impl Error {
             Self::Internal { error_id, .. } => named([("error_id", error_id)]),
             Self::RequestInvalid(_) | Self::MessageMalformed { message_index: None } | Self::CallUnknown | Self::HeaderMissing | Self::NoContacts
             | Self::PageTokenInvalid | Self::FieldMaskEmpty | Self::ApiKeyInvalid | Self::ConcurrentChange | Self::DefinitionsChanged
-            | Self::DatabaseUnavailable(_) | Self::ShuttingDown | Self::StreamBroken(_) => HashMap::new(),
+            | Self::DatabaseUnavailable(_) | Self::ShuttingDown | Self::DeadlineExceeded | Self::StreamBroken(_) => HashMap::new(),
         }
     }
 }

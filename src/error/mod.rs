@@ -122,6 +122,8 @@ pub enum Error {
     ShuttingDown,
     #[error("the stream brought no message for {limit_seconds} seconds")]
     StreamIdle { limit_seconds: u64 },
+    #[error("the call's deadline passed before the call ended")]
+    DeadlineExceeded,
     #[error("the stream broke before its end: {0}")]
     StreamBroken(String),
     #[error("the service failed")]

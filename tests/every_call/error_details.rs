@@ -266,6 +266,7 @@ fn other_errors() -> Vec<Status> {
         Error::DatabaseUnavailable(anyhow!("the cause, which is not shown")),
         Error::ShuttingDown,
         Error::StreamIdle { limit_seconds: 30 },
+        Error::DeadlineExceeded,
         Error::StreamBroken("why".to_owned()),
         Error::internal(anyhow!("the cause, which is not shown")),
     ];

@@ -3,6 +3,7 @@
 mod bodies;
 mod connections;
 mod contract;
+mod deadlines;
 mod error_details;
 mod errors;
 mod field_masks;

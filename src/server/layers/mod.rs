@@ -3,6 +3,7 @@
 mod admission;
 pub(crate) mod authentication;
 mod body;
+mod deadline;
 mod health_checks;
 mod metadata;
 mod panics;
@@ -71,6 +72,7 @@ pub fn around(
     let layers = ServiceBuilder::new()
         .layer(from_fn(span::enter))
         .layer(from_fn_with_state(max_message_bytes, status::finish))
+        .layer(from_fn(deadline::keep))
         .layer(CatchPanicLayer::custom(panics::response))
         .layer(from_fn(metadata::limit))
         .layer(from_fn_with_state(
@@ -94,6 +96,7 @@ pub fn around_open(routes: Routes, settings: &ServeSettings) -> Routes {
         health_checks: HealthChecks::default(),
     };
     let layers = ServiceBuilder::new()
+        .layer(from_fn(deadline::keep))
         .layer(from_fn(metadata::limit))
         .layer(from_fn_with_state(open, admission::without_key))
         .layer(from_fn_with_state(pace(settings), body::keep_pace));

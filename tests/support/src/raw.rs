@@ -66,6 +66,44 @@ impl Service {
         Status::from_header_map(&trailers).expect("a status")
     }
 
+    /// Sends a call with a deadline by a client that does not keep to it: it waits for the service. The request's body has
+    /// these bytes, and ends only if it is whole. Returns what the response's body has, and the status.
+    pub async fn call_with_deadline(
+        &self,
+        path: &str,
+        grpc_timeout: &str,
+        body: &[u8],
+        is_whole: bool,
+    ) -> (Vec<u8>, Status) {
+        let stream = TcpStream::connect(self.address()).await.expect("a server");
+        let (client, connection) = h2::client::handshake(stream).await.expect("HTTP/2");
+        let connection = tokio::spawn(connection);
+        let request = http::Request::post(format!("http://{}{path}", self.address()))
+            .header("content-type", "application/grpc")
+            .header("te", "trailers")
+            .header(
+                "authorization",
+                format!("Bearer {}", self.organization.admin_key),
+            )
+            .header("grpc-timeout", grpc_timeout)
+            .body(())
+            .expect("a request");
+        let mut client = client.ready().await.expect("a connection");
+        let (response, mut sending) = client.send_request(request, false).expect("a call");
+        sending
+            .send_data(Bytes::copy_from_slice(body), is_whole)
+            .expect("a taken body");
+        let (parts, mut body) = response.await.expect("a response").into_parts();
+        let mut received = Vec::new();
+        while let Some(data) = body.data().await {
+            received.extend(data.expect("a part of the response"));
+        }
+        let trailers = body.trailers().await.expect("the end of the response");
+        let status = Status::from_header_map(trailers.as_ref().unwrap_or(&parts.headers));
+        connection.abort();
+        (received, status.expect("a status"))
+    }
+
     /// Writes the beginning of a stream to a TCP connection by hand, as somebody who can also end it by hand.
     pub async fn begin_by_hand(&self, message: &impl prost::Message) -> TcpStream {
         let mut connection = TcpStream::connect(self.address()).await.expect("a server");
