@@ -13,7 +13,7 @@ use crate::{
         property_value::Properties,
     },
     proto,
-    rpc::{codec::value_count, wire},
+    rpc::{codec::value_count, phones::PhoneReader, wire},
 };
 
 /// The values of a contact are counted before it is decoded. A contact that is accepted survives the spool unchanged, and
@@ -45,7 +45,8 @@ fn parse(wire: proto::Contact) -> Option<ContactChanges> {
     };
     let encoded_bytes = wire.encoded_len();
     let now = datetime!(2026-01-01 00:00 UTC);
-    wire::contact::parse(wire, encoded_bytes, &checks, now).ok()
+    let phones = PhoneReader::new(checks.default_region, []);
+    wire::contact::parse(wire, encoded_bytes, &checks, &phones, now).ok()
 }
 
 /// The new contact that changes make, and its record.

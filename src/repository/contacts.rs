@@ -1,6 +1,6 @@
 //! Contacts: read, locked and deleted one by one. What updates do in bulk is in [`bulk`].
 
-use std::ops::RangeInclusive;
+use std::{collections::HashSet, ops::RangeInclusive};
 
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QueryResult, QuerySelect,
@@ -20,7 +20,7 @@ use super::{
     },
     records,
     search::{self, Found},
-    sql::statement,
+    sql::{Rows, statement},
 };
 use crate::{
     domain::{
@@ -56,6 +56,24 @@ pub async fn find(
         .await?
         .map(StoredContact::try_from)
         .transpose()
+}
+
+/// Returns those of `phones` that a contact has.
+pub async fn stored_phones(
+    db: &impl ConnectionTrait,
+    organization: OrganizationId,
+    phones: &HashSet<PhoneNumber>,
+) -> Result<HashSet<PhoneNumber>> {
+    let sql = "SELECT c.phone FROM {given} {join} contacts c ON c.organization_id = $1 AND c.phone = given.phone";
+    let given = Rows::new("given").texts("phone", phones.iter().map(PhoneNumber::as_str));
+    let backend = db.get_database_backend();
+    let statement = statement(backend, sql, [organization.0.into()], [given])?;
+    let rows = db.query_all_raw(statement).await?;
+    let phone = |row: &QueryResult| {
+        let phone: String = row.try_get_by_index(0)?;
+        PhoneNumber::from_stored(&phone).ok_or_else(malformed_number)
+    };
+    rows.iter().map(phone).collect()
 }
 
 /// Which members of a list to return.

@@ -7,6 +7,7 @@ use super::{
     call::authorize,
     fields::{Fields, changed, required_id},
     page::Page,
+    phones::PhoneReader,
     wire,
 };
 use crate::{
@@ -35,7 +36,8 @@ impl ChannelService for Api {
         let mut fields = Fields::default();
         let name = fields.read("name", Name::parse(&request.name));
         let channel_type = channel_type(&mut fields, "type", request.r#type);
-        let phone = phone(&mut fields, "phone", request.phone, &caller);
+        let phones = PhoneReader::new(caller.organization.default_region, []);
+        let phone = phone(&mut fields, "phone", request.phone, &phones);
         if let Some(channel_type) = channel_type
             && !fields.has_refused("phone")
         {
@@ -89,7 +91,7 @@ impl ChannelService for Api {
         request: Request<UpdateChannelRequest>,
     ) -> Result<Response<UpdateChannelResponse>, Status> {
         let caller = authorize(&request, Scope::Admin)?;
-        let change = channel_change(&caller, request.into_inner())?;
+        let change = self.channel_change(&caller, request.into_inner()).await?;
         let channel = change.apply(&self.repository).await?;
         Ok(Response::new(UpdateChannelResponse {
             channel: Some(channel.into()),
@@ -107,37 +109,52 @@ impl ChannelService for Api {
     }
 }
 
-fn channel_change(caller: &Caller, request: UpdateChannelRequest) -> Result<ChannelChange> {
-    let mut fields = Fields::default();
-    let channel = fields.required("channel", request.channel);
-    let channel = fields.finish(channel)?;
-    let id = required_id("channel.id", &channel.id)?;
-    let [name_changes, type_changes, phone_changes] = changed(
-        request.update_mask,
-        [
-            ("name", channel.name.is_some()),
-            ("type", channel.r#type != 0),
-            ("phone", channel.phone.is_some()),
-        ],
-    )?;
-    let mut fields = Fields::default();
-    let mut change = ChannelChange {
-        organization: caller.organization.id,
-        id,
-        name: None,
-        channel_type: None,
-        phone: None,
-    };
-    if name_changes {
-        change.name = fields.read("channel.name", Name::parse(channel.name()));
+impl Api {
+    /// Parses a request of `UpdateChannel`.
+    async fn channel_change(
+        &self,
+        caller: &Caller,
+        request: UpdateChannelRequest,
+    ) -> Result<ChannelChange> {
+        let mut fields = Fields::default();
+        let channel = fields.required("channel", request.channel);
+        let channel = fields.finish(channel)?;
+        let id = required_id("channel.id", &channel.id)?;
+        let [name_changes, type_changes, phone_changes] = changed(
+            request.update_mask,
+            [
+                ("name", channel.name.is_some()),
+                ("type", channel.r#type != 0),
+                ("phone", channel.phone.is_some()),
+            ],
+        )?;
+        // Its own number may stay, though it is no longer valid.
+        let mut phones = PhoneReader::new(caller.organization.default_region, []);
+        if phones.doubtful(channel.phone()).is_some() {
+            let db = self.repository.db();
+            let stored = channels::get(db, caller.organization.id, id).await?;
+            phones = PhoneReader::new(caller.organization.default_region, stored.phone);
+        }
+        let mut fields = Fields::default();
+        let mut change = ChannelChange {
+            organization: caller.organization.id,
+            id,
+            name: None,
+            channel_type: None,
+            phone: None,
+        };
+        if name_changes {
+            change.name = fields.read("channel.name", Name::parse(channel.name()));
+        }
+        if type_changes {
+            change.channel_type = channel_type(&mut fields, "channel.type", channel.r#type);
+        }
+        if phone_changes {
+            let phone = phone(&mut fields, "channel.phone", channel.phone, &phones);
+            change.phone = Some(phone);
+        }
+        fields.finish(Some(change))
     }
-    if type_changes {
-        change.channel_type = channel_type(&mut fields, "channel.type", channel.r#type);
-    }
-    if phone_changes {
-        change.phone = Some(phone(&mut fields, "channel.phone", channel.phone, caller));
-    }
-    fields.finish(Some(change))
 }
 
 fn channel_type(fields: &mut Fields, path: &str, number: i32) -> Option<ChannelType> {
@@ -153,8 +170,8 @@ fn phone(
     fields: &mut Fields,
     path: &str,
     text: Option<String>,
-    caller: &Caller,
+    phones: &PhoneReader,
 ) -> Option<PhoneNumber> {
     let text = text.filter(|text| !text.is_empty())?;
-    wire::reference::phone(fields, path, Some(text), caller.organization.default_region)
+    wire::reference::phone(fields, path, Some(text), phones)
 }

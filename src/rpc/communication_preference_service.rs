@@ -3,16 +3,17 @@
 use tonic::{Request, Response, Status};
 
 use super::{
-    Api, call::authorize, fields::Fields, page::Page, preference_subjects::Subjects, wire,
+    Api, call::authorize, fields::Fields, page::Page, phones::PhoneReader,
+    preference_subjects::Subjects, wire,
 };
 use crate::{
     app::preferences,
-    domain::{contact::ContactReference, scope::Scope},
-    error::Error,
+    domain::{caller::Caller, contact::ContactReference, scope::Scope},
+    error::{Error, Result},
     proto::{
-        ListCommunicationPreferencesRequest, ListCommunicationPreferencesResponse, OptInRequest,
-        OptInResponse, OptOutRequest, OptOutResponse,
-        communication_preference_service_server::CommunicationPreferenceService,
+        ContactReference as WireContact, ListCommunicationPreferencesRequest,
+        ListCommunicationPreferencesResponse, OptInRequest, OptInResponse, OptOutRequest,
+        OptOutResponse, communication_preference_service_server::CommunicationPreferenceService,
     },
     repository::{self, contacts},
 };
@@ -24,7 +25,9 @@ impl CommunicationPreferenceService for Api {
         request: Request<OptInRequest>,
     ) -> Result<Response<OptInResponse>, Status> {
         let caller = authorize(&request, Scope::Write)?;
-        let subjects = Subjects::of_opt_in(&caller, request.into_inner())?;
+        let request = request.into_inner();
+        let phones = self.named_phones(&caller, &request.contacts).await?;
+        let subjects = Subjects::of_opt_in(&phones, &caller, request)?;
         let change = subjects.change(caller, true);
         let pairs = preferences::change(&self.repository, change).await?;
         Ok(Response::new(OptInResponse {
@@ -38,7 +41,9 @@ impl CommunicationPreferenceService for Api {
         request: Request<OptOutRequest>,
     ) -> Result<Response<OptOutResponse>, Status> {
         let caller = authorize(&request, Scope::Write)?;
-        let subjects = Subjects::of_opt_out(&caller, request.into_inner())?;
+        let request = request.into_inner();
+        let phones = self.named_phones(&caller, &request.contacts).await?;
+        let subjects = Subjects::of_opt_out(&phones, &caller, request)?;
         let change = subjects.change(caller, false);
         let pairs = preferences::change(&self.repository, change).await?;
         Ok(Response::new(OptOutResponse {
@@ -57,10 +62,10 @@ impl CommunicationPreferenceService for Api {
         let request = request.into_inner();
         let (db, organization) = (self.repository.db(), caller.organization.id);
         let mut fields = Fields::default();
-        let region = caller.organization.default_region;
+        let phones = self.named_phones(&caller, &request.contact).await?;
         let reference = fields
             .required("contact", request.contact)
-            .and_then(|wire| wire::reference::contact(&mut fields, "contact", wire, region));
+            .and_then(|wire| wire::reference::contact(&mut fields, "contact", wire, &phones));
         let reference = fields.finish(reference)?;
         let stored = contacts::find(db, organization, &reference)
             .await?
@@ -76,6 +81,18 @@ impl CommunicationPreferenceService for Api {
             communication_preferences,
             next_page_token,
         }))
+    }
+}
+
+impl Api {
+    /// The reader of the phones by which references name contacts.
+    async fn named_phones<'a>(
+        &self,
+        caller: &Caller,
+        references: impl IntoIterator<Item = &'a WireContact>,
+    ) -> Result<PhoneReader> {
+        let given = references.into_iter().filter_map(wire::reference::phone_of);
+        self.contact_phones(&caller.organization, given).await
     }
 }
 

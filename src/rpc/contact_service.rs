@@ -9,6 +9,7 @@ use super::{
     call::authorize,
     fields::{Fields, changed, id, optional_id, required_id},
     page::Page,
+    phones::PhoneReader,
     wire,
 };
 use crate::{
@@ -21,7 +22,6 @@ use crate::{
         caller::Caller,
         contact::ContactReference,
         now,
-        phone_number::DefaultRegion,
         scope::Scope,
         text::{self, Text},
         violation::Reason,
@@ -43,8 +43,13 @@ impl ContactService for Api {
     ) -> Result<Response<GetContactResponse>, Status> {
         let (caller, _turn) = self.begin_read(&request).await?;
         let organization = caller.organization.id;
-        let (reference, name) =
-            parse_reference(request.into_inner(), caller.organization.default_region)?;
+        let request = request.into_inner();
+        let given = match &request.reference {
+            Some(Reference::Phone(phone)) => Some(phone.as_str()),
+            _ => None,
+        };
+        let phones = self.contact_phones(&caller.organization, given).await?;
+        let (reference, name) = parse_reference(request, &phones)?;
         let details = ContactDetails::find(&self.repository, organization, reference)
             .await?
             .ok_or_else(|| Error::not_found("contact", name))?;
@@ -74,7 +79,9 @@ impl ContactService for Api {
         let (caller, _turn) = self.begin_read(&request).await?;
         let request = request.into_inner();
         let organization = caller.organization.id;
-        let filter = parse_filter(&request, caller.organization.default_region)?;
+        let given = request.phone.as_deref();
+        let phones = self.contact_phones(&caller.organization, given).await?;
+        let filter = parse_filter(&request, &phones)?;
         let object = optional_id("custom_object_id", request.custom_object_id.as_deref())?;
         let presence = format!(
             "{:?}",
@@ -176,11 +183,13 @@ impl Api {
         let changes_phone = wire.phone.is_some();
         wire.phone
             .get_or_insert(stored.contact.phone.as_str().to_owned());
-        let changes =
-            wire::contact::parse(wire, encoded_bytes, &checks, now()).map_err(|invalid| {
-                let violations = invalid.violations.into_iter();
-                Error::RequestInvalid(violations.map(|it| it.below("contact")).collect())
-            })?;
+        // Its own number may stay, though it is no longer valid.
+        let phones = PhoneReader::new(checks.default_region, [stored.contact.phone]);
+        let changes = wire::contact::parse(wire, encoded_bytes, &checks, &phones, now());
+        let changes = changes.map_err(|invalid| {
+            let violations = invalid.violations.into_iter();
+            Error::RequestInvalid(violations.map(|it| it.below("contact")).collect())
+        })?;
         Ok(ContactUpdate {
             caller,
             id,
@@ -214,14 +223,11 @@ fn mask(contact: &mut proto::Contact, mask: Option<FieldMask>) -> Result<()> {
 }
 
 /// Parses which contacts `ListContacts` asks for.
-fn parse_filter(
-    request: &ListContactsRequest,
-    region: Option<DefaultRegion>,
-) -> Result<ContactFilter> {
+fn parse_filter(request: &ListContactsRequest, phones: &PhoneReader) -> Result<ContactFilter> {
     let mut fields = Fields::default();
     let mut filter = ContactFilter::default();
     if let Some(phone) = request.phone.clone() {
-        filter.phone = wire::reference::phone(&mut fields, "phone", Some(phone), region);
+        filter.phone = wire::reference::phone(&mut fields, "phone", Some(phone), phones);
     }
     let mut text = |path: &str, text: &Option<String>| {
         let text = text.clone()?;
@@ -240,7 +246,7 @@ fn parse_filter(
 /// Returns how the request names the contact, parsed and as given.
 fn parse_reference(
     request: GetContactRequest,
-    region: Option<DefaultRegion>,
+    phones: &PhoneReader,
 ) -> Result<(ContactReference, String)> {
     let mut fields = Fields::default();
     let reference = fields.required("reference", request.reference);
@@ -250,7 +256,7 @@ fn parse_reference(
             Some((ContactReference::Id(id), text))
         }
         Reference::Phone(text) => {
-            let phone = wire::reference::phone(&mut fields, "phone", Some(text), region)?;
+            let phone = wire::reference::phone(&mut fields, "phone", Some(text), phones)?;
             Some((ContactReference::Phone(phone), phone.as_str().to_owned()))
         }
         Reference::ExternalId(text) => {

@@ -13,6 +13,7 @@ mod export;
 mod fields;
 mod members;
 pub(crate) mod page;
+pub(crate) mod phones;
 mod preference_subjects;
 pub mod update_message;
 mod update_stream;

@@ -2,7 +2,7 @@
 
 use std::{collections::HashSet, hash::Hash};
 
-use super::{fields::Fields, wire};
+use super::{fields::Fields, phones::PhoneReader, wire};
 use crate::{
     app::preferences::{Channels, PreferenceChange},
     domain::{
@@ -31,17 +31,23 @@ struct References<T>(Vec<Result<T, Vec<Violation>>>);
 
 impl Subjects {
     /// Those of an opt-in. Fails if any of them is malformed.
-    pub fn of_opt_in(caller: &Caller, request: OptInRequest) -> Result<Self> {
+    pub fn of_opt_in(phones: &PhoneReader, caller: &Caller, request: OptInRequest) -> Result<Self> {
         let (contacts, channels) = (request.contacts, request.channels);
-        let (mut fields, subjects) = Self::read(caller, contacts, channels, request.all_channels);
+        let (mut fields, subjects) =
+            Self::read(phones, caller, contacts, channels, request.all_channels);
         fields.add(subjects.violations());
         fields.finish(Some(subjects))
     }
 
     /// Those of an opt-out. Fails if no contact or no channel is well-formed.
-    pub fn of_opt_out(caller: &Caller, request: OptOutRequest) -> Result<Self> {
+    pub fn of_opt_out(
+        phones: &PhoneReader,
+        caller: &Caller,
+        request: OptOutRequest,
+    ) -> Result<Self> {
         let (contacts, channels) = (request.contacts, request.channels);
-        let (mut fields, subjects) = Self::read(caller, contacts, channels, request.all_channels);
+        let (mut fields, subjects) =
+            Self::read(phones, caller, contacts, channels, request.all_channels);
         let has_no_channel = |channels: &References<_>| channels.valid().next().is_none();
         if subjects.contacts.valid().next().is_none()
             || subjects.channels.as_ref().is_some_and(has_no_channel)
@@ -53,6 +59,7 @@ impl Subjects {
 
     /// Reads the references one by one. The fields have what is wrong with the request as a whole.
     fn read(
+        phones: &PhoneReader,
         caller: &Caller,
         contacts: Vec<WireContact>,
         channels: Vec<WireChannel>,
@@ -61,7 +68,7 @@ impl Subjects {
         let mut fields = Fields::default();
         let region = caller.organization.default_region;
         let contacts = References::read(&mut fields, "contacts", contacts, |fields, wire| {
-            wire::reference::contact(fields, "", wire, region)
+            wire::reference::contact(fields, "", wire, phones)
         });
         if all_channels && !channels.is_empty() {
             let message = "must be empty where all_channels is true";

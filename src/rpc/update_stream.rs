@@ -1,17 +1,18 @@
 //! `UpdateContactListContacts`: the framing of its stream.
 
-use std::{error::Error as _, sync::Arc, time::Duration};
+use std::{collections::HashSet, error::Error as _, sync::Arc, time::Duration};
 
 use futures_util::{StreamExt, stream::FuturesOrdered};
 use prost::{Message, encode_length_delimiter};
 use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
-use tokio::{sync::Semaphore, task::JoinError, time::Instant};
+use tokio::{task::JoinError, time::Instant};
 use tokio_util::task::AbortOnDropHandle;
 use tonic::{Code, Status, Streaming};
 
 use super::{
     Api,
+    phones::PhoneReader,
     update_message::{self, DecodedContact, EncodedContacts, UpdateMessage},
     wire,
 };
@@ -21,8 +22,13 @@ use crate::{
         receive::{IncomingUpdate, ReceivedUpdate},
         rejections::InvalidContact,
     },
-    domain::{caller::Caller, contact::ContactChanges, now, update_outcome::UpdateOutcome},
+    domain::{
+        OrganizationId, caller::Caller, contact::ContactChanges, now, phone_number::PhoneNumber,
+        update_outcome::UpdateOutcome,
+    },
     error::{Error, Result},
+    proto,
+    repository::contacts,
 };
 
 /// How many contacts of a message are checked as one part.
@@ -55,6 +61,7 @@ pub async fn update(
     tracing::Span::current()
         .record("contact_list_id", header.contact_list_id.to_string())
         .record("action", header.action.name());
+    let organization = caller.organization.id;
     let incoming = IncomingUpdate::begin(
         &api.repository,
         caller,
@@ -66,7 +73,8 @@ pub async fn update(
     let mut receiver = Receiver {
         incoming,
         sent,
-        cores: Arc::clone(&api.checks),
+        api,
+        organization,
         checking: FuturesOrdered::new(),
     };
     let mut footer = receiver.take(first_index, first).await?;
@@ -91,14 +99,26 @@ pub async fn update(
 
 /// Receives messages. Their contacts are checked in parts, in parallel with each other and with the arrival of the next
 /// message, and kept in order.
-struct Receiver {
+struct Receiver<'a> {
     incoming: IncomingUpdate,
     /// The digest of what was sent, if the call has a `request_id`.
     sent: Option<Sha256>,
-    /// Limits how many parts of all calls are checked at once.
-    cores: Arc<Semaphore>,
+    api: &'a Api,
+    organization: OrganizationId,
     /// One task for each part.
-    checking: FuturesOrdered<AbortOnDropHandle<Result<CheckedPart>>>,
+    checking: FuturesOrdered<CheckingPart>,
+}
+
+type CheckingPart = AbortOnDropHandle<Result<CheckedPart>>;
+
+/// Some contacts that are still encoded.
+struct UncheckedPart {
+    message_index: u64,
+    contacts: EncodedContacts,
+    /// None where the stream is only compared.
+    checks: Option<Arc<Checks>>,
+    /// Whether the contacts are a part of the fingerprint.
+    fingerprints: bool,
 }
 
 /// Some contacts that were decoded and checked.
@@ -111,9 +131,11 @@ struct CheckedPart {
     /// The contacts' part of the fingerprint, where there is to be one: each with its length, so that no two splits look the
     /// same, and the keys of maps sorted.
     sent: Vec<u8>,
+    /// The numbers in E.164 that are not valid, and what they were found in: some may be stored.
+    doubtful: Option<(HashSet<PhoneNumber>, UncheckedPart)>,
 }
 
-impl Receiver {
+impl Receiver<'_> {
     /// Counts a message's contacts and has them checked. Returns the count that its footer gives.
     async fn take(&mut self, message_index: u64, message: UpdateMessage) -> Result<Option<i64>> {
         if let Err(error) = self.incoming.count_contacts(message.contacts.count()) {
@@ -130,23 +152,33 @@ impl Receiver {
         if self.checking.len() == MAX_PARTS {
             self.keep_first().await?;
         }
-        let core = Arc::clone(&self.cores).acquire_owned().await;
-        let (core, now) = (core.map_err(Error::internal)?, now());
-        let (checks, fingerprints) = (self.incoming.checks().cloned(), self.sent.is_some());
-        let task = tokio::task::spawn_blocking(move || {
-            let mut part = CheckedPart::default();
-            for encoded in contacts.iter() {
-                let contact = update_message::decode(encoded).map_err(|_| {
-                    let message_index = Some(message_index);
-                    Error::MessageMalformed { message_index }
-                })?;
-                part.add(contact, encoded, checks.as_deref(), fingerprints, now)?;
-            }
-            drop(core);
-            Ok(part)
-        });
-        self.checking.push_back(AbortOnDropHandle::new(task));
+        let part = UncheckedPart {
+            message_index,
+            contacts,
+            checks: self.incoming.checks().cloned(),
+            fingerprints: self.sent.is_some(),
+        };
+        let checking = self.begin_check(part, []).await?;
+        self.checking.push_back(checking);
         Ok(())
+    }
+
+    /// Checks a part, in which these numbers are taken though they are not valid.
+    async fn begin_check(
+        &self,
+        part: UncheckedPart,
+        stored: impl IntoIterator<Item = PhoneNumber>,
+    ) -> Result<CheckingPart> {
+        let core = Arc::clone(&self.api.checks).acquire_owned().await;
+        let (core, now) = (core.map_err(Error::internal)?, now());
+        let region = part.checks.as_ref().and_then(|it| it.default_region);
+        let phones = PhoneReader::new(region, stored);
+        let task = tokio::task::spawn_blocking(move || {
+            let part = part.check(&phones, now);
+            drop(core);
+            part
+        });
+        Ok(AbortOnDropHandle::new(task))
     }
 
     /// The next message. What is checked before it comes is kept, and so counts against the limits.
@@ -155,19 +187,32 @@ impl Receiver {
         loop {
             tokio::select! {
                 message = messages.next(deadline) => return message,
-                Some(checked) = self.checking.next() => self.keep(checked)?,
+                Some(checked) = self.checking.next() => self.keep(checked).await?,
             }
         }
     }
 
     /// Keeps the contacts of the first part that is being checked. Returns whether there was one.
     async fn keep_first(&mut self) -> Result<bool> {
-        let first = self.checking.next().await;
-        first.map_or(Ok(false), |checked| self.keep(checked).map(|()| true))
+        match self.checking.next().await {
+            Some(checked) => self.keep(checked).await.map(|()| true),
+            None => Ok(false),
+        }
     }
 
-    fn keep(&mut self, part: std::result::Result<Result<CheckedPart>, JoinError>) -> Result<()> {
-        let part = part.map_err(Error::internal)??;
+    async fn keep(
+        &mut self,
+        part: std::result::Result<Result<CheckedPart>, JoinError>,
+    ) -> Result<()> {
+        let mut part = part.map_err(Error::internal)??;
+        if let Some((doubtful, unchecked)) = part.doubtful.take() {
+            let db = self.api.repository.db();
+            let stored = contacts::stored_phones(db, self.organization, &doubtful).await?;
+            if !stored.is_empty() {
+                let checking = self.begin_check(unchecked, stored).await?;
+                part = checking.await.map_err(Error::internal)??;
+            }
+        }
         if let Some(sent) = &mut self.sent {
             sent.update(&part.sent);
         }
@@ -193,15 +238,37 @@ impl Receiver {
     }
 }
 
+impl UncheckedPart {
+    fn check(self, phones: &PhoneReader, now: OffsetDateTime) -> Result<CheckedPart> {
+        let mut part = CheckedPart::default();
+        let mut doubtful = HashSet::new();
+        for encoded in self.contacts.iter() {
+            let contact = update_message::decode(encoded).map_err(|_| {
+                let message_index = Some(self.message_index);
+                Error::MessageMalformed { message_index }
+            })?;
+            let contact = part.add(contact, encoded, self.fingerprints)?;
+            let Some(checks) = &self.checks else { continue };
+            let number = contact.phone.as_deref().and_then(PhoneNumber::from_e164);
+            let checked = wire::contact::parse(contact, encoded.len(), checks, phones, now);
+            if checked.as_ref().is_err_and(|it| it.keys.phone.is_none()) {
+                doubtful.extend(number);
+            }
+            part.contacts.push((checked, encoded.len()));
+        }
+        part.doubtful = (!doubtful.is_empty()).then_some((doubtful, self));
+        Ok(part)
+    }
+}
+
 impl CheckedPart {
+    /// Notes what all parts have, and returns the contact.
     fn add(
         &mut self,
         contact: DecodedContact,
         encoded: &[u8],
-        checks: Option<&Checks>,
         fingerprints: bool,
-        now: OffsetDateTime,
-    ) -> Result<()> {
+    ) -> Result<proto::Contact> {
         let contact = match contact {
             DecodedContact::Whole(contact) => {
                 if fingerprints {
@@ -220,11 +287,7 @@ impl CheckedPart {
         };
         let properties = contact.properties.as_ref();
         self.has_properties |= properties.is_some_and(|it| !it.fields.is_empty());
-        if let Some(checks) = checks {
-            let checked = wire::contact::parse(contact, encoded.len(), checks, now);
-            self.contacts.push((checked, encoded.len()));
-        }
-        Ok(())
+        Ok(contact)
     }
 }
 

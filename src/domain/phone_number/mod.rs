@@ -21,7 +21,8 @@ use super::{
 /// The most bytes of a text that is read as a phone number; a URI has room for parameters in it.
 const MAX_TEXT_BYTES: usize = 1024;
 
-/// A valid phone number in E.164: "+" and at most 15 digits. Ordered as both databases order its text.
+/// A phone number in E.164: "+" and at most 15 digits. It is valid, or was when it was stored: Google's metadata changes.
+/// Ordered as both databases order its text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct PhoneNumber(ArrayString<16>);
@@ -49,6 +50,13 @@ impl PhoneNumber {
             Some(number) => reading::read(&text::scan(&number)?, region),
             None => reading::read(&text::scan(number)?, region),
         }
+    }
+
+    /// Takes a text that is exactly a number in E.164, valid or not.
+    pub fn from_e164(number: &str) -> Option<Self> {
+        let digits = number.strip_prefix('+')?;
+        let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+        is_number.then(|| Self::from_stored(number))?
     }
 
     /// Makes a number from its stored form; `None` if that is malformed.

@@ -24,7 +24,10 @@ use crate::{
     },
     generated::google::r#type::Date,
     proto,
-    rpc::fields::{Fields, id},
+    rpc::{
+        fields::{Fields, id},
+        phones::PhoneReader,
+    },
 };
 
 /// Parses a contact and checks it. An error has everything that is wrong with the contact, not just the first problem.
@@ -32,6 +35,7 @@ pub fn parse(
     wire: proto::Contact,
     encoded_bytes: usize,
     checks: &Checks,
+    phones: &PhoneReader,
     now: OffsetDateTime,
 ) -> Result<ContactChanges, InvalidContact> {
     let mut fields = Fields::default();
@@ -39,7 +43,7 @@ pub fn parse(
         let message = format!("must have at most {MAX_ENCODED_BYTES} bytes encoded");
         fields.refuse("", Reason::ContactTooLarge, message);
     }
-    let phone = reference::phone(&mut fields, "phone", wire.phone, checks.default_region);
+    let phone = reference::phone(&mut fields, "phone", wire.phone, phones);
     let changes = FieldChanges {
         external_id: change(&mut fields, "external_id", wire.external_id, Text::parse),
         email: change(&mut fields, "email", wire.email, Email::parse),

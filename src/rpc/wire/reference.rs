@@ -7,7 +7,10 @@ use crate::{
         phone_number::{DefaultRegion, PhoneNumber},
     },
     proto,
-    rpc::fields::{Fields, id},
+    rpc::{
+        fields::{Fields, id},
+        phones::PhoneReader,
+    },
 };
 
 /// Parses the phone number in the field `path`, which is required.
@@ -15,13 +18,13 @@ pub fn phone(
     fields: &mut Fields,
     path: &str,
     phone: Option<String>,
-    region: Option<DefaultRegion>,
+    phones: &PhoneReader,
 ) -> Option<PhoneNumber> {
     let phone = fields.required(path, phone.filter(|phone| !phone.is_empty()))?;
-    fields.read(path, PhoneNumber::parse(&phone, region))
+    fields.read(path, phones.read(&phone))
 }
 
-/// Parses the channel that the field `path` names.
+/// Parses the channel that the field `path` names. A phone in E.164 need not be valid: a channel has it, or none does.
 pub fn channel(
     fields: &mut Fields,
     path: &str,
@@ -34,7 +37,8 @@ pub fn channel(
             .read(below(path, "id"), id(&text))
             .map(ChannelReference::Id),
         Reference::Phone(text) => {
-            phone(fields, &below(path, "phone"), Some(text), region).map(ChannelReference::Phone)
+            let phones = PhoneReader::new(region, PhoneNumber::from_e164(&text));
+            phone(fields, &below(path, "phone"), Some(text), &phones).map(ChannelReference::Phone)
         }
     }
 }
@@ -44,7 +48,7 @@ pub fn contact(
     fields: &mut Fields,
     path: &str,
     wire: proto::ContactReference,
-    region: Option<DefaultRegion>,
+    phones: &PhoneReader,
 ) -> Option<ContactReference> {
     use proto::contact_reference::Reference;
     match fields.required(path, wire.reference)? {
@@ -52,7 +56,7 @@ pub fn contact(
             .read(below(path, "id"), id(&text))
             .map(ContactReference::Id),
         Reference::Phone(text) => {
-            phone(fields, &below(path, "phone"), Some(text), region).map(ContactReference::Phone)
+            phone(fields, &below(path, "phone"), Some(text), phones).map(ContactReference::Phone)
         }
     }
 }
@@ -62,5 +66,13 @@ fn below(path: &str, field: &str) -> String {
     match path {
         "" => field.to_owned(),
         path => format!("{path}.{field}"),
+    }
+}
+
+/// The phone by which a reference names a contact, if it does so.
+pub fn phone_of(wire: &proto::ContactReference) -> Option<&str> {
+    match &wire.reference {
+        Some(proto::contact_reference::Reference::Phone(phone)) => Some(phone),
+        _ => None,
     }
 }
