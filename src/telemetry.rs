@@ -2,7 +2,13 @@
 
 use std::io::IsTerminal;
 
-use tracing_subscriber::{EnvFilter, fmt, prelude::*};
+use tracing::Metadata;
+use tracing_subscriber::{
+    EnvFilter,
+    filter::{FilterExt, filter_fn},
+    fmt,
+    prelude::*,
+};
 
 /// How the log is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,10 +19,10 @@ pub enum LogFormat {
     Json,
 }
 
-/// Starts to write the log to standard error. `filter` says what to log, such as "contact_lists=debug,info". Fails if the
-/// filter is malformed, or if a log was started before.
+/// Starts to write the log to standard error. `filter` says what to log, such as "contact_lists=debug,info"; what could hold
+/// secrets or contacts' values is never logged. Fails if the filter is malformed, or if a log was started before.
 pub fn start(format: LogFormat, filter: &str) -> anyhow::Result<()> {
-    let filter = EnvFilter::try_new(filter)?;
+    let filter = EnvFilter::try_new(filter)?.and(filter_fn(is_harmless));
     let layer = fmt::layer()
         .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr);
@@ -28,4 +34,10 @@ pub fn start(format: LogFormat, filter: &str) -> anyhow::Result<()> {
         .with(layer.with_filter(filter))
         .try_init()?;
     Ok(())
+}
+
+/// Whether something may be logged at all. The spans of SeaORM have what its functions are called with: the database's URL and
+/// its password, and statements with their values.
+fn is_harmless(metadata: &Metadata<'_>) -> bool {
+    !(metadata.is_span() && metadata.target().starts_with("sea_orm"))
 }

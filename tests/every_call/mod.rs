@@ -9,6 +9,7 @@ mod errors;
 mod field_masks;
 mod health;
 mod keys;
+mod log;
 mod pages;
 mod tenancy;
 mod texts;
