@@ -7,6 +7,9 @@ use secrecy::SecretString;
 
 use crate::{repository::DatabaseOptions, telemetry::LogFormat};
 
+/// How long a server waits for another process that writes to its SQLite file: a command, which takes next to no time.
+const SQLITE_BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// The database to use.
 #[derive(Debug, Clone, Args)]
 pub struct DatabaseSettings {
@@ -34,6 +37,7 @@ impl From<&DatabaseSettings> for DatabaseOptions {
             url: settings.database_url.clone(),
             max_connections: settings.max_connections,
             statement_timeout: Duration::from_secs(settings.database_timeout_seconds),
+            busy_timeout: SQLITE_BUSY_TIMEOUT,
         }
     }
 }

@@ -4,7 +4,7 @@ use anyhow::Context;
 use time::format_description::well_known::Rfc3339;
 use uuid::Uuid;
 
-use super::{args::ApiKeyCommand, open};
+use super::{args::ApiKeyCommand, open_as_it_is};
 use crate::{domain::OrganizationId, repository::api_keys, settings::DatabaseSettings};
 
 /// Creates, lists, disables or enables API keys.
@@ -15,7 +15,7 @@ pub async fn run(command: ApiKeyCommand) -> anyhow::Result<()> {
             scope,
             database,
         } => {
-            let repository = open(&database).await?;
+            let repository = open_as_it_is(&database).await?;
             let (_, secret) = api_keys::create(&repository, OrganizationId(organization), scope)
                 .await
                 .context("cannot create the API key")?;
@@ -26,7 +26,7 @@ pub async fn run(command: ApiKeyCommand) -> anyhow::Result<()> {
             organization,
             database,
         } => {
-            let repository = open(&database).await?;
+            let repository = open_as_it_is(&database).await?;
             for key in api_keys::all(&repository, OrganizationId(organization)).await? {
                 let state = if key.disabled { "disabled" } else { "enabled" };
                 let created = key.create_time.format(&Rfc3339)?;
@@ -53,7 +53,7 @@ async fn set_disabled(
     id: Uuid,
     disabled: bool,
 ) -> anyhow::Result<()> {
-    let repository = open(database).await?;
+    let repository = open_as_it_is(database).await?;
     api_keys::set_disabled(&repository, OrganizationId(organization), id, disabled)
         .await
         .context("cannot change the API key")?;

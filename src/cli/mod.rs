@@ -6,35 +6,76 @@ mod first_start;
 mod organization;
 mod serve;
 
-use anyhow::Context;
+use std::{pin::pin, time::Duration};
+
+use anyhow::{Context, ensure};
 
 use self::args::Command;
 pub use self::args::CommandLine;
-use crate::{repository::Repository, settings::DatabaseSettings};
+use crate::{
+    repository::{DatabaseOptions, Repository},
+    settings::DatabaseSettings,
+};
+
+/// How long a command waits for a server that writes to the same SQLite file: longer than the largest import takes.
+const COMMAND_BUSY_TIMEOUT: Duration = Duration::from_secs(60 * 60);
+
+/// After how long a command says that it waits.
+const NOTICE_DELAY: Duration = Duration::from_secs(1);
 
 /// Runs the command.
 pub async fn run(command_line: CommandLine) -> anyhow::Result<()> {
     match command_line.command {
         None => serve::run(command_line.serve).await,
         Some(Command::Serve(settings)) => serve::run(*settings).await,
-        Some(Command::Migrate(database)) => {
-            open(&database).await?;
-            println!("the schema is up to date");
-            Ok(())
-        }
-        Some(Command::Organization { command }) => organization::run(command).await,
-        Some(Command::ApiKey { command }) => api_key::run(command).await,
+        Some(Command::Migrate(database)) => with_notice(migrate(&database)).await,
+        Some(Command::Organization { command }) => with_notice(organization::run(command)).await,
+        Some(Command::ApiKey { command }) => with_notice(api_key::run(command)).await,
     }
+}
+
+async fn migrate(database: &DatabaseSettings) -> anyhow::Result<()> {
+    open(database).await?;
+    println!("the schema is up to date");
+    Ok(())
 }
 
 /// Connects to the database and brings its schema up to date.
 async fn open(database: &DatabaseSettings) -> anyhow::Result<Repository> {
-    let repository = Repository::connect(&database.into())
-        .await
-        .context("cannot open the database")?;
+    let repository = connect(database).await?;
     repository
         .migrate()
         .await
         .context("cannot bring the schema up to date")?;
     Ok(repository)
+}
+
+/// Connects to the database and leaves its schema as it is, older or newer. Fails if there is none.
+async fn open_as_it_is(database: &DatabaseSettings) -> anyhow::Result<Repository> {
+    let repository = connect(database).await?;
+    ensure!(
+        repository.has_schema().await?,
+        "the database is empty: run contact-lists migrate first"
+    );
+    Ok(repository)
+}
+
+async fn connect(database: &DatabaseSettings) -> anyhow::Result<Repository> {
+    let options = DatabaseOptions {
+        busy_timeout: COMMAND_BUSY_TIMEOUT,
+        ..database.into()
+    };
+    let repository = Repository::connect(&options).await;
+    repository.context("cannot open the database")
+}
+
+/// Runs a command, and says that it waits if it takes long: SQLite has one writer at a time, which can be an import.
+async fn with_notice(command: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+    let mut command = pin!(command);
+    tokio::select! {
+        done = &mut command => return done,
+        () = tokio::time::sleep(NOTICE_DELAY) => {}
+    }
+    eprintln!("waiting for the database");
+    command.await
 }

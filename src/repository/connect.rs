@@ -44,9 +44,6 @@ const SQLITE_CACHE: &str = "-32768";
 /// The size in bytes to which SQLite truncates the write-ahead log when it restarts it.
 const SQLITE_LOG_BYTES: &str = "67108864";
 
-/// How long SQLite waits while another process writes.
-const SQLITE_BUSY_TIMEOUT: Duration = Duration::from_secs(5);
-
 /// Which database to connect to, and how.
 #[derive(Debug, Clone)]
 pub struct DatabaseOptions {
@@ -56,6 +53,8 @@ pub struct DatabaseOptions {
     pub max_connections: u32,
     /// How long PostgreSQL has to answer a statement.
     pub statement_timeout: Duration,
+    /// How long SQLite waits while another process writes.
+    pub busy_timeout: Duration,
 }
 
 /// A database, its connections, and the queue of its writers. Cheap to clone.
@@ -133,6 +132,7 @@ fn pool_options(
     plans: &Arc<PostgresPlans>,
 ) -> ConnectOptions {
     let (plans, timeout) = (Arc::clone(plans), options.statement_timeout);
+    let busy_timeout = options.busy_timeout;
     let mut pool = ConnectOptions::new(options.url.expose_secret());
     pool.max_connections(max_connections)
         .acquire_timeout(ACQUIRE_TIMEOUT)
@@ -147,7 +147,7 @@ fn pool_options(
         .map_sqlx_sqlite_pool_opts(|pool| {
             pool.after_release(|connection, _| Box::pin(is_clean(connection)))
         })
-        .map_sqlx_sqlite_opts(sqlite_connection);
+        .map_sqlx_sqlite_opts(move |connection| sqlite_connection(connection, busy_timeout));
     pool
 }
 
@@ -178,7 +178,10 @@ fn postgres_pool(
     .after_release(|connection, _| Box::pin(is_clean(connection)))
 }
 
-fn sqlite_connection(connection: SqliteConnectOptions) -> SqliteConnectOptions {
+fn sqlite_connection(
+    connection: SqliteConnectOptions,
+    busy_timeout: Duration,
+) -> SqliteConnectOptions {
     connection
         .create_if_missing(true)
         .foreign_keys(true)
@@ -186,7 +189,7 @@ fn sqlite_connection(connection: SqliteConnectOptions) -> SqliteConnectOptions {
         .row_buffer_size(bulk::SQLITE_CHUNK_SIZE)
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
-        .busy_timeout(SQLITE_BUSY_TIMEOUT)
+        .busy_timeout(busy_timeout)
         .pragma("cache_size", SQLITE_CACHE)
         .pragma("journal_size_limit", SQLITE_LOG_BYTES)
         // See `sqlite_checkpoints`.

@@ -55,6 +55,7 @@ fn an_unknown_organization_is_refused() {
             .refusal(&["organization", "update", &id, "--default-region", "US"])
             .contains(&id)
     );
+    folder.lines(&["migrate"]);
     assert!(
         folder
             .refusal(&["api-key", "create", "--organization", &id])
@@ -109,4 +110,62 @@ fn a_key_is_disabled_and_enabled() {
         &organization,
     ]);
     assert!(line.contains(&unknown), "{line}");
+}
+
+#[test]
+fn a_key_is_disabled_by_a_program_that_is_older_than_the_schema() {
+    let folder = Folder::new();
+    let organization = folder.organization();
+    folder.lines(&["api-key", "create", "--organization", &organization]);
+    folder.sql("INSERT INTO seaql_migrations VALUES ('m9999_of_a_newer_program', 1)");
+    let list = || folder.lines(&["api-key", "list", "--organization", &organization]);
+    let id = list()[0].split('\t').next().unwrap().to_owned();
+    folder.lines(&["api-key", "disable", &id, "--organization", &organization]);
+    assert_eq!(list()[0].split('\t').nth(2), Some("disabled"));
+    folder.lines(&["migrate"]);
+}
+
+#[test]
+fn a_key_is_disabled_by_a_program_that_is_newer_than_the_schema_and_leaves_it_as_it_is() {
+    let folder = Folder::new();
+    let organization = folder.organization();
+    folder.lines(&["api-key", "create", "--organization", &organization]);
+    folder.sql("DELETE FROM seaql_migrations WHERE version LIKE 'm0002%'");
+    let listed = folder.lines(&["api-key", "list", "--organization", &organization]);
+    let id = listed[0].split('\t').next().unwrap();
+    folder.lines(&["api-key", "disable", id, "--organization", &organization]);
+}
+
+#[test]
+fn keys_of_an_empty_database_are_refused_with_a_hint() {
+    let folder = Folder::new();
+    let id = uuid::Uuid::now_v7().to_string();
+    let line = folder.refusal(&["api-key", "create", "--organization", &id]);
+    assert!(line.contains("contact-lists migrate"), "{line}");
+}
+
+#[test]
+fn a_command_waits_while_a_server_writes_and_says_so() {
+    let folder = Folder::new();
+    let organization = folder.organization();
+    let writer = folder.connection();
+    writer.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let mut command = folder.program(&["api-key", "create", "--organization", &organization]);
+    let command = command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut notice = [0; "waiting for the database\n".len()];
+    let stderr = child.stderr.as_mut().unwrap();
+    stderr.read_exact(&mut notice).unwrap();
+    assert_eq!(&notice, b"waiting for the database\n");
+    // Longer than a server waits.
+    assert!(
+        wait_for(&mut child, Duration::from_secs(7)).is_none(),
+        "it gave up"
+    );
+    writer.execute_batch("ROLLBACK").unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert!(
+        output.status.success() && text(&output.stdout).starts_with("cl_"),
+        "{output:?}"
+    );
 }

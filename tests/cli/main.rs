@@ -81,6 +81,16 @@ impl Folder {
         Server::start(command.args(args))
     }
 
+    /// A connection to the database of this folder, past the program.
+    fn connection(&self) -> rusqlite::Connection {
+        rusqlite::Connection::open(self.0.path().join("contact-lists.db")).expect("a database")
+    }
+
+    /// Runs a statement past the program.
+    fn sql(&self, sql: &str) {
+        self.connection().execute_batch(sql).expect("a statement");
+    }
+
     /// Makes an organization and returns its id.
     fn organization(&self) -> String {
         self.lines(&["organization", "create", "Acme"]).remove(0)
@@ -155,10 +165,14 @@ impl Drop for Server {
 
 /// Waits for a program's end; None if it does not come in time.
 fn wait(child: &mut Child) -> Option<ExitStatus> {
+    wait_for(child, LIMIT)
+}
+
+fn wait_for(child: &mut Child, limit: Duration) -> Option<ExitStatus> {
     let start = Instant::now();
     loop {
         match child.try_wait().expect("its status") {
-            None if start.elapsed() < LIMIT => thread::sleep(Duration::from_millis(10)),
+            None if start.elapsed() < limit => thread::sleep(Duration::from_millis(10)),
             status => return status,
         }
     }
