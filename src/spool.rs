@@ -10,6 +10,7 @@ use std::{
     ops::Range,
 };
 
+use anyhow::Context;
 use serde::{Serialize, de::DeserializeOwned};
 use uuid::Uuid;
 
@@ -34,6 +35,28 @@ const READ_AHEAD_BYTES: usize = 1024 * 1024;
 
 /// The overhead of a boxed item in memory: its pointer, and what the allocator adds.
 const BOX_BYTES: usize = 24;
+
+/// Fails if no temporary file can be made, with the folder that should have it.
+pub fn check_folder() -> Result<(), anyhow::Error> {
+    let folder = std::env::temp_dir();
+    tempfile::tempfile().with_context(|| {
+        format!(
+            "cannot make temporary files in {}: set TMPDIR to a folder that can be written",
+            folder.display()
+        )
+    })?;
+    Ok(())
+}
+
+/// The error of a temporary file: one of encoding is a defect, others come from the system.
+fn file_error(error: io::Error) -> Error {
+    let is_of_encoding = error.kind() == io::ErrorKind::Other && error.raw_os_error().is_none();
+    if is_of_encoding {
+        Error::internal(error)
+    } else {
+        Error::SpoolUnavailable(error.into())
+    }
+}
 
 /// An item of a spool. Large items are boxed, since sorting moves them.
 pub trait Item: Serialize + DeserializeOwned + Clone {
@@ -119,7 +142,7 @@ impl<T: Item> Spool<T> {
                 io::ErrorKind::StorageFull
                 | io::ErrorKind::QuotaExceeded
                 | io::ErrorKind::FileTooLarge => self.quota.full(),
-                _ => Error::internal(error),
+                _ => file_error(error),
             })?;
         }
         Ok(())

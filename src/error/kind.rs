@@ -66,6 +66,7 @@ impl Error {
             Self::MetadataTooLarge { .. } => (C::ResourceExhausted, R::MetadataTooLarge, None),
             // Something between the caller and the database is not there.
             Self::DatabaseUnavailable(_) => (C::Unavailable, R::DatabaseUnavailable, AFTER_AN_OUTAGE),
+            Self::SpoolUnavailable(_) => (C::Unavailable, R::SpoolUnavailable, AFTER_AN_OUTAGE),
             Self::ShuttingDown => (C::Unavailable, R::ShuttingDown, AFTER_AN_OUTAGE),
             Self::StreamIdle { .. } => (C::DeadlineExceeded, R::StreamIdle, AFTER_AN_OUTAGE),
             Self::DeadlineExceeded => (C::DeadlineExceeded, R::DeadlineExceeded, None),
@@ -117,7 +118,7 @@ impl Error {
             Self::Internal { error_id, .. } => named([("error_id", error_id)]),
             Self::RequestInvalid(_) | Self::MessageMalformed { message_index: None } | Self::CallUnknown | Self::HeaderMissing | Self::NoContacts
             | Self::PageTokenInvalid | Self::FieldMaskEmpty | Self::ApiKeyInvalid | Self::ConcurrentChange | Self::DefinitionsChanged
-            | Self::DatabaseUnavailable(_) | Self::ShuttingDown | Self::DeadlineExceeded | Self::StreamBroken(_) => HashMap::new(),
+            | Self::DatabaseUnavailable(_) | Self::SpoolUnavailable(_) | Self::ShuttingDown | Self::DeadlineExceeded | Self::StreamBroken(_) => HashMap::new(),
         }
     }
 }

@@ -118,6 +118,8 @@ pub enum Error {
     // Something between the caller and the database is not there.
     #[error("the database is out of reach; try again")]
     DatabaseUnavailable(#[source] anyhow::Error),
+    #[error("the server cannot use its temporary files; try again")]
+    SpoolUnavailable(#[source] anyhow::Error),
     #[error("the server is shutting down; try again")]
     ShuttingDown,
     #[error("the stream brought no message for {limit_seconds} seconds")]
@@ -167,6 +169,9 @@ impl Error {
             }
             Self::DatabaseUnavailable(cause) => {
                 tracing::warn!(cause = format!("{cause:#}"), "database.unavailable");
+            }
+            Self::SpoolUnavailable(cause) => {
+                tracing::warn!(cause = format!("{cause:#}"), "spool.unavailable");
             }
             _ => {}
         }

@@ -18,6 +18,7 @@ use crate::{
     repository::Repository,
     rpc::{Api, Limits},
     settings::ServeSettings,
+    spool,
 };
 
 /// A server that is bound to its address.
@@ -29,7 +30,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// Reads the TLS files, connects to the database, brings its schema up to date, and binds the address.
+    /// Checks the folder for temporary files, reads the TLS files, connects to the database, brings its schema up to date, and binds the address.
     pub async fn bind(settings: ServeSettings) -> anyhow::Result<Self> {
         let has_tls = settings.tls_certificate.is_some();
         if !settings.listen.ip().is_loopback() && !has_tls && !settings.plaintext {
@@ -39,6 +40,7 @@ impl Server {
             );
         }
         connections::raise_descriptor_limit();
+        spool::check_folder()?;
         let tls = connections::tls_acceptor(&settings)?;
         let repository = Repository::connect(&(&settings.database).into())
             .await

@@ -11,7 +11,7 @@ use std::{
     slice, vec,
 };
 
-use super::Item;
+use super::{Item, file_error};
 use crate::error::{Error, Result};
 
 /// A spool's items in order: a merge of its sorted runs.
@@ -54,7 +54,7 @@ impl<'a, T: Item> Items<'a, T> {
         match self.runs[run].next() {
             Ok(Some(item)) => self.heads.push(Head { item, run }),
             Ok(None) => {}
-            Err(error) => self.error = Some(Error::internal(error)),
+            Err(error) => self.error = Some(file_error(error)),
         }
     }
 }
@@ -64,7 +64,7 @@ impl<'a, T: Item> Iterator for Items<'a, T> {
 
     fn next(&mut self) -> Option<Self::Item> {
         if let [only] = self.runs.as_mut_slice() {
-            return only.next().map_err(Error::internal).transpose();
+            return only.next().map_err(file_error).transpose();
         }
         if let Some(error) = self.error.take() {
             self.heads.clear();

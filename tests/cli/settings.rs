@@ -201,3 +201,18 @@ fn the_environment_sets_what_no_flag_does() {
         1
     );
 }
+
+#[test]
+fn a_folder_for_temporary_files_that_cannot_be_written_is_named_at_the_start() {
+    let folder = Folder::new();
+    let missing = folder.0.path().join("no-such-folder");
+    let mut command = folder.program(&["--listen", "127.0.0.1:0"]);
+    let output = command.env("TMPDIR", &missing).output().unwrap();
+    let error = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{error}");
+    assert!(
+        error.starts_with("error: cannot make temporary files"),
+        "{error}"
+    );
+    assert!(error.contains(&missing.display().to_string()), "{error}");
+}

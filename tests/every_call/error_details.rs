@@ -264,6 +264,7 @@ fn other_errors() -> Vec<Status> {
         Error::ConcurrentChange,
         Error::DefinitionsChanged,
         Error::DatabaseUnavailable(anyhow!("the cause, which is not shown")),
+        Error::SpoolUnavailable(anyhow!("the cause, which is not shown")),
         Error::ShuttingDown,
         Error::StreamIdle { limit_seconds: 30 },
         Error::DeadlineExceeded,

@@ -122,6 +122,25 @@ on_both! {
         assert_whole(&setup, &list).await;
     }
 
+    async fn a_spool_whose_folder_is_gone_refuses_the_call_until_it_is_back(database: Database) {
+        let setup = Service::start(database.clone()).await;
+        let (key, list) = (setup.key(Scope::Admin).await, setup.admin().create_list("Disk").await);
+        setup.admin().create_customer_object().await;
+        let before = setup.state(&list).await;
+        let parent = tempfile::tempdir().expect("a folder");
+        let folder = parent.path().join("spool");
+        std::fs::create_dir(&folder).expect("a folder");
+        let program = Program::start_spooling_in(folder.to_str().unwrap(), &database, &[]);
+        let caller = program.client(&key);
+        std::fs::remove_dir(&folder).expect("no folder");
+        let refused = caller.update(header(&list).add(), large_people(0)).await;
+        assert_refused(refused, Code::Unavailable, "SPOOL_UNAVAILABLE");
+        assert!(setup.state(&list).await == before);
+        std::fs::create_dir(&folder).expect("a folder");
+        let outcome = caller.update(header(&list).add(), large_people(0)).await.unwrap();
+        assert_eq!(outcome.created_count, LARGE.0 as i32);
+    }
+
     async fn a_database_whose_file_may_not_grow_refuses_updates_until_it_may(database: Database) {
         if database.is_postgres() {
             // Its files are written by another program.
