@@ -106,6 +106,8 @@ pub async fn find(
     secret: &ApiKeySecret,
 ) -> Result<Option<(ApiKey, Organization)>> {
     let (organization, hash) = (secret.organization(), secret.hash());
+    // Here, so that no call opens a connection to a file in the place of one that was moved: it would take that one's log.
+    repository.check_file()?;
     let found = api_key::Entity::find()
         .find_also_related(organization::Entity)
         .filter(api_key::Column::OrganizationId.eq(organization.0))

@@ -13,8 +13,8 @@ use sqlx::{
 };
 
 use super::{
-    bulk, postgres_plans::PostgresPlans, sqlite_checkpoints::Checkpoints, timeout::WithTimeout,
-    write_queue::WriteQueue,
+    bulk, postgres_plans::PostgresPlans, sqlite_checkpoints::Checkpoints,
+    sqlite_file::DatabaseFile, timeout::WithTimeout, write_queue::WriteQueue,
 };
 use crate::error::Result;
 
@@ -73,6 +73,8 @@ pub struct Repository {
     pub(super) plans: Arc<PostgresPlans>,
     /// None on PostgreSQL.
     pub(super) checkpoints: Option<Checkpoints>,
+    /// None on PostgreSQL, or if the database is in memory.
+    file: Option<DatabaseFile>,
 }
 
 impl Repository {
@@ -83,6 +85,7 @@ impl Repository {
         let url = options.url.expose_secret().to_ascii_lowercase();
         let max_callers = options.max_connections.saturating_sub(RESERVED_CONNECTIONS);
         let max_writers = if url.starts_with("sqlite:") {
+            DatabaseFile::create(options.url.expose_secret());
             1
         } else {
             max_callers / 2
@@ -98,7 +101,11 @@ impl Repository {
         let write_queue = WriteQueue::new(max_writers as usize);
         let checkpoints = (db.get_database_backend() == DbBackend::Sqlite)
             .then(|| Checkpoints::start(db.clone(), write_queue.clone()));
+        let file = checkpoints
+            .as_ref()
+            .and_then(|_| DatabaseFile::opened(options.url.expose_secret()));
         Ok(Self {
+            file,
             db: WithTimeout::new(db, options.statement_timeout),
             max_readers,
             reserved: WithTimeout::new(reserved, options.statement_timeout),
@@ -119,10 +126,16 @@ impl Repository {
         self.max_readers as usize
     }
 
-    /// Fails if the database does not answer.
+    /// Fails if the database does not answer, or if SQLite's file is no longer where it was.
     pub async fn ping(&self) -> Result<()> {
+        self.check_file()?;
         self.reserved.execute_unprepared("SELECT 1").await?;
         Ok(())
+    }
+
+    /// Fails if SQLite's file is no longer where it was.
+    pub(super) fn check_file(&self) -> Result<()> {
+        self.file.as_ref().map_or(Ok(()), DatabaseFile::check)
     }
 }
 
@@ -183,7 +196,8 @@ fn sqlite_connection(
     busy_timeout: Duration,
 ) -> SqliteConnectOptions {
     connection
-        .create_if_missing(true)
+        // It is made before: a later connection makes none in the place of one that was moved, whose log it would take.
+        .create_if_missing(false)
         .foreign_keys(true)
         // All rows of a chunk are buffered while the chunk before it is still being planned.
         .row_buffer_size(bulk::SQLITE_CHUNK_SIZE)

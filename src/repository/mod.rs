@@ -56,6 +56,7 @@ mod retry;
 pub mod search;
 mod sql;
 mod sqlite_checkpoints;
+mod sqlite_file;
 mod timeout;
 mod transaction;
 pub mod updates;

@@ -151,10 +151,16 @@ impl Repository {
             turn = self.write_queue.turn(lists, length) => turn,
             () = caller_left.cancelled() => return Err(self::caller_left()),
         };
+        self.check_file()?;
         let db = self.writers.begin(write_options()).await?;
         let transaction = Transaction::new(db, caller_left.clone(), &self.plans);
         let result = work(input, &transaction).await;
-        match result.and_then(|outcome| transaction.check_caller().map(|()| outcome)) {
+        let result = result.and_then(|outcome| {
+            transaction.check_caller()?;
+            self.check_file()?;
+            Ok(outcome)
+        });
+        match result {
             Ok(TransactionOutcome::Commit(value)) => {
                 let added_rows = transaction.added_rows.into_inner();
                 transaction.db.commit().await?;

@@ -1,5 +1,7 @@
 //! Serving: the first start, the address, the log, the end.
 
+use std::os::unix::fs::PermissionsExt;
+
 use crate::*;
 
 /// This includes the first start's example: its key is shown only once.
@@ -130,4 +132,19 @@ fn serve_is_what_runs_without_a_subcommand() {
     let folder = Folder::new();
     let server = Server::start(&mut folder.program(&["serve", "--listen", "127.0.0.1:0"]));
     assert!(server.address.starts_with("127.0.0.1:"));
+}
+
+#[test]
+fn the_files_of_a_new_sqlite_database_are_its_owners_alone() {
+    let folder = Folder::new();
+    let server = folder.serve(&[]);
+    for file in [
+        "contact-lists.db",
+        "contact-lists.db-wal",
+        "contact-lists.db-shm",
+    ] {
+        let metadata = std::fs::metadata(folder.0.path().join(file)).expect(file);
+        assert_eq!(metadata.permissions().mode() & 0o777, 0o600, "{file}");
+    }
+    drop(server);
 }

@@ -11,6 +11,7 @@ mod full_disk;
 mod garbage;
 mod helpers;
 mod ledger;
+mod moved_file;
 mod pool;
 mod sessions;
 mod shutdown;
