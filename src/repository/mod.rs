@@ -18,7 +18,7 @@
 //! | 6. contacts' rows | `FOR NO KEY UPDATE`, in order of their phones | `UpdateContactListContacts`, chunk by chunk; `OptIn`, `OptOut`; one: `UpdateContact` |
 //! |  | `FOR UPDATE`, one | `DeleteContact`, with `SKIP LOCKED` |
 //! | 7. the unique key of a number | by writing a contact with it, in order of the numbers | `UpdateContactListContacts`, chunk by chunk, and `UpdateContact`, where a contact is new or changes number; `OptIn` and `OptOut` of an unassigned number, which insert a contact with it and delete it again: no contact gets the number until the commit, and a call that then gives it to a contact reads its opt-outs after that |
-//! | 8. the rest | by writing | preferences, opted-out numbers, members, records: always under one of the locks above. Recorded updates: under the list's, but the retention job clears them under no list's lock, in a transaction that takes 2 only |
+//! | 8. the rest | by writing | preferences, opted-out numbers, members, records: always under one of the locks above. Recorded updates: under the list's, but the retention job clears them, and writes the purge time, under no list's lock, in a transaction that takes 2 only |
 //!
 //! `DeleteContact` never waits while it holds a list: where one of its lists or the contact is locked, it ends its transaction,
 //! waits for that alone, and starts again.
@@ -51,6 +51,7 @@ pub mod organizations;
 mod postgres_plans;
 pub mod preferences;
 mod prefix;
+pub mod purge_times;
 pub mod records;
 mod retry;
 pub mod search;

@@ -1,5 +1,6 @@
 //! `ContactListService`: a file for each call but the main one, which has a folder of its own.
 
+mod clock_jumps;
 mod create;
 mod delete;
 mod export;

@@ -13,6 +13,7 @@ pub mod custom_object_record;
 pub mod custom_property;
 pub mod opted_out_number;
 pub mod organization;
+pub mod purge_time;
 
 use std::str::FromStr;
 

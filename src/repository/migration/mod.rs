@@ -1,9 +1,10 @@
 //! The versioned migrations: forward only, expand then contract, one set for both databases.
 
-use sea_orm_migration::prelude::*;
+use sea_orm_migration::{prelude::*, sea_orm::DbBackend};
 
 mod m0001_initial;
 mod m0002_search_indexes;
+mod m0003_purge_times;
 
 /// Runs the migrations that a database does not have yet.
 pub struct Migrator;
@@ -13,6 +14,28 @@ impl MigratorTrait for Migrator {
         vec![
             Box::new(m0001_initial::Migration),
             Box::new(m0002_search_indexes::Migration),
+            Box::new(m0003_purge_times::Migration),
         ]
+    }
+}
+
+/// The statements with the types of the database.
+fn for_backend(sql: &str, backend: DbBackend) -> String {
+    match backend {
+        // "C": text is compared byte by byte, as in SQLite.
+        DbBackend::Postgres => sql
+            .replace("{uuid}", "UUID")
+            .replace("{text}", "TEXT COLLATE \"C\"")
+            .replace("{bytes}", "BYTEA")
+            .replace("{time}", "TIMESTAMPTZ")
+            .replace("{json}", "JSONB")
+            .replace("{link_table}", ""),
+        _ => sql
+            .replace("{uuid}", "BLOB")
+            .replace("{text}", "TEXT")
+            .replace("{bytes}", "BLOB")
+            .replace("{time}", "TEXT")
+            .replace("{json}", "TEXT")
+            .replace("{link_table}", "WITHOUT ROWID"),
     }
 }
