@@ -11,6 +11,7 @@
 //! - [`app`]: what a call means; [`auth`]: who makes it;
 //! - [`repository`]: where everything is stored;
 //! - [`spool`], [`telemetry`] and the keyed semaphore: small shared parts;
+//! - the pace of long work: it leaves room for other calls;
 //! - [`error`]: what can go wrong with a call;
 //! - [`domain`]: checked values, without I/O.
 //!
@@ -33,6 +34,7 @@ pub mod error;
 pub mod fuzzing;
 pub mod jobs;
 mod keyed_semaphore;
+mod pace;
 pub mod repository;
 pub mod rpc;
 pub mod server;

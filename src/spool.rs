@@ -16,7 +16,10 @@ use uuid::Uuid;
 
 use self::items::{FileRange, Run};
 pub use self::{items::Items, quota::SpoolQuota};
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    pace,
+};
 
 /// How many bytes of items a spool keeps in memory before it writes them to its file, unless it is given less.
 const MEMORY_BYTES: u64 = 8 * 1024 * 1024;
@@ -26,9 +29,6 @@ const OWN_MEMORY_BYTES: u64 = 128 * 1024;
 
 /// How much of the shared memory a spool takes at once.
 const MEMORY_STEP_BYTES: u64 = 64 * 1024;
-
-/// How many bytes can be written to a file in a millisecond or two, as they go to the system's cache first.
-const QUICK_SPILL_BYTES: u64 = 512 * 1024;
 
 /// How many bytes of a spool's file are read ahead, over all its runs.
 const READ_AHEAD_BYTES: usize = 1024 * 1024;
@@ -129,6 +129,11 @@ impl<T: Item> Spool<T> {
         self.len == 0
     }
 
+    /// Returns about how many bytes the items take.
+    pub fn size_bytes(&self) -> u64 {
+        self.taken_bytes
+    }
+
     /// Adds an item. Fails if the quota or the disk is full.
     pub fn push(&mut self, item: T) -> Result<()> {
         let size_bytes = item.size_bytes() as u64;
@@ -138,11 +143,13 @@ impl<T: Item> Spool<T> {
         self.memory_bytes += size_bytes;
         self.len += 1;
         if self.memory_bytes > self.max_memory_bytes || !self.has_memory() {
-            self.spill().map_err(|error| match error.kind() {
-                io::ErrorKind::StorageFull
-                | io::ErrorKind::QuotaExceeded
-                | io::ErrorKind::FileTooLarge => self.quota.full(),
-                _ => file_error(error),
+            pace::aside(self.memory_bytes, || self.write_run()).map_err(|error| {
+                match error.kind() {
+                    io::ErrorKind::StorageFull
+                    | io::ErrorKind::QuotaExceeded
+                    | io::ErrorKind::FileTooLarge => self.quota.full(),
+                    _ => file_error(error),
+                }
             })?;
         }
         Ok(())
@@ -200,15 +207,6 @@ impl<T: Item> Spool<T> {
             ))
         };
         self.runs.iter().map(run).collect()
-    }
-
-    /// Spills, and lets other calls go on meanwhile if that takes long. Each thread that does so keeps memory of its own, so
-    /// it is not worth it for the little that is spilled when the shared memory is taken.
-    fn spill(&mut self) -> io::Result<()> {
-        if self.memory_bytes <= QUICK_SPILL_BYTES {
-            return self.write_run();
-        }
-        tokio::task::block_in_place(|| self.write_run())
     }
 
     fn write_run(&mut self) -> io::Result<()> {

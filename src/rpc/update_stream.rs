@@ -27,6 +27,7 @@ use crate::{
         update_outcome::UpdateOutcome,
     },
     error::{Error, Result},
+    pace::Pace,
     proto,
     repository::contacts,
 };
@@ -78,7 +79,9 @@ pub async fn update(
         checking: FuturesOrdered::new(),
     };
     let mut footer = receiver.take(first_index, first).await?;
+    let mut pace = Pace::start();
     while let Some((message_index, message)) = receiver.next(&mut messages).await? {
+        pace.step().await;
         if footer.is_some() {
             return receiver
                 .refuse(Error::MessageAfterFooter { message_index })

@@ -95,8 +95,7 @@ impl NumberMoves {
         drop(given_up);
         denied.sort();
         if !denied.is_empty() {
-            // Long chains take a while.
-            tokio::task::block_in_place(|| links.deny(&mut denied))?;
+            links.deny(&mut denied)?;
         }
         Ok(DecidedMoves {
             are_wanted: !self.wanted.is_empty(),

@@ -24,6 +24,7 @@ use crate::{
         violation::{Reason, Violation},
     },
     error::Result,
+    pace::{self, Pace},
     repository::{Transaction, bulk},
     spool::{Item, Spool},
 };
@@ -136,8 +137,8 @@ pub async fn make_plan(update: &Update, transaction: &Transaction) -> Result<Pla
     };
     let mut groups = update.groups.iter();
     let size = transaction.chunk_size();
-    let mut take = || take_chunk(&mut groups, size);
-    let (mut chunk, mut next) = (Chunk::default(), take()?);
+    let mut next = take_chunk(&mut groups, size).await?;
+    let mut chunk = Chunk::default();
     while !(next.is_empty() && chunk.groups.is_empty()) {
         transaction.check_caller()?;
         // While the database looks up a chunk, the one before is decided and the one after is read from the spool.
@@ -146,25 +147,26 @@ pub async fn make_plan(update: &Update, transaction: &Transaction) -> Result<Pla
             look_up.of(next),
             async {
                 planner.decide(&look_up, chunk).await?;
-                take()
+                take_chunk(&mut groups, size).await
             }
         )?;
     }
-    planner.finish()
+    pace::aside(planner.groups.size_bytes(), || planner.finish())
 }
 
 /// Takes at most `size` groups of at most [`bulk::CHUNK_BYTES`], but at least one.
-fn take_chunk<'a>(
+async fn take_chunk<'a>(
     groups: &mut impl Iterator<Item = Result<Group<'a>>>,
     size: usize,
 ) -> Result<Vec<Group<'a>>> {
-    let (mut chunk, mut bytes) = (Vec::new(), 0);
+    let (mut chunk, mut bytes, mut pace) = (Vec::new(), 0, Pace::start());
     while chunk.len() < size && bytes < bulk::CHUNK_BYTES {
         let Some(group) = groups.next().transpose()? else {
             break;
         };
         bytes += group.encoded_bytes() as usize;
         chunk.push(group);
+        pace.step().await;
     }
     Ok(chunk)
 }
@@ -183,7 +185,7 @@ struct Planner<'a> {
 impl Planner<'_> {
     async fn decide(&mut self, look_up: &LookUp<'_>, chunk: Chunk<'_>) -> Result<()> {
         if let Some(records) = &chunk.records {
-            return self.decide_groups(&chunk, &chunk.groups, records);
+            return self.decide_groups(&chunk, &chunk.groups, records).await;
         }
         // The chunk's records are too large to be read together.
         let (mut rest, mut size) = (&chunk.groups[..], chunk.groups.len());
@@ -191,7 +193,7 @@ impl Planner<'_> {
             size = size.clamp(1, rest.len());
             let (piece, after) = rest.split_at(size);
             if let Some(records) = look_up.records(piece, &chunk.stored).await? {
-                self.decide_groups(&chunk, piece, &records)?;
+                self.decide_groups(&chunk, piece, &records).await?;
                 (rest, size) = (after, 2 * size);
             } else {
                 size /= 2;
@@ -200,13 +202,15 @@ impl Planner<'_> {
         Ok(())
     }
 
-    fn decide_groups(
+    async fn decide_groups(
         &mut self,
         chunk: &Chunk<'_>,
         groups: &[Group<'_>],
         records: &HashMap<Uuid, Properties>,
     ) -> Result<()> {
+        let mut pace = Pace::start();
         for group in groups {
+            pace.step().await;
             let identity = chunk.stored.identity(group);
             if let Some(contact) = identity.contestable(group.phone()) {
                 self.claims.claim(contact.to_string(), group.phone())?;

@@ -20,6 +20,7 @@ use crate::{
         update_outcome::{Fingerprint, UpdateOutcome},
     },
     error::{Error, Result},
+    pace,
     repository::{Repository, channels, contact_lists, updates, updates::RecordedUpdate},
     spool::{Spool, SpoolQuota},
 };
@@ -159,7 +160,7 @@ impl IncomingUpdate {
         if self.received_count == 0 && !self.header.may_empty_list() {
             return Err(Error::NoContacts);
         }
-        let mut collected = match self.mode {
+        let collected = match self.mode {
             Mode::Replay(recorded) => {
                 let outcome = recorded.replay(fingerprint.as_ref())?;
                 return Ok(ReceivedUpdate::Replayed(Box::new(outcome)));
@@ -167,7 +168,10 @@ impl IncomingUpdate {
             Mode::Collect(collected) => collected,
         };
         self.timer.end(Stage::Receive);
-        let groups = Groups::of(collected.contacts, &mut collected.rejections, &self.quota)?;
+        let (contacts, mut rejections) = (collected.contacts, collected.rejections);
+        let groups = pace::aside(contacts.size_bytes(), || {
+            Groups::of(contacts, &mut rejections, &self.quota)
+        })?;
         self.timer.end(Stage::Fold);
         Ok(ReceivedUpdate::New(Box::new(Update {
             caller: self.caller,
@@ -177,7 +181,7 @@ impl IncomingUpdate {
             received_count: self.received_count,
             fields: collected.fields,
             groups,
-            rejections: collected.rejections,
+            rejections,
             fingerprint,
             quota: self.quota,
             timer: self.timer,

@@ -11,6 +11,7 @@ use crate::{
         update_outcome::Counts,
     },
     error::Result,
+    pace::Pace,
     repository::bulk,
     spool::Item,
 };
@@ -32,11 +33,11 @@ pub(super) struct Chunk {
 
 impl Chunk {
     /// Takes at most `size` groups of at most [`bulk::CHUNK_BYTES`], but at least one.
-    pub(super) fn take<'a>(
+    pub(super) async fn take<'a>(
         groups: &mut impl Iterator<Item = Result<Cow<'a, Planned>>>,
         size: usize,
     ) -> Result<Self> {
-        let (mut chunk, mut bytes) = (Self::default(), 0);
+        let (mut chunk, mut bytes, mut pace) = (Self::default(), 0, Pace::start());
         for group in groups.take(size) {
             let group = group?.into_owned();
             bytes += group.size_bytes();
@@ -44,6 +45,7 @@ impl Chunk {
             if bytes >= bulk::CHUNK_BYTES {
                 break;
             }
+            pace.step().await;
         }
         Ok(chunk)
     }

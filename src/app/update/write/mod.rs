@@ -89,8 +89,7 @@ impl Writer<'_> {
     async fn write_groups(&mut self, groups: &mut Spool<Planned>) -> Result<()> {
         let mut groups = groups.drain();
         let size = self.transaction.chunk_size();
-        let mut take = || Chunk::take(&mut groups, size);
-        let mut chunk = take()?;
+        let mut chunk = Chunk::take(&mut groups, size).await?;
         let mut written_chunks: u64 = 0;
         while !chunk.is_empty() {
             self.transaction.check_caller()?;
@@ -99,7 +98,8 @@ impl Writer<'_> {
                 self.transaction.discard_plans().await?;
             }
             // While the database writes a chunk, the next one is read from the plan.
-            (_, chunk) = tokio::try_join!(biased; self.write_chunk(&chunk), async { take() })?;
+            let next = Chunk::take(&mut groups, size);
+            (_, chunk) = tokio::try_join!(biased; self.write_chunk(&chunk), next)?;
             written_chunks += 1;
         }
         Ok(())

@@ -3,7 +3,9 @@
 use uuid::Uuid;
 
 use super::Writer;
-use crate::{app::update::rejections::Rejections, error::Result, repository::bulk, spool::Spool};
+use crate::{
+    app::update::rejections::Rejections, error::Result, pace, repository::bulk, spool::Spool,
+};
 
 /// How many ids of members that stay one statement takes.
 const KEPT_IDS_CHUNK: usize = 10_000;
@@ -17,7 +19,7 @@ impl Writer<'_> {
         rejections: &Rejections,
     ) -> Result<()> {
         let mut rejected_ids = self.rejected_ids(rejections).await?;
-        rejected_ids.sort();
+        pace::aside(rejected_ids.size_bytes(), || rejected_ids.sort());
         let mut kept = merged(stored_ids, &rejected_ids);
         let mut after = Uuid::nil();
         loop {
