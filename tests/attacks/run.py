@@ -1,29 +1,26 @@
 """run.py BINARY: attacks a service of its own, and prints a table of what each attack came to.
 
 A row an attack: what was sent, the service's peak memory above idle, the slowest hundredth of another key's calls meanwhile,
-and what the attacker got. Fails if an attack takes more than 256 MiB or makes others wait for a second. It needs grpcio and
-grpcio-tools.
+and what the attacker got. Fails if an attack takes more than 256 MiB or makes others wait for a second. It needs grpcio,
+grpcio-tools and hpack. CONTACT_LISTS_ATTACK_CONTACTS sets how many contacts are searched.
 """
 
+import collections
 import gzip
 import os
-import pathlib
 import resource
-import socket
 import struct
-import subprocess
 import sys
-import tempfile
 import threading
 import time
 
 import grpc
 
-from http2 import Connection, frame, message, DATA, RST_STREAM, WINDOW_UPDATE
+from attacked import Attacked, long_contacts, named_contacts
+from http2 import Connection, frame, message, DATA, PING, RST_STREAM, WINDOW_UPDATE
+from service import contacts, messages, services
 
-sys.path.insert(0, str(pathlib.Path(__file__).parents[2] / "proto"))
-messages, services = grpc.protos_and_services("contactlists/v1/contact_list_service.proto")
-contacts = grpc.protos("contactlists/v1/contact.proto")
+contact_messages = grpc.protos("contactlists/v1/contact_service.proto")
 
 MIB = 1024 * 1024
 # A binary that is not optimized needs more time.
@@ -33,62 +30,13 @@ MAX_FAILED = 0 if MAX_P99 <= 1 else 10
 # And what its calls keep is larger.
 MAX_MEMORY = (256 if MAX_P99 <= 1 else 384) * MIB
 IDLE_SECONDS = 5
+SEARCHED_CONTACTS = int(os.environ.get("CONTACT_LISTS_ATTACK_CONTACTS", 50_000))
 UPDATE, LIST_CONTACTS, EXPORT = (
     f"ContactListService/{name}"
     for name in ("UpdateContactListContacts", "ListContactListContacts", "ExportContactListContacts")
 )
+SEARCH, GET = "ContactService/ListContacts", "ContactService/GetContact"
 HEALTH_CHECK = "/grpc.health.v1.Health/Check"
-
-
-class Service:
-    """The service under attack, with two keys: the attacker's and the others'."""
-
-    def __init__(self, binary):
-        self.folder = tempfile.TemporaryDirectory()
-        url = f"sqlite://{self.folder.name}/contact-lists.db"
-        log = open(f"{self.folder.name}/log", "w")
-        arguments = ["--listen", "127.0.0.1:0", "--database-url", url, "--stream-idle-seconds", str(IDLE_SECONDS)]
-        arguments += ["--max-contacts", "1000000"]
-        self.process = subprocess.Popen([binary, *arguments], stdout=subprocess.PIPE, stderr=log, text=True)
-        said = {}
-        for line in self.process.stdout:
-            words = line.split()
-            said[" ".join(words[:-1])] = words[-1] if words else ""
-            if line.startswith("listening on"):
-                break
-        self.address, self.others_key, self.list = said["listening on"], said["API key"], said["contact list"]
-        organization = said["organization"]
-        create = [binary, "api-key", "create", "--organization", organization, "--database-url", url]
-        created = subprocess.run(create, check=True, capture_output=True, text=True).stdout
-        self.attackers_key = next(word for word in created.split() if word.startswith("cl_"))
-        self.metadata = [("authorization", f"Bearer {self.others_key}")]
-        self.stub = services.ContactListServiceStub(grpc.insecure_channel(self.address))
-
-    def fill(self, count):
-        """Puts contacts of some 1.7 kB on the list."""
-        request = messages.UpdateContactListContactsRequest
-        long = "x" * 250
-        address = contacts.Address(address_line_one=long, address_line_two=long, city=long, state=long)
-
-        def stream():
-            header = messages.UpdateContactListContactsHeader(contact_list_id=self.list, action="ACTION_ADD")
-            yield request(header=header)
-            for index in range(count):
-                person = contacts.Contact(phone=f"+49151{index:08}", name=long, external_id=f"{index:0250}", address=address)
-                yield request(contacts=[person])
-
-        self.stub.UpdateContactListContacts(stream(), metadata=self.metadata)
-
-    def memory(self):
-        for line in pathlib.Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
-            if line.startswith("VmRSS:"):
-                return int(line.split()[1]) * 1024
-
-    def ask(self):
-        """How long a call of another key takes."""
-        start = time.monotonic()
-        self.stub.GetContactList(messages.GetContactListRequest(id=self.list), metadata=self.metadata, timeout=30)
-        return time.monotonic() - start
 
 
 class Watch:
@@ -125,20 +73,26 @@ class Watch:
 
 
 def hold(connections, seconds=2 * IDLE_SECONDS + 8):
-    """Waits until the service has closed the connections, or some seconds; returns how many it has closed."""
+    """Waits until the service has closed the connections, or some seconds; says how many it has closed, and its responses."""
     end = time.monotonic() + seconds
-    while time.monotonic() < end and not all(connection.is_closed() for connection in connections):
+    while time.monotonic() < end and not all([connection.is_closed() for connection in connections]):
         time.sleep(0.2)
     closed = sum(connection.is_closed() for connection in connections)
     for connection in connections:
         connection.close()
-    return f"{closed} of {len(connections)} connections closed"
+    return f"{closed} of {len(connections)} connections closed; {endings(connections)}"
+
+
+def endings(connections):
+    """What the calls on the connections ended with, as far as that was read."""
+    counts = sum((connection.endings for connection in connections), collections.Counter())
+    ended = ", ".join(f"{count} with {reason}" for reason, count in counts.most_common())
+    return f"calls ended: {ended or 'none'}"
 
 
 class Silent(Connection):
     def __init__(self, address):
-        host, port = address.rsplit(":", 1)
-        self.socket = socket.create_connection((host, int(port)))
+        self.connect(address)
 
 
 def silent_sockets(service):
@@ -153,7 +107,7 @@ def no_bodies(service):
     connection = Connection(service.address)
     for stream in streams(64):
         connection.begin(stream, UPDATE, service.attackers_key)
-    return hold([connection], IDLE_SECONDS + 3) + "; the calls ended with STREAM_IDLE"
+    return hold([connection], IDLE_SECONDS + 3)
 
 
 def announced(service):
@@ -161,7 +115,7 @@ def announced(service):
     for stream in streams(64):
         connection.begin(stream, UPDATE, service.attackers_key)
         connection.data(stream, message(bytes(4 * MIB))[:1000])
-    return hold([connection], IDLE_SECONDS + 3) + "; the calls ended with STREAM_IDLE or SPOOL_FULL"
+    return hold([connection], IDLE_SECONDS + 3)
 
 
 def packed(service):
@@ -170,7 +124,7 @@ def packed(service):
     for stream in streams(64):
         connection.begin(stream, UPDATE, service.attackers_key, "gzip")
         connection.data(stream, bomb, last=True)
-    return hold([connection], IDLE_SECONDS + 3) + "; the calls ended with HEADER_MISSING"
+    return hold([connection], IDLE_SECONDS + 3)
 
 
 def small_frames(service, payload):
@@ -247,6 +201,18 @@ def unread_lists(service):
     return unread(service, LIST_CONTACTS, 720, request.SerializeToString())
 
 
+def large_records(service):
+    request = messages.ListContactListContactsRequest(
+        contact_list_id=service.list_of_large, custom_object_id=service.custom_object, page_size=1000
+    )
+    return unread(service, LIST_CONTACTS, 63, request.SerializeToString())
+
+
+def contacts_with_large_records(service):
+    request = contact_messages.GetContactRequest(phone="+4915200000000")
+    return unread(service, GET, 63, request.SerializeToString())
+
+
 def unread_exports(service):
     request = messages.ExportContactListContactsRequest(contact_list_id=service.list)
     return unread(service, EXPORT, 192, request.SerializeToString())
@@ -309,6 +275,30 @@ def unknown_keys(service):
     return hold(connections, 3)
 
 
+def searches(service):
+    """Searches again and again, each as soon as those before it have ended."""
+    prefixes = ["p", "person 1", f"person {SEARCHED_CONTACTS - 1}", "nobody"]
+    connections = [Connection(service.address) for _ in prefixes]
+    for connection in connections:
+        connection.send(frame(WINDOW_UPDATE, 0, 0, struct.pack(">I", 2**30)))
+    end, first = time.monotonic() + 10, 1
+    while time.monotonic() < end:
+        for connection, prefix in zip(connections, prefixes):
+            request = contact_messages.ListContactsRequest(name_prefix=prefix, page_size=1).SerializeToString()
+            for stream in range(first, first + 32, 2):
+                connection.begin(stream, SEARCH, service.attackers_key)
+                connection.data(stream, message(request), last=True)
+        first += 32
+        for connection in connections:
+            while connection.endings.total() < first // 2:
+                kind, flags, _, payload = connection.read()
+                if kind == PING and not flags:
+                    connection.send(frame(PING, 1, 0, payload))
+    for connection in connections:
+        connection.close()
+    return endings(connections)
+
+
 ATTACKS = [
     ("1,024 connections that send nothing", silent_sockets),
     ("64 calls without a body", no_bodies),
@@ -319,8 +309,11 @@ ATTACKS = [
     ("frames of 1 byte on 48 connections, behind the heads of messages of 4 MiB", frames_behind_the_budget),
     ("64 exports whose readers take 100 bytes a second", slow_readers),
     ("720 pages of 1,000 contacts, asked for and not read", unread_lists),
+    ("63 pages of records of 13 MB of an earlier version, asked for and not read", large_records),
+    ("63 contacts with such records, asked for and not read", contacts_with_large_records),
     ("192 exports, asked for and not read", unread_exports),
     ("64 uploads of 5 MB that don't end", uploads),
+    (f"64 searches at once by `name_prefix`, again and again, in {SEARCHED_CONTACTS:,} contacts", searches),
     ("without a key: 6,400 health checks with 11 kB of headers and no body", checks_with_headers),
     ("without a key: 256 health checks that announce 4 MiB and send 256 KiB", checks_with_bodies),
     ("10,240 calls with an unknown key, 1,024 at once", unknown_keys),
@@ -330,9 +323,12 @@ ATTACKS = [
 def main(binary):
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 8192), hard))
-    service, bad = Service(os.path.abspath(binary)), []
+    flags = ["--stream-idle-seconds", str(IDLE_SECONDS), "--max-contacts", "1000000"]
+    service, bad = Attacked(os.path.abspath(binary), flags=flags), []
     try:
-        service.fill(3000)
+        service.fill(service.list, long_contacts(3000))
+        service.fill(service.new_list("searched"), named_contacts(SEARCHED_CONTACTS))
+        service.fill_with_large_records()
         print("| what was sent with one key | peak memory above idle | others' p99 | what the attacker got |")
         print("| --- | --- | --- | --- |")
         for name, attack in ATTACKS:
@@ -345,8 +341,7 @@ def main(binary):
             if memory > MAX_MEMORY or p99 > MAX_P99 or watch.failed > MAX_FAILED:
                 bad.append(f"{name}: {memory / MIB:.0f} MiB, {p99:.2f} s, {watch.failed} calls of others failed")
     finally:
-        service.process.kill()
-        service.process.wait()
+        service.stop()
     for line in bad:
         print(line, file=sys.stderr)
     return 1 if bad else 0
