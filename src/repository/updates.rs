@@ -17,7 +17,7 @@ use crate::{
         OrganizationId,
         contact_list::ContactList,
         update_header::Action,
-        update_outcome::{Counts, Fingerprint, RejectedContact, UpdateOutcome},
+        update_outcome::{Counts, RejectedContact, UpdateOutcome},
     },
     error::{Error, Result},
 };
@@ -44,22 +44,6 @@ pub struct RecordedUpdate {
 struct StoredOutcome {
     contact_list: ContactList,
     counts: Counts,
-}
-
-impl RecordedUpdate {
-    /// Returns the outcome as the response to a repeated call. Fails if that call's input differs.
-    pub fn replay(self, fingerprint: Option<&Fingerprint>) -> Result<UpdateOutcome> {
-        let sent = fingerprint.map(Fingerprint::as_slice);
-        if self.fingerprint.as_deref() != sent {
-            return Err(Error::RequestIdReused {
-                request_id: self.request_id.unwrap_or_default(),
-            });
-        }
-        Ok(UpdateOutcome {
-            replayed: true,
-            ..self.outcome
-        })
-    }
 }
 
 /// Records an update.

@@ -9,6 +9,7 @@ mod phone_set;
 pub(crate) mod plan;
 pub mod receive;
 pub mod rejections;
+mod replay;
 mod resolve;
 mod stored;
 mod timer;
@@ -23,6 +24,7 @@ use self::{
     group::Groups,
     plan::Plan,
     rejections::Rejections,
+    replay::replayed,
     timer::{Stage, StageTimer},
 };
 use crate::{
@@ -104,7 +106,7 @@ impl Update {
         let (db, request_id) = (transaction.db(), self.header.recorded_id());
         let recorded = updates::find_by_request_id(db, self.organization(), request_id).await?;
         if let Some(recorded) = recorded {
-            let outcome = recorded.replay(self.fingerprint.as_ref())?;
+            let outcome = replayed(recorded, self.fingerprint.as_ref())?;
             timer.end(Stage::Plan);
             return Ok(TransactionOutcome::RollBack(Applied { outcome, timer }));
         }

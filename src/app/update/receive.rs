@@ -9,6 +9,7 @@ use super::{
     checks::Checks,
     group::{Groups, ReceivedContact},
     rejections::{InvalidContact, Rejections},
+    replay::replayed,
     timer::{Stage, StageTimer},
 };
 use crate::{
@@ -162,7 +163,7 @@ impl IncomingUpdate {
         }
         let collected = match self.mode {
             Mode::Replay(recorded) => {
-                let outcome = recorded.replay(fingerprint.as_ref())?;
+                let outcome = replayed(*recorded, fingerprint.as_ref())?;
                 return Ok(ReceivedUpdate::Replayed(Box::new(outcome)));
             }
             Mode::Collect(collected) => collected,
