@@ -14,6 +14,7 @@ use crate::{
         contact::{ContactChanges, ContactFieldSet, ContactReference, StoredContact},
         contact_list::{ContactList, ListState},
         now,
+        organization::Organization,
         preference::{ChangeOrigin, Preference},
         property_value::Properties,
     },
@@ -92,6 +93,23 @@ pub struct ContactUpdate {
 }
 
 impl ContactUpdate {
+    /// Reads a contact, and what its changes are checked against. Fails if there is no such contact, or no custom object
+    /// with the given id.
+    pub async fn begin(
+        repository: &Repository,
+        organization: &Organization,
+        id: Uuid,
+        custom_object: Option<Uuid>,
+    ) -> Result<(StoredContact, Checks)> {
+        let db = repository.db();
+        let stored = contacts::find(db, organization.id, &ContactReference::Id(id))
+            .await?
+            .ok_or_else(|| Error::not_found("contact", id))?;
+        let channels = channels::all(db, organization.id).await?;
+        let object = custom_objects::choose(db, organization.id, custom_object).await?;
+        Ok((stored, Checks::new(organization, &channels, object)))
+    }
+
     /// Changes the contact, and returns the result with its record.
     pub async fn apply(
         self,

@@ -16,7 +16,6 @@ use crate::{
     app::{
         contacts::{ContactDetails, ContactUpdate},
         custom_objects,
-        update::checks::Checks,
     },
     domain::{
         caller::Caller,
@@ -32,7 +31,7 @@ use crate::{
         ListContactsRequest, ListContactsResponse, UpdateContactRequest, UpdateContactResponse,
         contact_service_server::ContactService, get_contact_request::Reference,
     },
-    repository::{channels, contact_search, contact_search::ContactFilter, contacts, records},
+    repository::{contact_search, contact_search::ContactFilter, records},
 };
 
 #[tonic::async_trait]
@@ -159,7 +158,6 @@ impl Api {
         caller: Caller,
         request: UpdateContactRequest,
     ) -> Result<ContactUpdate> {
-        let (db, organization) = (self.repository.db(), caller.organization.id);
         let mut fields = Fields::default();
         let wire = fields.required("contact", request.contact);
         let mut wire = fields.finish(wire)?;
@@ -167,12 +165,8 @@ impl Api {
         let id = required_id("contact.id", &wire.id)?;
         mask(&mut wire, request.update_mask)?;
         let object = optional_id("custom_object_id", request.custom_object_id.as_deref())?;
-        let stored = contacts::find(db, organization, &ContactReference::Id(id))
-            .await?
-            .ok_or_else(|| Error::not_found("contact", id))?;
-        let channels = channels::all(db, organization).await?;
-        let object = custom_objects::choose(db, organization, object).await?;
-        let checks = Checks::new(&caller.organization, &channels, object);
+        let (stored, checks) =
+            ContactUpdate::begin(&self.repository, &caller.organization, id, object).await?;
         if wire
             .properties
             .as_ref()
