@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::{
     Transaction,
-    bulk::execute,
+    bulk::{execute, origin_scalars},
     entity::opted_out_number,
     sql::{Rows, statement},
 };
@@ -178,7 +178,7 @@ pub async fn opt_out(
     execute(
         transaction,
         sql,
-        origin.scalars(organization),
+        origin_scalars(organization, origin),
         [hashes(numbers), targets],
     )
     .await
@@ -199,7 +199,7 @@ pub async fn opt_out_of_all_channels(
     execute(
         transaction,
         sql,
-        origin.scalars(organization),
+        origin_scalars(organization, origin),
         [hashes(numbers)],
     )
     .await?;
@@ -229,7 +229,13 @@ pub async fn lift(
     for sql in [single, covered] {
         let targets = Rows::ids("targets", channel_ids.iter().copied());
         let sources = [hashes(numbers), targets];
-        lifted += execute(transaction, sql, origin.scalars(organization), sources).await?;
+        lifted += execute(
+            transaction,
+            sql,
+            origin_scalars(organization, origin),
+            sources,
+        )
+        .await?;
     }
     Ok(lifted)
 }

@@ -56,13 +56,12 @@ pub(super) async fn execute<const N: usize>(
         .rows_affected())
 }
 
-impl ChangeOrigin {
-    pub(in crate::repository) fn scalars(self, organization: OrganizationId) -> [Value; 4] {
-        [
-            organization.0.into(),
-            self.change_time.into(),
-            self.api_key_id.into(),
-            self.update_id.into(),
-        ]
-    }
+/// Returns the scalars of statements that write preferences: the organization, then the change's time, API key and update.
+pub(super) fn origin_scalars(organization: OrganizationId, origin: ChangeOrigin) -> [Value; 4] {
+    [
+        organization.0.into(),
+        origin.change_time.into(),
+        origin.api_key_id.into(),
+        origin.update_id.into(),
+    ]
 }

@@ -3,7 +3,7 @@
 use sea_orm::ConnectionTrait;
 use uuid::Uuid;
 
-use super::execute;
+use super::{execute, origin_scalars};
 use crate::{
     domain::{OrganizationId, preference::ChangeOrigin},
     error::Result,
@@ -28,7 +28,7 @@ pub async fn opt_in_new_contacts(
     execute(
         transaction,
         sql,
-        origin.scalars(organization),
+        origin_scalars(organization, origin),
         [
             Rows::ids("contacts", contact_ids),
             Rows::ids("targets", channel_ids.iter().copied()),
@@ -161,7 +161,13 @@ async fn prefer(
         Rows::ids("contacts", contact_ids.iter().copied()),
         Rows::ids("targets", channel_ids.iter().copied()),
     ];
-    execute(transaction, sql, origin.scalars(organization), sources).await
+    execute(
+        transaction,
+        sql,
+        origin_scalars(organization, origin),
+        sources,
+    )
+    .await
 }
 
 /// Opts contacts out of all channels, present and later.
@@ -177,7 +183,13 @@ pub async fn opt_out_of_all_channels(
         FROM organizations o CROSS JOIN {contacts} WHERE o.id = $1 \
         ON CONFLICT (organization_id, contact_id, channel_id) DO NOTHING";
     let contacts = Rows::ids("contacts", contact_ids.iter().copied());
-    execute(transaction, sql, origin.scalars(organization), [contacts]).await?;
+    execute(
+        transaction,
+        sql,
+        origin_scalars(organization, origin),
+        [contacts],
+    )
+    .await?;
     Ok(())
 }
 

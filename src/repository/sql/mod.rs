@@ -219,36 +219,3 @@ fn for_sqlite(sql: &str, scalars: &[Value], sources: Vec<Rows>) -> Result<(Strin
     }
     Ok((written, values))
 }
-
-impl Rows {
-    /// Returns a placeholder for each value of the only column.
-    fn list(&self, values: &mut Vec<Value>) -> String {
-        let Some((_, column)) = self.columns.first() else {
-            return String::new();
-        };
-        values.extend((0..column.len()).map(|row| column.value(row)));
-        vec!["?"; column.len()].join(", ")
-    }
-
-    /// Returns the rows as a table of values.
-    fn values_table(&self, values: &mut Vec<Value>) -> String {
-        let columns: Vec<String> = (1..)
-            .zip(&self.columns)
-            .map(|(number, (name, _))| format!("column{number} AS {name}"))
-            .collect();
-        let row_count = self.columns.first().map_or(0, |(_, column)| column.len());
-        for row in 0..row_count {
-            values.extend(self.columns.iter().map(|(_, column)| column.value(row)));
-        }
-        // A source without rows is still a source.
-        let (cell, limit) = if row_count == 0 {
-            ("NULL", " LIMIT 0")
-        } else {
-            ("?", "")
-        };
-        let row = format!("({})", vec![cell; self.columns.len()].join(", "));
-        let rows = vec![row; row_count.max(1)].join(", ");
-        let (columns, name) = (columns.join(", "), self.name);
-        format!("(SELECT {columns} FROM (VALUES {rows}){limit}) AS {name}")
-    }
-}

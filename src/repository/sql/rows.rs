@@ -74,11 +74,42 @@ impl Rows {
         self.columns.push((name, column));
         self
     }
+
+    /// Returns a placeholder for each value of the only column.
+    pub(super) fn list(&self, values: &mut Vec<Value>) -> String {
+        let Some((_, column)) = self.columns.first() else {
+            return String::new();
+        };
+        values.extend((0..column.len()).map(|row| column.value(row)));
+        vec!["?"; column.len()].join(", ")
+    }
+
+    /// Returns the rows as a table of values.
+    pub(super) fn values_table(&self, values: &mut Vec<Value>) -> String {
+        let columns: Vec<String> = (1..)
+            .zip(&self.columns)
+            .map(|(number, (name, _))| format!("column{number} AS {name}"))
+            .collect();
+        let row_count = self.columns.first().map_or(0, |(_, column)| column.len());
+        for row in 0..row_count {
+            values.extend(self.columns.iter().map(|(_, column)| column.value(row)));
+        }
+        // A source without rows is still a source.
+        let (cell, limit) = if row_count == 0 {
+            ("NULL", " LIMIT 0")
+        } else {
+            ("?", "")
+        };
+        let row = format!("({})", vec![cell; self.columns.len()].join(", "));
+        let rows = vec![row; row_count.max(1)].join(", ");
+        let (columns, name) = (columns.join(", "), self.name);
+        format!("(SELECT {columns} FROM (VALUES {rows}){limit}) AS {name}")
+    }
 }
 
 impl Column {
     /// Returns the number of rows.
-    pub(super) fn len(&self) -> usize {
+    fn len(&self) -> usize {
         match self {
             Self::Uuid(values) => values.len(),
             Self::Text(values) => values.len(),
@@ -89,7 +120,7 @@ impl Column {
     }
 
     /// Returns the value of a row.
-    pub(super) fn value(&self, row: usize) -> Value {
+    fn value(&self, row: usize) -> Value {
         match self {
             Self::Uuid(values) => values[row].into(),
             Self::Text(values) => values[row].as_str().into(),
