@@ -1,6 +1,7 @@
 //! Organizations: the tenants.
 
 use hmac::{Hmac, KeyInit, Mac};
+use secrecy::{ExposeSecret, SecretSlice};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 use uuid::Uuid;
@@ -40,25 +41,20 @@ impl Organization {
     pub fn hash(&self, phone: PhoneNumber) -> NumberHash {
         // HMAC takes keys of any length.
         #[allow(clippy::expect_used)]
-        let mut mac = Hmac::<Sha256>::new_from_slice(&self.opt_out_key.0).expect("any length");
+        let mut mac =
+            Hmac::<Sha256>::new_from_slice(self.opt_out_key.0.expose_secret()).expect("any length");
         mac.update(phone.as_str().as_bytes());
         mac.finalize().into_bytes().into()
     }
 }
 
 /// 256 random bits that never appear in a log.
-#[derive(Clone)]
-pub struct OptOutKey(Vec<u8>);
+#[derive(Debug, Clone)]
+pub struct OptOutKey(SecretSlice<u8>);
 
 impl OptOutKey {
     /// Wraps a stored key.
     pub fn from_stored(bytes: Vec<u8>) -> Self {
-        Self(bytes)
-    }
-}
-
-impl std::fmt::Debug for OptOutKey {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("OptOutKey(..)")
+        Self(bytes.into())
     }
 }
