@@ -136,9 +136,9 @@ impl ValueEnum for Scope {
 
     fn to_possible_value(&self) -> Option<PossibleValue> {
         let help = match self {
-            Self::Read => "Look",
+            Self::Read => "Read everything",
             Self::Write => "Change contacts, lists and preferences",
-            Self::Admin => "Set up, and what cannot be taken back",
+            Self::Admin => "Set up the organization, and do what can't be undone",
         };
         Some(PossibleValue::new(self.name()).help(help))
     }
