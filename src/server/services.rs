@@ -47,13 +47,13 @@ services![
     CustomObjectServiceServer,
 ];
 
-/// Whether the call at `path` needs an API key. An unknown call does.
+/// Returns whether the call at `path` needs an API key. An unknown call does.
 pub fn needs_key(path: &str) -> bool {
     let open = ["/grpc.health.", "/grpc.reflection."];
     !open.iter().any(|services| path.starts_with(services))
 }
 
-/// The most bytes of a message to a service that needs no key. Their messages hold a name.
+/// The most bytes of a message to a service that needs no key. These messages hold no more than a name.
 const MAX_OPEN_MESSAGE_BYTES: usize = 4096;
 
 /// The services that need no key: `health`, and reflection in the two versions that clients know.

@@ -2,7 +2,7 @@
 
 use tokio_util::sync::CancellationToken;
 
-/// How far the server's shutdown has come. Cheap to clone; all clones say the same.
+/// How far the server's shutdown has progressed. Cheap to clone; all clones share it.
 #[derive(Debug, Clone, Default)]
 pub struct Shutdown {
     /// Running calls may end, and new ones are refused.

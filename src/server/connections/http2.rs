@@ -34,41 +34,41 @@ use crate::{
     settings::ServeSettings,
 };
 
-/// How long a connection is silent before it is asked whether it is still there, and how long it has to answer.
+/// How long a connection may be silent before it is pinged, and how long it then has to respond.
 const KEEPALIVE: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(20));
 
 /// How long an idle client has to close its connection once it is asked to.
 const FAREWELL_LIMIT: Duration = Duration::from_secs(10);
 
-/// How long a client without a running call has to answer that it will make no more, once the server drains.
+/// How long a client without a running call has to confirm that it will make no more, once the server drains.
 const DRAIN_LIMIT: Duration = Duration::from_millis(500);
 
-/// The most calls at once on one connection. Clients keep further calls back until one has ended.
+/// The most calls at once on one connection. Clients hold further calls back until one has ended.
 const MAX_STREAMS: u32 = 64;
 
 /// How much a client may send on a stream before the call has read any of it. A caller that is 50 ms away can send about
 /// 7 MB/s on each stream.
 const STREAM_WINDOW_BYTES: u32 = 384 * 1024;
 
-/// So large that every stream of a connection can stand still with a full window.
+/// Large enough that every stream of a connection can stall with a full window.
 const CONNECTION_WINDOW_BYTES: u32 = MAX_STREAMS * STREAM_WINDOW_BYTES;
 
-/// What h2 may count for small frames that have not been taken before it ends the connection: up to 255 bytes for each. In a
-/// turn, less come: a frame has a head of nine bytes.
+/// How much small frames that have not been taken may count before h2 ends the connection, up to 255 bytes each. A turn brings
+/// less: a frame has a head of nine bytes.
 const SMALL_FRAMES_BUDGET: usize = 255 * TURN_BYTES / 9;
 
-/// The longest headers that are looked at; longer ones are refused by HTTP/2's own means.
+/// The most bytes of headers that are read; longer ones are refused by HTTP/2 itself.
 const MAX_HEADER_BYTES: u32 = 64 * 1024;
 
-/// What serves connections that have been made.
+/// Serves connections once they are accepted.
 pub struct Http2 {
     builder: Builder,
     routes: Routes,
     idle_limit: Duration,
     /// How long a client may take nothing of a response.
     stall_limit: Duration,
-    /// How often a connection is looked at.
-    look_interval: Duration,
+    /// How often a connection is checked.
+    check_interval: Duration,
     shutdown: Shutdown,
 }
 
@@ -87,15 +87,15 @@ impl Http2 {
             builder,
             routes: routes.prepare(),
             idle_limit,
-            // Once, and a call that waits for its client has ended by itself.
+            // After one idle limit, a call that waits for its client has ended by itself.
             stall_limit: 2 * settings.stream_idle(),
-            look_interval: idle_limit.min(KEEPALIVE.1) / 4,
+            check_interval: idle_limit.min(KEEPALIVE.1) / 4,
             shutdown: shutdown.clone(),
         }
     }
 
-    /// Serves until the client leaves, has not begun in time, makes no call for too long, or is silent for too long; or until
-    /// the server drains and no call runs any more.
+    /// Serves until the client leaves, fails to begin in time, makes no call for too long, or is silent for too long; or until
+    /// the server drains and no call is running any more.
     pub async fn serve(&self, stream: impl AsyncRead + AsyncWrite + Unpin, begin_by: Instant) {
         let turn = Turn::new();
         let stream = Turns::new(stream, Arc::clone(&turn));
@@ -114,19 +114,19 @@ impl Http2 {
         }
     }
 
-    /// Serves calls until the connection ends. Those that still run then are dropped.
+    /// Serves calls until the connection ends. Those that are still running then are dropped.
     async fn serve_calls<S: AsyncRead + AsyncWrite + Unpin>(
         &self,
         mut http2: Connection<S, Bytes>,
         turn: &Turn,
     ) -> Result<(), h2::Error> {
-        // A health check or reflection is nothing that a server that drains would wait for.
+        // A draining server doesn't wait for health checks or reflection.
         let (mut calls, mut open_calls) = (JoinSet::new(), JoinSet::new());
         let mut intakes = FuturesUnordered::new();
         let mut keepalive = http2.ping_pong().map(Keepalive::new);
         let mut idle_since = Instant::now();
         let mut drained_by = None;
-        let mut looks = interval(self.look_interval);
+        let mut checks = interval(self.check_interval);
         loop {
             tokio::select! {
                 call = next_call(&mut http2, &mut intakes, turn) => {
@@ -148,15 +148,15 @@ impl Http2 {
                 () = sleep_until(drained_by.unwrap_or(idle_since)), if drained_by.is_some() && calls.is_empty() => {
                     return Ok(());
                 }
-                _ = looks.tick() => {
+                _ = checks.tick() => {
                     let is_idle = calls.is_empty() && open_calls.is_empty();
                     let idle_for = if is_idle { idle_since.elapsed() } else { Duration::ZERO };
-                    let is_there = keepalive.as_mut().is_none_or(|it| it.look(turn));
+                    let is_there = keepalive.as_mut().is_none_or(|it| it.check(turn));
                     if !is_there || idle_for >= self.idle_limit + FAREWELL_LIMIT {
                         return Ok(());
                     }
                     if idle_for >= self.idle_limit {
-                        // A call that is on its way meanwhile is still taken.
+                        // A call that the client has already sent is still served.
                         http2.graceful_shutdown();
                     }
                 }
@@ -164,7 +164,7 @@ impl Http2 {
         }
     }
 
-    /// Makes a call, and sends its response. Ends without if the client resets the stream.
+    /// Makes a call and sends its response, unless the client resets the stream before that.
     fn call(
         &self,
         request: Request<RequestBody>,
@@ -182,8 +182,8 @@ impl Http2 {
     }
 }
 
-/// Waits for a call. What comes for other calls is taken meanwhile, right after it was read, so that the connection keeps no
-/// frames.
+/// Waits for a call. What arrives for other calls meanwhile is taken right after it was read, so that the connection keeps
+/// no frames.
 async fn next_call<S: AsyncRead + AsyncWrite + Unpin>(
     http2: &mut Connection<S, Bytes>,
     intakes: &mut FuturesUnordered<Intake>,
@@ -217,22 +217,22 @@ impl Keepalive {
         }
     }
 
-    /// Returns whether the client is there, as far as is known. It is if it has sent anything since the last look.
-    fn look(&mut self, turn: &Turn) -> bool {
+    /// Returns whether the client is there, as far as is known. It is if it has sent anything since the last check.
+    fn check(&mut self, turn: &Turn) -> bool {
         if turn.take_has_read() {
             self.silent_since = Instant::now();
             self.has_asked = false;
         }
-        let (silence, answer) = KEEPALIVE;
+        let (silence, response) = KEEPALIVE;
         let silent_for = self.silent_since.elapsed();
         if silent_for >= silence && !self.has_asked {
-            // The answer to the question before is taken first. Both fail only once the connection has ended.
+            // The response to the previous ping is taken first. Both fail only once the connection has ended.
             let _ = self
                 .pings
                 .poll_pong(&mut Context::from_waker(Waker::noop()));
             let _ = self.pings.send_ping(Ping::opaque());
             self.has_asked = true;
         }
-        silent_for < silence + answer
+        silent_for < silence + response
     }
 }

@@ -16,7 +16,7 @@ const DESCRIPTORS_PER_DATABASE_CONNECTION: u64 = 3;
 /// How many descriptors a call can take for temporary files.
 const DESCRIPTORS_PER_CALL: u64 = 3;
 
-/// How many descriptors everything else takes: the listener, the log, the runtime.
+/// How many descriptors everything else takes: the listener, the log and the runtime.
 const OTHER_DESCRIPTORS: u64 = 64;
 
 /// The limits of connections.
@@ -32,7 +32,7 @@ pub struct ConnectionPermit {
 }
 
 impl ConnectionLimits {
-    /// The limits of `settings`, lowered to what the process has descriptors for.
+    /// The limits in `settings`, lowered to what the process has descriptors for.
     pub fn new(settings: &ServeSettings) -> Self {
         let wanted = settings.max_client_connections as usize;
         let all = wanted.min(affordable(settings));
@@ -62,8 +62,8 @@ impl ConnectionLimits {
     }
 }
 
-/// The address that a client is counted by. An IPv6 network of the smallest size counts as one client. None for loopback, from
-/// where a proxy brings the connections of all clients.
+/// Returns the address that a client is counted by. An IPv6 network of the smallest size counts as one client. `None` for
+/// loopback, where a proxy connects from for all clients.
 fn client_of(address: IpAddr) -> Option<IpAddr> {
     match address.to_canonical() {
         address if address.is_loopback() => None,
@@ -75,7 +75,7 @@ fn client_of(address: IpAddr) -> Option<IpAddr> {
     }
 }
 
-/// Raises how many descriptors the process may have to the most that the system lets it have.
+/// Raises the process's limit of descriptors to the highest that the system allows.
 pub fn raise_descriptor_limit() {
     let limit = getrlimit(Resource::Nofile);
     let raised = Rlimit {
@@ -87,7 +87,7 @@ pub fn raise_descriptor_limit() {
     }
 }
 
-/// How many connections the process has descriptors for, beside everything else. At least a quarter of all descriptors.
+/// Returns how many connections the process has descriptors for, besides everything else: at least a quarter of all.
 fn affordable(settings: &ServeSettings) -> usize {
     let Some(descriptors) = getrlimit(Resource::Nofile).current else {
         return Semaphore::MAX_PERMITS;

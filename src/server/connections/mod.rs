@@ -29,10 +29,10 @@ use crate::settings::ServeSettings;
 /// less.
 const BEGIN_LIMIT: Duration = Duration::from_secs(10);
 
-/// How long nothing is accepted after the system has refused to, as when descriptors have run out.
+/// How long the server pauses after the system has failed to accept a connection, such as when descriptors have run out.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 
-/// What serves connections.
+/// Accepts connections and serves them.
 pub struct Connections {
     tls: Option<TlsAcceptor>,
     http2: Http2,
@@ -42,7 +42,7 @@ pub struct Connections {
 }
 
 impl Connections {
-    /// Connections that make the calls of `routes`, over TLS if there is an acceptor for it.
+    /// Serves the calls of `routes`, over TLS if there is an acceptor for it.
     pub fn new(
         settings: &ServeSettings,
         tls: Option<TlsAcceptor>,
@@ -58,7 +58,7 @@ impl Connections {
         }
     }
 
-    /// Serves until the server drains, and returns once every connection has ended. Dropped, it ends them all at once.
+    /// Serves until the server drains, and returns once every connection has ended. Dropping it ends them all at once.
     pub async fn serve(self, listener: TcpListener) {
         let this = Arc::new(self);
         let mut running = JoinSet::new();
@@ -79,7 +79,7 @@ impl Connections {
     async fn accept(&self, listener: &TcpListener) -> (TcpStream, ConnectionPermit) {
         loop {
             match listener.accept().await {
-                // One that is refused is closed right here.
+                // A connection that is refused is dropped here, which closes it.
                 Ok((stream, address)) => match self.limits.try_acquire(address.ip()) {
                     Some(permit) => return (stream, permit),
                     None => tracing::debug!(%address, "connection.refused"),
@@ -95,7 +95,7 @@ impl Connections {
 
     async fn run(self: Arc<Self>, stream: TcpStream, _permit: ConnectionPermit) {
         let begin_by = Instant::now() + self.begin_limit;
-        // A connection without it works as well, with delays.
+        // Without it a connection still works, but with delays.
         let _ = stream.set_nodelay(true);
         match &self.tls {
             None => self.http2.serve(stream, begin_by).await,
@@ -111,7 +111,8 @@ impl Connections {
     }
 }
 
-/// Whether an error of accepting is about a connection that is gone already. Any other means that the system lacks something.
+/// Returns whether the error concerns only a connection that is already gone. Any other error means that the system is short
+/// of something.
 fn concerns_one_connection(error: &io::Error) -> bool {
     matches!(
         error.kind(),

@@ -1,4 +1,4 @@
-//! Request bodies: taken off the connection as they come, and kept in little more memory than their bytes until the call
+//! Request bodies: taken off the connection as they arrive, and kept in little more memory than their bytes until the call
 //! reads them. HTTP/2 keeps some 250 bytes for a frame, and a frame can have one byte.
 
 use std::{
@@ -15,7 +15,7 @@ use tonic::codegen::Bytes;
 /// The sizes of the smallest and of the largest block of memory that bytes are kept in.
 const BLOCK_BYTES: (usize, usize) = (256, 16 * 1024);
 
-/// Makes a body of what comes on `stream`. Nothing comes unless its intake is polled wherever the connection is.
+/// Makes a body of what arrives on `stream`. Nothing arrives unless the intake is polled together with the connection.
 pub fn body(mut stream: RecvStream) -> (RequestBody, Intake) {
     let window = stream.flow_control().clone();
     let received = Arc::<Mutex<Received>>::default();
@@ -32,13 +32,13 @@ pub struct RequestBody {
     window: FlowControl,
 }
 
-/// Moves what comes on a stream to its body, and ends when no more comes, or nobody would read it.
+/// Moves what arrives on a stream to its body. Ends when there is no more, or when the body is no longer read.
 pub struct Intake {
     received: Arc<Mutex<Received>>,
     stream: RecvStream,
 }
 
-/// What has come and has not been read. The client's window bounds it.
+/// What has arrived and has not been read. The client's window bounds it.
 #[derive(Default)]
 struct Received {
     blocks: VecDeque<Vec<u8>>,
@@ -60,7 +60,7 @@ impl Received {
                 last.extend_from_slice(fitting);
                 data = rest;
             } else {
-                // The more has come already, the larger is the next block.
+                // The more has arrived, the larger the next block.
                 let (smallest, largest) = BLOCK_BYTES;
                 let size = last.map_or(0, |(filled, _)| 2 * filled).max(data.len());
                 let block = Vec::with_capacity(size.clamp(smallest, largest));
@@ -96,9 +96,9 @@ impl Body for RequestBody {
 }
 
 impl RequestBody {
-    /// Lets the client send so many bytes more.
+    /// Lets the client send that many more bytes.
     fn release(&mut self, bytes: usize) {
-        // It fails when there is no stream any more that something could be sent on.
+        // It fails only if the stream has ended.
         let _ = self.window.release_capacity(bytes);
     }
 }

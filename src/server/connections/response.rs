@@ -25,8 +25,8 @@ const PART_BYTES: usize = 16 * 1024;
 const MAX_WAITING_PARTS: u32 = 4;
 
 /// Sends `response`, and returns once the client has taken all of it, or never will. If the client takes no part for
-/// `stall_limit`, the stream is reset, and what waits for the client is dropped. The call's permit is free just before the
-/// client can see the end.
+/// `stall_limit`, the stream is reset, and what waits for the client is dropped. The call's permit is freed just before
+/// the client can see the end.
 pub async fn send(
     mut response: Response<Body>,
     mut respond: SendResponse<Bytes>,
@@ -37,7 +37,7 @@ pub async fn send(
     let head = Response::from_parts(head, ());
     if body.is_end_stream() {
         drop(permit);
-        // It fails where there is no client any more.
+        // It fails only if the client has left.
         let _ = respond.send_response(head, true);
         return;
     }
@@ -55,17 +55,17 @@ pub async fn send(
     }
 }
 
-/// What sends the body of a response.
+/// Sends the body of a response.
 struct Sender {
     stream: SendStream<Bytes>,
     permit: Option<Arc<CallPermit>>,
-    /// A permit for each part that may be added to those that wait for the client.
+    /// A permit for each part that may be added to those that are waiting for the client.
     room: Arc<Semaphore>,
     stall_limit: Duration,
 }
 
 impl Sender {
-    /// Sends `body`, and waits until the client has taken it. Fails with what the stream is to be reset with.
+    /// Sends `body`, and waits until the client has taken it. Fails with the reason to reset the stream with.
     async fn send(&mut self, body: Body) -> Result<(), Reason> {
         let trailers = self.send_parts(body).await?;
         self.permit = None;
@@ -77,7 +77,7 @@ impl Sender {
         self.wait_for_room(MAX_WAITING_PARTS).await.map(drop)
     }
 
-    /// Sends all of `body` but its trailers, which are returned.
+    /// Sends all of `body` except its trailers, which it returns.
     async fn send_parts(&mut self, body: Body) -> Result<Option<HeaderMap>, Reason> {
         let mut body = pin!(body);
         loop {
@@ -97,7 +97,7 @@ impl Sender {
     async fn send_data(&mut self, mut data: Bytes) -> Result<(), Reason> {
         while !data.is_empty() {
             let room = self.wait_for_room(1).await?;
-            // A copy, as a part of the whole would keep the whole in memory.
+            // A copy, since a slice would keep the whole in memory.
             let bytes = data.split_to(data.len().min(PART_BYTES)).as_ref().into();
             let part = Bytes::from_owner(Part {
                 bytes,
@@ -115,13 +115,13 @@ impl Sender {
         match timeout(self.stall_limit, room).await {
             Ok(Ok(permit)) => Ok(permit),
             Ok(Err(_closed)) => Err(Reason::INTERNAL_ERROR),
-            // To gRPC, that the bandwidth is exhausted.
+            // gRPC takes it to mean that the bandwidth is exhausted.
             Err(_) => Err(Reason::ENHANCE_YOUR_CALM),
         }
     }
 }
 
-/// A part of a response, dropped once it is in the system's hands, or will never be.
+/// A part of a response, dropped once the system has taken it, or never will.
 struct Part {
     bytes: Box<[u8]>,
     _room: OwnedSemaphorePermit,

@@ -1,4 +1,4 @@
-//! TLS: the server's certificate, and the authority of its clients'.
+//! TLS: the server's certificate, and the authority that signs its clients' certificates.
 
 use std::{path::Path, sync::Arc};
 
@@ -15,7 +15,7 @@ use tokio_rustls::{
 
 use crate::settings::ServeSettings;
 
-/// Reads the files that `settings` name. None where they name none: connections are then in plain text.
+/// Reads the files that `settings` name. Returns `None` if they name none: connections are then in plain text.
 pub fn acceptor(settings: &ServeSettings) -> anyhow::Result<Option<TlsAcceptor>> {
     let (Some(certificate), Some(key)) = (&settings.tls_certificate, &settings.tls_key) else {
         return Ok(None);

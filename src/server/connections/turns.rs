@@ -12,10 +12,10 @@ use std::{
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// How much is read in a turn, between which what came is taken.
+/// How much is read in a turn. What has arrived is taken between turns.
 pub const TURN_BYTES: usize = 16 * 1024;
 
-/// How much of a connection is read.
+/// How much of a connection may be read, and whether any of it was.
 pub struct Turn {
     /// How much may still be read in this turn.
     left_bytes: AtomicUsize,
@@ -23,7 +23,7 @@ pub struct Turn {
 }
 
 impl Turn {
-    /// A connection's first.
+    /// The first turn of a connection.
     pub fn new() -> Arc<Self> {
         Arc::new(Self {
             left_bytes: AtomicUsize::new(TURN_BYTES),
@@ -31,7 +31,7 @@ impl Turn {
         })
     }
 
-    /// Begins another turn, and returns whether there may be more to read, which nothing else tells.
+    /// Begins another turn, and returns whether there may be more to read, which nothing else would signal.
     pub fn begin_next(&self) -> bool {
         self.left_bytes.swap(TURN_BYTES, Ordering::Relaxed) == 0
     }
@@ -49,7 +49,7 @@ pub struct Turns<S> {
 }
 
 impl<S> Turns<S> {
-    /// The bytes of `stream`. Once those of a turn are read, no more come before the next is begun.
+    /// Reads `stream` in turns. Once a turn's bytes are read, no more are read until the next one begins.
     pub fn new(stream: S, turn: Arc<Turn>) -> Self {
         Self { stream, turn }
     }

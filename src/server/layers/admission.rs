@@ -31,7 +31,7 @@ pub struct KeyLimit {
     pub calls: Arc<KeyedSemaphore<Vec<u8>>>,
 }
 
-/// Runs the call if the server is not shutting down, until it is forced to end.
+/// Runs the call unless the server is shutting down, and ends it when the shutdown is forced.
 pub async fn until_shutdown(
     State(shutdown): State<Shutdown>,
     request: Request,
@@ -78,11 +78,11 @@ pub async fn per_key(
 #[derive(Clone)]
 pub struct OpenLimit {
     pub calls: ServerLimit,
-    /// Those that only ask whether the server serves are none of them.
+    /// Health checks don't count among these calls; they have a limit of their own.
     pub health_checks: HealthChecks,
 }
 
-/// Whether the server serves.
+/// The call that asks whether the server is serving.
 const HEALTH_CHECK: &str = "/grpc.health.v1.Health/Check";
 
 /// The headers that gRPC itself reads.
@@ -94,8 +94,7 @@ const GRPC_HEADERS: [HeaderName; 5] = [
     HeaderName::from_static("grpc-timeout"),
 ];
 
-/// Runs a call that needs no key if the server has room for it. No other headers than gRPC's are kept while it waits for its
-/// body.
+/// Runs a call that needs no key if the server has room for it. Only gRPC's headers are kept while it waits for its body.
 pub async fn without_key(
     State(limit): State<OpenLimit>,
     mut request: Request,
@@ -109,7 +108,7 @@ pub async fn without_key(
     on_server(State(limit.calls), request, next).await
 }
 
-/// Copies gRPC's headers, as a value can be a part of all that came with it.
+/// Copies gRPC's headers, since a value can be a slice of everything that arrived with it.
 fn grpc_headers(headers: &HeaderMap) -> HeaderMap {
     let copied = GRPC_HEADERS.into_iter().filter_map(|name| {
         let value = headers.get(&name)?;
@@ -118,7 +117,7 @@ fn grpc_headers(headers: &HeaderMap) -> HeaderMap {
     copied.collect()
 }
 
-/// Adds `permit` to what the request carries, for calls whose work goes on after their response has begun. What is returned
+/// Adds `permit` to the request's permits, for calls whose work goes on after their response has begun. The returned value
 /// holds it until then.
 fn hold(request: &mut Request, permit: OwnedSemaphorePermit) -> CallPermit {
     let permits = request
@@ -128,7 +127,7 @@ fn hold(request: &mut Request, permit: OwnedSemaphorePermit) -> CallPermit {
     permits.clone()
 }
 
-/// The error of a call that there is no place for, among the `limit` places of `scope`.
+/// Returns the error of a call that would exceed the `limit` of `scope`.
 pub fn too_many(limit: usize, scope: &'static str) -> Error {
     Error::TooManyCalls { limit, scope }
 }

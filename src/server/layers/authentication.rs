@@ -25,7 +25,7 @@ pub struct KeyLookup {
     pub repository: Repository,
     /// The hashes of keys that were good when they were last looked up. Each call's key is still looked up.
     pub good: Arc<Mutex<HashSet<Vec<u8>>>>,
-    /// How many other keys are looked up at once: a flood of them holds up no good one.
+    /// How many other keys are looked up at once, so that a flood of them doesn't hold up good ones.
     pub max_unknown: usize,
     pub unknown: Arc<Semaphore>,
 }

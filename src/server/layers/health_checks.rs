@@ -1,5 +1,5 @@
-//! Health checks: there is always room for one more, as what asks would end the server if it got no answer. Where too many
-//! wait for their message, the one that has waited longest makes room.
+//! Health checks: there is always room for one more, since a server that doesn't respond would be ended. If too many are
+//! waiting for their message, the one that has waited longest makes room.
 
 use std::{
     collections::BTreeMap,
@@ -11,22 +11,22 @@ use tokio::sync::oneshot;
 
 use super::{Refusal, admission::too_many};
 
-/// How many checks may run at once. One whose message comes runs for less than a millisecond.
+/// How many checks may run at once. Once its message has arrived, a check takes less than a millisecond.
 const MAX_CHECKS: usize = 1024;
 
-/// The checks that run.
+/// The running checks.
 #[derive(Clone, Default)]
 pub struct HealthChecks(Arc<Mutex<Checks>>);
 
 #[derive(Default)]
 struct Checks {
-    /// By the order in which they came. One whose sender is dropped ends.
+    /// In order of arrival. A check ends when its sender is dropped.
     running: BTreeMap<u64, oneshot::Sender<()>>,
     next: u64,
 }
 
 impl HealthChecks {
-    /// Runs a check until it ends, or until it makes room for another.
+    /// Runs a check until it is done, or until it has to make room for another.
     pub async fn run(&self, request: Request, next: Next) -> Result<Response, Refusal> {
         let (_running, makes_room) = self.begin();
         tokio::select! {
@@ -56,7 +56,7 @@ impl HealthChecks {
     }
 }
 
-/// A check that runs.
+/// A running check.
 struct Running<'checks> {
     checks: &'checks HealthChecks,
     number: u64,

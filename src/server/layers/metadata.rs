@@ -13,7 +13,7 @@ use crate::error::Error;
 /// The most bytes of a call's metadata, counted as HTTP/2 does (RFC 9113, section 6.5.2).
 const MAX_METADATA_BYTES: usize = 16 * 1024;
 
-/// What HTTP/2 counts for each entry, beside its name and value.
+/// What HTTP/2 counts for each entry in addition to its name and value.
 const ENTRY_BYTES: usize = 32;
 
 /// Runs the call if its metadata is within the limit.

@@ -12,10 +12,10 @@ use tonic::{Code, Status};
 use super::Refusal;
 use crate::error::Error;
 
-/// The header that names the compressions which the service reads.
+/// The header that names the compressions that the service accepts.
 const ACCEPT_ENCODING: &str = "grpc-accept-encoding";
 
-/// As much of an encoding's name as an error repeats.
+/// How much of an encoding's name an error repeats.
 const MAX_ENCODING_CHARACTERS: usize = 64;
 
 /// Replaces the transport's own errors, and logs the error that the call ended with.
@@ -36,7 +36,8 @@ pub async fn finish(
     response
 }
 
-/// What the service calls an error of the transport's: those come without details, and in codes that mean something else here.
+/// Returns the service's own error for one of the transport's, which has no details and a code that means something else
+/// here.
 fn own_error(
     response: &Response,
     max_message_bytes: usize,
@@ -47,7 +48,7 @@ fn own_error(
         return None;
     }
     match status.code() {
-        // The second is what a compressed message turns out to be.
+        // The second is for a message that is too large once it is decompressed.
         Code::OutOfRange | Code::ResourceExhausted => Some(Error::MessageTooLarge {
             limit_bytes: max_message_bytes,
         }),
@@ -62,7 +63,7 @@ fn own_error(
     }
 }
 
-/// The response with another error. It still tells the caller which compressions it may use.
+/// Returns the response with another error. It still tells the caller which compressions it may use.
 fn with_error(response: &Response, error: Error) -> Response {
     let mut replaced = Refusal(error).into_response();
     if let Some(accepted) = response.headers().get(ACCEPT_ENCODING) {
@@ -72,7 +73,7 @@ fn with_error(response: &Response, error: Error) -> Response {
     replaced
 }
 
-/// How the request's messages are compressed, if the service does not read it.
+/// Returns how the request's messages are compressed, if the service doesn't support it.
 fn unread_encoding(request: &Request) -> Option<String> {
     let encoding = request.headers().get("grpc-encoding")?.to_str().ok()?;
     let is_read = ["identity", "gzip"].contains(&encoding);

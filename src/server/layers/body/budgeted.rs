@@ -22,7 +22,7 @@ use crate::{
     keyed_semaphore::KeyedSemaphore,
 };
 
-/// Messages up to this size take nothing of the budget: all calls at once have room for one of them.
+/// Messages up to this size take nothing from the budget: there is room for one of them in every running call.
 const FREE_BYTES: usize = 64 * 1024;
 
 /// How many messages of the largest size one API key may have at once.
@@ -31,14 +31,14 @@ const MESSAGES_PER_KEY: usize = 16;
 /// How many messages of the largest size the server has room for.
 const MESSAGES: usize = 4 * MESSAGES_PER_KEY;
 
-/// How many times larger than itself a compressed message can be at most: what DEFLATE's longest match comes to
-/// (RFC 1951, 258 bytes in two bits).
+/// How many times larger a message can become when it is decompressed: the ratio of DEFLATE's longest match (RFC 1951, 258
+/// bytes in two bits).
 const MAX_INFLATION: usize = 1032;
 
 /// What a permit of the budget stands for.
 const UNIT_BYTES: usize = 1024;
 
-/// The memory that messages may take while they come, which is reserved for a whole message at once.
+/// The memory that messages may take while they arrive, which is reserved for a whole message at once.
 pub struct MessageBudget {
     max_message_bytes: usize,
     all: Arc<Semaphore>,
@@ -65,7 +65,7 @@ impl MessageBudget {
         }
     }
 
-    /// How much memory the message behind `head` takes, without what it is decoded to.
+    /// Returns how much memory the message after `head` takes, not counting what it is decoded to.
     fn cost_bytes(&self, head: Head) -> usize {
         if head.length_bytes > self.max_message_bytes {
             // It is refused before memory is reserved.
@@ -104,18 +104,18 @@ fn units(bytes: usize) -> usize {
     bytes.div_ceil(UNIT_BYTES)
 }
 
-/// A request's body that passes on the head of a large message once there is memory for all of it, and keeps that memory to
-/// its end, as the decoder does.
+/// A request's body that passes on the head of a large message once there is memory for all of it, and keeps that memory
+/// until the body ends, as the decoder does.
 pub struct BudgetedBody {
     body: Body,
     key: Uuid,
     budget: Arc<MessageBudget>,
     framing: Framing,
-    /// What has come and not been passed on: it begins with a head that waits.
+    /// What has arrived and has not been passed on. It begins with a head that is waiting for memory.
     kept: Bytes,
     waiting: Option<Pin<Box<dyn Future<Output = Result<Share>> + Send>>>,
     shares: Vec<Share>,
-    /// How large a message the shares are enough for.
+    /// How large a message the shares cover.
     shared_bytes: usize,
 }
 

@@ -1,4 +1,4 @@
-//! Request streams that are whole or fail.
+//! Request bodies that are complete or fail.
 
 use std::{
     pin::Pin,
@@ -11,16 +11,15 @@ use tonic::Status;
 
 use super::framing::Framing;
 
-/// A request's body that fails where its caller leaves before the end, or ends inside a message. To the decoder, a stream that
-/// is cancelled, or that ends right after a message's head, looks like one that is whole; and part of a stream must never be
-/// applied.
+/// A request's body that fails if its caller leaves before the end, or if it ends inside a message. To the decoder, a stream
+/// that is cancelled, or that ends right after a message's head, looks complete; and part of a stream must never be applied.
 pub struct CompleteBody {
     body: Body,
     framing: Framing,
 }
 
 impl CompleteBody {
-    /// The whole of `body`.
+    /// Wraps `body`.
     pub fn of(body: Body) -> Self {
         Self {
             body,
@@ -44,7 +43,7 @@ impl HttpBody for CompleteBody {
                     this.framing.follow(data);
                     Some(Ok(frame))
                 }
-                // Trailers, which are the end as well.
+                // Trailers, which end the body as well.
                 None if this.framing.is_inside_message() => Some(Err(cut())),
                 None => Some(Ok(frame)),
             },

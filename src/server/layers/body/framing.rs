@@ -9,7 +9,7 @@ pub struct Framing {
     left_bytes: usize,
 }
 
-/// What a step through a body came to.
+/// Where a step through a body led.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
     /// The end of the data.
@@ -28,7 +28,7 @@ pub struct Head {
 }
 
 impl Framing {
-    /// Goes to the end of a head or of a message, or as far as `data` goes. Returns how far that is, and what is there.
+    /// Goes to the end of a head or of a message, or to the end of `data`. Returns how far that is, and what is there.
     pub fn step(&mut self, data: &[u8]) -> (usize, Step) {
         if self.left_bytes > 0 && !data.is_empty() {
             let bytes = self.left_bytes.min(data.len());

@@ -1,4 +1,4 @@
-//! Request bodies that keep coming.
+//! Request bodies that must keep arriving.
 
 use std::{
     pin::Pin,
@@ -14,25 +14,25 @@ use tonic::Status;
 use super::framing::{Framing, Step};
 use crate::error::Error;
 
-/// How fast a body must come.
+/// How fast a body must arrive.
 #[derive(Debug, Clone, Copy)]
 pub struct Pace {
     /// How long the service waits for a whole message.
     pub idle_limit: Duration,
-    /// How many bytes of messages must come for each second of waiting, once the idle limit is used up.
+    /// How many bytes of messages must arrive for each second of waiting, once the idle limit is used up.
     pub min_bytes_per_second: u64,
 }
 
-/// A request's body that fails once its caller lets the service wait for too long. Only the time is counted in which the
-/// service waits for the caller, and nothing but the bytes of messages earns more of it.
+/// A request's body that fails once its caller makes the service wait for too long. Only the time in which the service waits
+/// for the caller counts, and only the bytes of messages earn more of it.
 pub struct PacedBody {
     body: Body,
     pace: Pace,
     framing: Framing,
     waiting: Option<Waiting>,
-    /// How long the message that comes next may still take.
+    /// How long the next message may still take.
     left_for_message: Duration,
-    /// How long the caller may still let the service wait, over all messages. Bytes add to it.
+    /// How long the caller may still make the service wait, over all messages. Bytes add to it.
     credit: Duration,
 }
 
@@ -43,7 +43,7 @@ struct Waiting {
 }
 
 impl PacedBody {
-    /// `body` at a `pace`.
+    /// Holds `body` to a `pace`.
     pub fn new(body: Body, pace: Pace) -> Self {
         Self {
             body,
