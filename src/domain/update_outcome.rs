@@ -19,7 +19,7 @@ pub struct UpdateOutcome {
     pub counts: Counts,
     /// The rejected contacts with the lowest indexes.
     pub rejected_contacts: Vec<RejectedContact>,
-    /// Whether this is the recorded answer of an earlier call.
+    /// Whether this is the recorded outcome of an earlier call.
     pub replayed: bool,
 }
 

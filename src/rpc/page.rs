@@ -1,4 +1,4 @@
-//! Pages of answers: by key, never by offset, with a token that is valid for the same call and filter only.
+//! Pages of responses: by key, never by offset, with a token that is valid for the same call and filter only.
 
 use prost::Message;
 use sha2::{Digest, Sha256};

@@ -131,8 +131,8 @@ struct CheckedPart {
     contacts: Vec<(std::result::Result<ContactChanges, InvalidContact>, usize)>,
     /// Whether one of them has properties.
     has_properties: bool,
-    /// The contacts' part of the fingerprint, where there is to be one: each with its length, so that no two splits look the
-    /// same, and the keys of maps sorted.
+    /// The contacts' part of the fingerprint, if there is one: each with its length, so that no two splits look the same, and
+    /// with the keys of maps sorted.
     sent: Vec<u8>,
     /// The numbers in E.164 that are not valid, and what they were found in: some may be stored.
     doubtful: Option<(HashSet<PhoneNumber>, UncheckedPart)>,
@@ -184,7 +184,7 @@ impl Receiver<'_> {
         Ok(AbortOnDropHandle::new(task))
     }
 
-    /// The next message. What is checked before it comes is kept, and so counts against the limits.
+    /// Waits for the next message. Contacts that are checked before it arrives are kept, and so count against the limits.
     async fn next(&mut self, messages: &mut Messages) -> Result<Option<(u64, UpdateMessage)>> {
         let deadline = messages.deadline();
         loop {
@@ -304,7 +304,7 @@ struct Messages {
 }
 
 impl Messages {
-    /// When the next message is too late.
+    /// Returns the time after which the next message is too late.
     fn deadline(&self) -> Instant {
         Instant::now() + self.idle_limit
     }
@@ -337,7 +337,7 @@ impl Messages {
             return error;
         }
         match status.code() {
-            // The second is what a compressed message turns out to be.
+            // The second is for a message that is too large once it is decompressed.
             Code::OutOfRange | Code::ResourceExhausted => Error::MessageTooLarge {
                 limit_bytes: self.max_message_bytes,
             },
@@ -350,7 +350,7 @@ impl Messages {
     }
 }
 
-/// Returns the error that the server's own layers have ended the stream with, if it was they.
+/// Returns the error with which one of the server's own layers has ended the stream, if one has.
 fn layers_error(status: &Status) -> Option<Error> {
     let mut source = status.source();
     while let Some(error) = source {

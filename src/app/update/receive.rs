@@ -142,7 +142,7 @@ impl IncomingUpdate {
         }
     }
 
-    /// Ends the stream. Returns the update that it makes, or the recorded answer of an earlier call.
+    /// Ends the stream. Returns the update that it makes, or the recorded outcome of an earlier call.
     pub fn finish(
         mut self,
         footer_contact_count: Option<i64>,
@@ -194,7 +194,7 @@ impl IncomingUpdate {
 pub enum ReceivedUpdate {
     /// An update to apply.
     New(Box<Update>),
-    /// The recorded answer of an earlier call.
+    /// The recorded outcome of an earlier call.
     Replayed(Box<UpdateOutcome>),
 }
 

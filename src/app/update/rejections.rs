@@ -13,10 +13,10 @@ use crate::{
     spool::{Item, Spool, SpoolQuota},
 };
 
-/// The most rejected contacts that an answer lists.
+/// The most rejected contacts that a response lists.
 const MAX_REJECTED_CONTACTS: usize = 10_000;
 
-/// The most bytes of rejected contacts that an answer lists.
+/// The most bytes of rejected contacts that a response lists.
 const MAX_REJECTED_BYTES: usize = 2 * 1024 * 1024;
 
 /// A contact that is not valid by itself.
@@ -48,7 +48,7 @@ impl Item for RejectedKeys {
 
 /// The rejected contacts of an update, and their keys.
 pub struct Rejections {
-    /// The contacts, as the answer reports them.
+    /// The contacts, as the response reports them.
     pub contacts: RejectedContacts,
     /// Their keys.
     pub keys: Spool<RejectedKeys>,
@@ -70,7 +70,7 @@ impl Rejections {
     }
 }
 
-/// The rejected contacts that an answer reports: all are counted, those with the lowest indexes kept.
+/// The rejected contacts that a response reports: all are counted, and those with the lowest indexes are kept.
 #[derive(Debug, Clone, Default)]
 pub struct RejectedContacts {
     count: u64,
