@@ -16,6 +16,9 @@ use self::{
     words::word_problems,
 };
 
+/// Where the project's own Rust is.
+const RUST: [&str; 5] = ["src", "tests", "benches", "fuzz/targets", "build.rs"];
+
 #[test]
 fn modules_import_only_from_the_layers_below() {
     let problems: Vec<String> = files(&["src"], "rs")
@@ -27,7 +30,7 @@ fn modules_import_only_from_the_layers_below() {
 
 #[test]
 fn files_and_functions_are_short() {
-    let problems: Vec<String> = files(&["src", "tests", "benches", "build.rs"], "rs")
+    let problems: Vec<String> = files(&RUST, "rs")
         .iter()
         .flat_map(|(path, text)| length_problems(path, text))
         .collect();
@@ -36,12 +39,19 @@ fn files_and_functions_are_short() {
 
 #[test]
 fn the_words_are_those_of_the_glossary() {
-    let mut texts = files(&["src", "tests", "benches"], "rs");
+    let mut texts = files(&RUST, "rs");
     texts.extend(files(&["proto/contactlists"], "proto"));
     texts.extend(files(
-        &["README.md", "docs", "SECURITY.md", "CHANGELOG.md"],
+        &[
+            "README.md",
+            "docs",
+            "SECURITY.md",
+            "CHANGELOG.md",
+            "tests/support/README.md",
+        ],
         "md",
     ));
+    texts.extend(files(&["Cargo.toml", "deny.toml", "typos.toml"], "toml"));
     let problems: Vec<String> = texts
         .iter()
         .filter(|(path, _)| !path.starts_with("tests/tidy"))

@@ -33,8 +33,9 @@ const OLD_NAMES: [(&str, &str); 24] = [
 ];
 
 /// Phrases in comments and pages that read as translated.
-const OLD_PHRASES: [(&str, &str); 14] = [
+const OLD_PHRASES: [(&str, &str); 15] = [
     ("/// Answers ", "Returns"),
+    ("//! Answers ", "Returns"),
     (". Answers ", "Returns"),
     ("who stays", "contacts that stay"),
     ("who leaves", "contacts that leave"),
