@@ -128,7 +128,6 @@ async fn contact_errors(setup: &Setup) -> Vec<Status> {
                     contact(&number(8)).external_id("one"),
                     contact(&number(8)).external_id("other"),
                     contact(&number(2)).external_id("crm-1"),
-                    contact(&number(9)).external_id("crm-2"),
                     contact(&number(1)).external_id("crm-9"),
                 ],
             )

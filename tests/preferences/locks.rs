@@ -82,8 +82,8 @@ on_both! {
         admin.create_channel(&number(1_000_001)).await;
         opt_out_of_all(&admin, &[number(1), number(2)]).await.unwrap();
         assert_eq!(service.rows("SELECT count(*) FROM contacts").await, 0);
-        let unknown = people(["0190d7a0-0000-7000-8000-000000000000", number(3).as_str()]);
-        let refused = change(&admin, false, unknown, None).await;
+        let unknown = channels(["0190d7a0-0000-7000-8000-000000000000"]);
+        let refused = change(&admin, false, people([number(3).as_str()]), Some(unknown)).await;
         assert_refused(refused, Code::NotFound, "RESOURCE_NOT_FOUND");
         assert_eq!(service.rows("SELECT count(*) FROM contacts").await, 0);
     }
