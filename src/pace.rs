@@ -30,6 +30,15 @@ impl Pace {
     }
 }
 
+/// Drops `items`, which takes long where each has many values.
+pub async fn drop_in_pieces<T>(items: Vec<T>) {
+    let mut pace = Pace::start();
+    for item in items {
+        drop(item);
+        pace.step().await;
+    }
+}
+
 /// Runs `work`, which goes through `bytes` of items at once, and lets other tasks go on meanwhile if that takes long. Each thread
 /// that does so keeps memory of its own, so it is not worth it for a few items.
 pub fn aside<T>(bytes: u64, work: impl FnOnce() -> T) -> T {

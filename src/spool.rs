@@ -240,6 +240,10 @@ impl<T> Drop for Spool<T> {
     fn drop(&mut self) {
         self.quota.give_memory_back(self.shared_memory_bytes);
         self.quota.give_back(self.taken_bytes);
+        let memory = std::mem::take(&mut self.memory);
+        if !memory.is_empty() {
+            pace::aside(self.memory_bytes, || drop(memory));
+        }
     }
 }
 

@@ -146,7 +146,8 @@ pub async fn make_plan(update: &Update, transaction: &Transaction) -> Result<Pla
             biased;
             look_up.of(next),
             async {
-                planner.decide(&look_up, chunk).await?;
+                planner.decide(&look_up, &chunk).await?;
+                pace::drop_in_pieces(chunk.groups).await;
                 take_chunk(&mut groups, size).await
             }
         )?;
@@ -183,9 +184,9 @@ struct Planner<'a> {
 }
 
 impl Planner<'_> {
-    async fn decide(&mut self, look_up: &LookUp<'_>, chunk: Chunk<'_>) -> Result<()> {
+    async fn decide(&mut self, look_up: &LookUp<'_>, chunk: &Chunk<'_>) -> Result<()> {
         if let Some(records) = &chunk.records {
-            return self.decide_groups(&chunk, &chunk.groups, records).await;
+            return self.decide_groups(chunk, &chunk.groups, records).await;
         }
         // The chunk's records are too large to be read together.
         let (mut rest, mut size) = (&chunk.groups[..], chunk.groups.len());
@@ -193,7 +194,7 @@ impl Planner<'_> {
             size = size.clamp(1, rest.len());
             let (piece, after) = rest.split_at(size);
             if let Some(records) = look_up.records(piece, &chunk.stored).await? {
-                self.decide_groups(&chunk, piece, &records).await?;
+                self.decide_groups(chunk, piece, &records).await?;
                 (rest, size) = (after, 2 * size);
             } else {
                 size /= 2;
