@@ -23,10 +23,14 @@ const LAYERS: [&[&str]; 13] = [
 ];
 
 /// Names that only some modules may use: those of the transport and the wire at the edge, those of the database in storage.
-const KNOWN_BY: [(&[&str], &[&str]); 3] = [
+const KNOWN_BY: [(&[&str], &[&str]); 4] = [
     (
         &["tonic", "tonic_types", "tonic_health", "tonic_reflection"],
         &["server", "rpc", "error", "jobs"],
+    ),
+    (
+        &["axum", "h2", "prost", "prost_types"],
+        &["server", "rpc", "fuzzing"],
     ),
     (&["sea_orm", "sea_orm_migration", "sqlx"], &["repository"]),
     (

@@ -83,6 +83,12 @@ fn a_rule_that_is_broken_is_found() {
     );
     assert_eq!(wire, ["src/app/contacts.rs: app names crate::proto"]);
 
+    let encoding = import_problems(
+        Path::new("src/domain/contact_list.rs"),
+        "use prost::Message;",
+    );
+    assert_eq!(encoding, ["src/domain/contact_list.rs: domain names prost"]);
+
     let sql = import_problems(
         Path::new("src/rpc/members.rs"),
         "use sea_orm::ConnectionTrait;",
