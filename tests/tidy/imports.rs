@@ -51,19 +51,20 @@ pub fn import_problems(path: &Path, text: &str) -> Vec<String> {
     if module == "lib" || module == "main" {
         return problems;
     }
-    for imported in imported_modules(text) {
+    let imported_modules = imported_modules(path, text);
+    for imported in &imported_modules {
         let Some(other) = LAYERS
             .iter()
             .position(|layer| layer.contains(&imported.as_str()))
         else {
             continue;
         };
-        if imported != module && other <= place {
+        if *imported != module && other <= place {
             problems.push(format!("{shown}: {module} imports {imported}"));
         }
     }
     let mut code = code_of(text).replace("crate::{", "crate::\u{1}");
-    if imported_modules(text).contains("proto") {
+    if imported_modules.contains("proto") {
         code.push_str("crate::proto::");
     }
     for (names, known_by) in KNOWN_BY {
@@ -98,9 +99,9 @@ fn place_of(module: &str) -> usize {
         .unwrap_or_else(|| panic!("{module} has no layer: add it to LAYERS"))
 }
 
-/// The first names behind `crate::` in a file, those inside of `crate::{…}` too.
-fn imported_modules(text: &str) -> BTreeSet<String> {
-    let code = code_of(text);
+/// The first names after `crate::` in a file, or after as many `super::` as lead there; those in `crate::{…}` too.
+fn imported_modules(path: &Path, text: &str) -> BTreeSet<String> {
+    let code = code_of(text).replace(&to_the_root(path), "crate::");
     let mut modules = BTreeSet::new();
     for (start, _) in code.match_indices("crate::") {
         let rest = &code[start + "crate::".len()..];
@@ -110,6 +111,13 @@ fn imported_modules(text: &str) -> BTreeSet<String> {
         }
     }
     modules
+}
+
+/// The `super::super::…` by which a file of `src/` names the crate itself.
+fn to_the_root(path: &Path) -> String {
+    let inside = path.strip_prefix("src").unwrap_or(path);
+    let depth = inside.components().count() - usize::from(inside.ends_with("mod.rs"));
+    "super::".repeat(depth)
 }
 
 /// The names that begin an item of a `{…}` group, up to its closing brace.

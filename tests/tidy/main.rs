@@ -61,7 +61,7 @@ fn the_words_are_those_of_the_glossary() {
 }
 
 #[test]
-fn a_rule_that_is_broken_is_found() {
+fn an_import_against_the_direction_is_found() {
     let upwards = import_problems(
         Path::new("src/repository/channels.rs"),
         "use crate::{\n    domain::name::Name,\n    app::{channels, update},\n};\n",
@@ -76,6 +76,12 @@ fn a_rule_that_is_broken_is_found() {
         "let it = crate::auth::Caller;",
     );
     assert_eq!(inline, ["src/app/update/mod.rs: app imports auth"]);
+
+    let relative = import_problems(
+        Path::new("src/app/update/mod.rs"),
+        "use super::super::{auth, repository};",
+    );
+    assert_eq!(relative, ["src/app/update/mod.rs: app imports auth"]);
 
     let wire = import_problems(
         Path::new("src/app/contacts.rs"),
@@ -94,7 +100,10 @@ fn a_rule_that_is_broken_is_found() {
         "use sea_orm::ConnectionTrait;",
     );
     assert_eq!(sql, ["src/rpc/members.rs: rpc names sea_orm"]);
+}
 
+#[test]
+fn what_is_too_long_and_an_old_word_are_found() {
     let long_file = "//\n".repeat(MAX_FILE_LINES + 1);
     assert_eq!(
         length_problems(Path::new("src/a.rs"), &long_file),
