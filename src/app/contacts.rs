@@ -67,13 +67,12 @@ impl ContactDetails {
         let mut lists = contacts::lists_of(db, organization, id).await?;
         lists.retain(|list| list.state != ListState::Deleted);
         let no_limit = i64::MAX as u64;
-        let choice = custom_objects::choose(db, organization, None).await?;
         Ok(Some(Self {
             contact,
             lists,
             preferences: preferences::page(db, organization, id, None, no_limit).await?,
             records: contacts::records_of(db, organization, id).await?,
-            only_object: choice.object().map(|object| object.id),
+            only_object: custom_objects::choose_id(db, organization, None).await?,
         }))
     }
 }

@@ -220,3 +220,21 @@ pub async fn choose(
     };
     Ok(ObjectChoice::NotNamed { object_count })
 }
+
+/// Returns the id of the custom object that [`choose`] chooses, if there is one. Fails alike.
+pub async fn choose_id(
+    db: &impl Connection,
+    organization: OrganizationId,
+    id: Option<Uuid>,
+) -> Result<Option<Uuid>> {
+    if let Some(id) = id {
+        let object = custom_objects::find_bare(db, organization, id).await?;
+        let object = object.ok_or_else(|| Error::not_found("custom_object", id))?;
+        return Ok(Some(object.id()));
+    }
+    let first_two = custom_objects::bare_page(db, organization, Uuid::nil(), 2).await?;
+    Ok(match &first_two[..] {
+        [only] => Some(only.id()),
+        _ => None,
+    })
+}

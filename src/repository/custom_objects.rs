@@ -80,15 +80,9 @@ pub async fn find(
     organization: OrganizationId,
     id: Uuid,
 ) -> Result<Option<CustomObject>> {
-    match custom_object::Entity::find_by_id((organization.0, id))
-        .one(db)
-        .await?
-    {
+    match find_bare(db, organization, id).await? {
         None => Ok(None),
-        Some(model) => {
-            let object = BareObject(model).with_properties(db, organization);
-            Ok(Some(object.await?))
-        }
+        Some(object) => Ok(Some(object.with_properties(db, organization).await?)),
     }
 }
 
@@ -103,10 +97,25 @@ pub async fn get(
         .ok_or_else(|| Error::not_found("custom_object", id))
 }
 
+/// Finds the same object as [`find`], without its properties.
+pub async fn find_bare(
+    db: &impl ConnectionTrait,
+    organization: OrganizationId,
+    id: Uuid,
+) -> Result<Option<BareObject>> {
+    let object = custom_object::Entity::find_by_id((organization.0, id));
+    Ok(object.one(db).await?.map(BareObject))
+}
+
 /// A custom object whose properties have not been read.
 pub struct BareObject(custom_object::Model);
 
 impl BareObject {
+    /// Returns the object's id.
+    pub fn id(&self) -> Uuid {
+        self.0.id
+    }
+
     /// Reads the properties.
     pub async fn with_properties(
         self,

@@ -8,7 +8,7 @@ use super::{
     contact_list_change::list_change,
     export,
     fields::{Fields, optional_id, required_id},
-    members::{MemberRequest, wire_member},
+    members::{self, MemberRequest, wire_member},
     page::Page,
     update_message::UpdateMessage,
     update_stream, wire,
@@ -160,19 +160,19 @@ impl ContactListService for Api {
         ];
         let page = Page::parse(&caller, request.page_size, &request.page_token, &binding)?;
         let organization = caller.organization.id;
-        let filter = filter.resolve(&self.repository, organization).await?;
-        let input = (filter, page.after().unwrap_or_default(), page.limit());
+        let input = (
+            filter.parse()?,
+            page.after().unwrap_or_default(),
+            page.limit(),
+        );
         let found = self
             .repository
             .snapshot(input, move |input, transaction| {
                 let (filter, after, limit) = *input;
-                Box::pin(contacts::page_of_members(
-                    transaction,
-                    organization,
-                    filter,
-                    after,
-                    limit,
-                ))
+                Box::pin(async move {
+                    let filter = members::resolve(transaction.db(), organization, filter).await?;
+                    contacts::page_of_members(transaction, organization, filter, after, limit).await
+                })
             })
             .await?;
         let (contact_list_contacts, next_page_token) = page.fill(found, Member::id, wire_member);
@@ -197,7 +197,7 @@ impl ContactListService for Api {
             opted_in_to_channel_id: request.opted_in_to_channel_id.as_deref(),
         };
         let organization = caller.organization.id;
-        let filter = filter.resolve(&self.repository, organization).await?;
+        let filter = members::resolve(self.repository.db(), organization, filter.parse()?).await?;
         drop(turn);
         // An export reads for a long time. Only a few run at once, so that other calls get a connection.
         let export_turn = self.exports.acquire().await.map_err(Error::internal)?;

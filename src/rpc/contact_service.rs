@@ -101,8 +101,7 @@ impl ContactService for Api {
                 Box::pin(async move {
                     let (organization, filter, object, after, limit) = input;
                     let (db, organization) = (transaction.db(), *organization);
-                    let object = custom_objects::choose(db, organization, *object).await?;
-                    let object = object.object().map(|object| object.id);
+                    let object = custom_objects::choose_id(db, organization, *object).await?;
                     let mut found =
                         contact_search::page(db, organization, filter, *after, *limit).await?;
                     let records =

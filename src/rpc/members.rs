@@ -10,7 +10,7 @@ use crate::{
     error::Result,
     proto,
     repository::{
-        Repository, channels, contact_lists,
+        Connection, channels, contact_lists,
         contacts::{Member, MemberFilter},
     },
 };
@@ -26,29 +26,31 @@ pub struct MemberRequest<'a> {
 }
 
 impl MemberRequest<'_> {
-    /// Parses the ids. Fails if the list, the object or the channel does not exist.
-    pub async fn resolve(
-        &self,
-        repository: &Repository,
-        organization: OrganizationId,
-    ) -> Result<MemberFilter> {
-        let db = repository.db();
-        let contact_list = required_id("contact_list_id", self.contact_list_id)?;
-        let custom_object = optional_id("custom_object_id", self.custom_object_id)?;
-        let opted_in_to = optional_id("opted_in_to_channel_id", self.opted_in_to_channel_id)?;
-        contact_lists::get(db, organization, contact_list).await?;
-        if let Some(channel) = opted_in_to {
-            channels::get(db, organization, channel).await?;
-        }
+    /// Parses the ids.
+    pub fn parse(&self) -> Result<MemberFilter> {
         Ok(MemberFilter {
-            contact_list,
-            custom_object: app::custom_objects::choose(db, organization, custom_object)
-                .await?
-                .object()
-                .map(|object| object.id),
-            opted_in_to,
+            contact_list: required_id("contact_list_id", self.contact_list_id)?,
+            custom_object: optional_id("custom_object_id", self.custom_object_id)?,
+            opted_in_to: optional_id("opted_in_to_channel_id", self.opted_in_to_channel_id)?,
         })
     }
+}
+
+/// Returns `filter` with the custom object that it means. Fails if the list, the object or the channel does not exist.
+pub async fn resolve(
+    db: &impl Connection,
+    organization: OrganizationId,
+    filter: MemberFilter,
+) -> Result<MemberFilter> {
+    contact_lists::get(db, organization, filter.contact_list).await?;
+    if let Some(channel) = filter.opted_in_to {
+        channels::get(db, organization, channel).await?;
+    }
+    let object = app::custom_objects::choose_id(db, organization, filter.custom_object);
+    Ok(MemberFilter {
+        custom_object: object.await?,
+        ..filter
+    })
 }
 
 /// A member of a list on the wire.
