@@ -10,7 +10,7 @@
 //! - [`rpc`]: requests and responses on the wire;
 //! - [`app`]: what a call means; [`auth`]: who makes it;
 //! - [`repository`]: where everything is stored;
-//! - [`spool`], [`telemetry`] and the keyed semaphore: small shared parts;
+//! - [`spool`], [`telemetry`], the budget of memory and the keyed semaphore: small shared parts;
 //! - the pace of long work: it leaves room for other calls;
 //! - [`error`]: what can go wrong with a call;
 //! - [`domain`]: checked values, without I/O.
@@ -34,6 +34,7 @@ pub mod error;
 pub mod fuzzing;
 pub mod jobs;
 mod keyed_semaphore;
+mod memory_budget;
 mod pace;
 pub mod repository;
 pub mod rpc;

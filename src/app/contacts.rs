@@ -19,9 +19,10 @@ use crate::{
         property_value::Properties,
     },
     error::{Error, Result},
+    memory_budget::MemoryShare,
     repository::{
-        Repository, Transaction, TransactionOutcome, WriteLength, bulk, channels, contact_lists,
-        contacts, preferences, records,
+        self, Repository, Transaction, TransactionOutcome, WriteLength, bulk, channels,
+        contact_lists, contacts, preferences, records,
     },
 };
 
@@ -35,6 +36,8 @@ pub struct ContactDetails {
     pub preferences: Vec<Preference>,
     /// Its records, each with the id of its custom object, ordered by that id.
     pub records: Vec<(Uuid, Properties)>,
+    /// The memory of the records if they are large, to be held until the response has been taken.
+    pub memory: Option<MemoryShare>,
     /// The organization's only custom object, if it has one.
     pub only_object: Option<Uuid>,
 }
@@ -67,11 +70,17 @@ impl ContactDetails {
         let mut lists = contacts::lists_of(db, organization, id).await?;
         lists.retain(|list| list.state != ListState::Deleted);
         let no_limit = i64::MAX as u64;
+        let objects = repository::custom_objects::ids(db, organization).await?;
+        let (records, memory) =
+            records::of_contact(transaction, organization, id, &objects).await?;
+        let mut records = Vec::from_iter(records);
+        records.sort_unstable_by_key(|(object, _)| *object);
         Ok(Some(Self {
             contact,
             lists,
             preferences: preferences::page(db, organization, id, None, no_limit).await?,
-            records: contacts::records_of(db, organization, id).await?,
+            records,
+            memory,
             only_object: custom_objects::choose_id(db, organization, None).await?,
         }))
     }

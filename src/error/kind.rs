@@ -62,6 +62,7 @@ impl Error {
             // A limit of the server is reached.
             Self::TooManyCalls { .. } => (C::ResourceExhausted, R::TooManyCalls, AFTER_A_CALL),
             Self::SpoolFull { .. } => (C::ResourceExhausted, R::SpoolFull, AFTER_A_CALL),
+            Self::MemoryFull { .. } => (C::ResourceExhausted, R::MemoryFull, AFTER_A_CALL),
             Self::MessageTooLarge { .. } => (C::ResourceExhausted, R::MessageTooLarge, None),
             Self::MetadataTooLarge { .. } => (C::ResourceExhausted, R::MetadataTooLarge, None),
             // Something between the caller and the database is not there.
@@ -110,7 +111,8 @@ impl Error {
                 ("resource_type", resource_type), ("resource_name", resource_name), ("used_by", used_by),
             ]),
             Self::TooManyCalls { limit, scope } => named([("limit", limit), ("scope", scope)]),
-            Self::SpoolFull { limit_bytes } => named([("limit_bytes", limit_bytes)]),
+            Self::SpoolFull { limit_bytes } | Self::MemoryFull { limit_bytes } =>
+                named([("limit_bytes", limit_bytes)]),
             Self::MessageTooLarge { limit_bytes } => named([("limit_bytes", limit_bytes)]),
             Self::MetadataTooLarge { limit_bytes, value } =>
                 named([("limit_bytes", limit_bytes), ("value", value)]),

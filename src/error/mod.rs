@@ -111,6 +111,10 @@ pub enum Error {
     TooManyCalls { limit: usize, scope: &'static str },
     #[error("the server has no room for more streamed contacts: the limit is {limit_bytes} bytes")]
     SpoolFull { limit_bytes: u64 },
+    #[error(
+        "the server's memory for large messages and records was in use for too long: the limit is {limit_bytes} bytes"
+    )]
+    MemoryFull { limit_bytes: u64 },
     #[error("a message is over the limit of {limit_bytes} bytes")]
     MessageTooLarge { limit_bytes: usize },
     #[error("the call's metadata has {value} bytes: the limit is {limit_bytes}")]

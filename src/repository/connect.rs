@@ -13,10 +13,10 @@ use sqlx::{
 };
 
 use super::{
-    bulk, postgres_plans::PostgresPlans, sqlite_checkpoints::Checkpoints,
+    bulk, postgres_plans::PostgresPlans, records, sqlite_checkpoints::Checkpoints,
     sqlite_file::DatabaseFile, timeout::WithTimeout, write_queue::WriteQueue,
 };
-use crate::error::Result;
+use crate::{error::Result, memory_budget::MemoryBudget};
 
 /// The longest wait for a connection of a pool.
 pub const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -71,6 +71,8 @@ pub struct Repository {
     pub(super) writers: WithTimeout<DatabaseConnection>,
     pub(super) write_queue: WriteQueue,
     pub(super) plans: Arc<PostgresPlans>,
+    /// The memory for records of more than the limit.
+    pub(super) large_records: Arc<MemoryBudget>,
     /// None on PostgreSQL.
     pub(super) checkpoints: Option<Checkpoints>,
     /// None on PostgreSQL, or if the database is in memory.
@@ -112,6 +114,7 @@ impl Repository {
             writers: WithTimeout::new(writers, options.statement_timeout),
             write_queue,
             plans,
+            large_records: Arc::new(records::large_records()),
             checkpoints,
         })
     }

@@ -150,13 +150,10 @@ pub async fn page(
         .limit(limit)
         .all(db)
         .await?;
-    Ok(Found {
-        rows: models
-            .into_iter()
-            .map(ContactList::try_from)
-            .collect::<Result<_>>()?,
-        searched_to,
-    })
+    let lists = models.into_iter().map(ContactList::try_from);
+    let mut found = Found::from(lists.collect::<Result<Vec<_>>>()?);
+    found.searched_to = searched_to;
+    Ok(found)
 }
 
 /// Writes a list's name, color, state and update time.

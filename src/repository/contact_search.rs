@@ -40,28 +40,21 @@ pub async fn page(
     let query = matching_all_but_name(organization, filter);
     let Some(prefix) = &filter.name_prefix else {
         let query = query.filter(contact::Column::Id.gt(after));
-        return Ok(Found {
-            rows: first(db, query, limit).await?,
-            searched_to: None,
-        });
+        return Ok(first(db, query, limit).await?.into());
     };
     if filter.phone.is_none() && filter.email.is_none() && filter.external_id.is_none() {
         let named = query
             .clone()
             .filter(begins_with(contact::Column::Name, prefix));
         if let Some(ids) = ids_of_few(db, named, after, limit).await? {
-            return Ok(Found {
-                rows: with_ids(db, query, ids).await?,
-                searched_to: None,
-            });
+            return Ok(with_ids(db, query, ids).await?.into());
         }
     }
     let (query, searched_to) = first_rows(db, query, contact::Column::Id, after).await?;
     let query = query.filter(begins_with_unindexed(contact::Column::Name, prefix));
-    Ok(Found {
-        rows: first(db, query, limit).await?,
-        searched_to,
-    })
+    let mut found = Found::from(first(db, query, limit).await?);
+    found.searched_to = searched_to;
+    Ok(found)
 }
 
 /// Returns the first `limit` of the contacts that `query` finds.

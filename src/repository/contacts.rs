@@ -14,10 +14,7 @@ use uuid::Uuid;
 use super::{
     Transaction,
     bulk::{self, malformed_number},
-    entity::{
-        communication_preference, contact, contact_list, contact_list_contact, custom_object,
-        custom_object_record,
-    },
+    entity::{communication_preference, contact, contact_list, contact_list_contact},
     records,
     search::{self, Found},
     sql::{Rows, statement},
@@ -214,31 +211,6 @@ pub async fn lists_of(
     lists.into_iter().map(ContactList::try_from).collect()
 }
 
-/// Returns the records of a contact with their custom object ids, ordered by these.
-pub async fn records_of(
-    db: &impl ConnectionTrait,
-    organization: OrganizationId,
-    contact: Uuid,
-) -> Result<Vec<(Uuid, Properties)>> {
-    let objects = custom_object::Entity::find()
-        .filter(custom_object::Column::OrganizationId.eq(organization.0))
-        .all(db)
-        .await?;
-    custom_object_record::Entity::find()
-        .filter(custom_object_record::Column::OrganizationId.eq(organization.0))
-        .filter(
-            custom_object_record::Column::CustomObjectId
-                .is_in(objects.iter().map(|object| object.id)),
-        )
-        .filter(custom_object_record::Column::ContactId.eq(contact))
-        .order_by_asc(custom_object_record::Column::CustomObjectId)
-        .all(db)
-        .await?
-        .into_iter()
-        .map(|record| Ok((record.custom_object_id, properties(record.properties)?)))
-        .collect()
-}
-
 /// Finds a contact by its id and locks it, so that no other call changes it until the commit.
 pub async fn lock(
     transaction: &Transaction,
@@ -278,19 +250,11 @@ pub async fn delete(
         .filter(communication_preference::Column::ContactId.eq(id))
         .exec(transaction.db())
         .await?;
-    for (object, _) in records_of(transaction.db(), organization, id).await? {
-        custom_object_record::Entity::delete_by_id((organization.0, object, id))
-            .exec(transaction.db())
-            .await?;
-    }
+    records::delete_of_contact(transaction, organization, id).await?;
     contact::Entity::delete_by_id((organization.0, id))
         .exec(transaction.db())
         .await?;
     Ok(())
-}
-
-fn properties(json: serde_json::Value) -> Result<Properties> {
-    serde_json::from_value(json).map_err(Error::internal)
 }
 
 impl TryFrom<contact::Model> for StoredContact {

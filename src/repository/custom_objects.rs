@@ -28,6 +28,16 @@ pub async fn keys(db: &impl ConnectionTrait, organization: OrganizationId) -> Re
     Ok(models.into_iter().map(|model| model.object_key).collect())
 }
 
+/// Returns the ids of the organization's custom objects.
+pub async fn ids(db: &impl ConnectionTrait, organization: OrganizationId) -> Result<Vec<Uuid>> {
+    let ids = custom_object::Entity::find()
+        .select_only()
+        .column(custom_object::Column::Id)
+        .filter(custom_object::Column::OrganizationId.eq(organization.0))
+        .into_tuple();
+    Ok(ids.all(db).await?)
+}
+
 /// Inserts a custom object with its properties.
 pub async fn insert(
     transaction: &Transaction,

@@ -8,7 +8,7 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use crate::error::Result;
+use crate::{error::Result, memory_budget::MemoryShare};
 
 /// How many rows one page goes through.
 pub const MAX_ROWS: u64 = 4000;
@@ -19,6 +19,8 @@ pub struct Found<T> {
     pub rows: Vec<T>,
     /// The last id that the search looked at, if there may be more rows after it.
     pub searched_to: Option<Uuid>,
+    /// The memory of what is large among them, to be held until the response has been taken.
+    pub memory: Option<MemoryShare>,
 }
 
 impl<T> Found<T> {
@@ -37,6 +39,7 @@ impl<T> From<Vec<T>> for Found<T> {
         Self {
             rows,
             searched_to: None,
+            memory: None,
         }
     }
 }

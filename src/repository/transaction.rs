@@ -20,7 +20,10 @@ use super::{
     timeout::WithTimeout,
     write_queue::{ListKey, WriteLength},
 };
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    memory_budget::MemoryBudget,
+};
 
 /// Makes PostgreSQL plan a connection's statements again when they are next used. See [`super::postgres_plans`].
 const DISCARD_PLANS: &str = "DISCARD PLANS";
@@ -30,6 +33,7 @@ pub struct Transaction {
     db: WithTimeout<DatabaseTransaction>,
     caller_left: CancellationToken,
     plans: Arc<PostgresPlans>,
+    large_records: Arc<MemoryBudget>,
     added_rows: AtomicU64,
 }
 
@@ -37,12 +41,13 @@ impl Transaction {
     fn new(
         db: WithTimeout<DatabaseTransaction>,
         caller_left: CancellationToken,
-        plans: &Arc<PostgresPlans>,
+        repository: &Repository,
     ) -> Self {
         Self {
             db,
             caller_left,
-            plans: Arc::clone(plans),
+            plans: Arc::clone(&repository.plans),
+            large_records: Arc::clone(&repository.large_records),
             added_rows: AtomicU64::new(0),
         }
     }
@@ -63,6 +68,11 @@ impl Transaction {
             DbBackend::Postgres => bulk::POSTGRES_CHUNK_SIZE,
             _ => bulk::SQLITE_CHUNK_SIZE,
         }
+    }
+
+    /// Returns the memory for records of more than the limit.
+    pub(super) fn large_records(&self) -> &MemoryBudget {
+        &self.large_records
     }
 
     /// Has the database plan its statements for the tables as they are now.
@@ -153,7 +163,7 @@ impl Repository {
         };
         self.check_file()?;
         let db = self.writers.begin(write_options()).await?;
-        let transaction = Transaction::new(db, caller_left.clone(), &self.plans);
+        let transaction = Transaction::new(db, caller_left.clone(), self);
         let result = work(input, &transaction).await;
         let result = result.and_then(|outcome| {
             transaction.check_caller()?;
@@ -190,15 +200,16 @@ impl Repository {
         T: Send + 'static,
         W: for<'a> Fn(&'a I, &'a Transaction) -> BoxFuture<'a, Result<T>> + Send + Sync + 'static,
     {
-        let (db, plans) = (self.db().clone(), Arc::clone(&self.plans));
+        let repository = self.clone();
         in_own_task(async move |caller_left| {
+            let db = repository.db();
             let is_postgres = db.get_database_backend() == DbBackend::Postgres;
             let options = TransactionOptions {
                 // SQLite's transactions do so anyway.
                 isolation_level: is_postgres.then_some(IsolationLevel::RepeatableRead),
                 ..Default::default()
             };
-            let transaction = Transaction::new(db.begin(options).await?, caller_left, &plans);
+            let transaction = Transaction::new(db.begin(options).await?, caller_left, &repository);
             let result = work(&input, &transaction).await;
             transaction.db.rollback().await?;
             result

@@ -4,12 +4,13 @@
 use std::sync::Arc;
 
 use tokio::sync::OwnedSemaphorePermit;
-use tonic::Request;
+use tonic::{Request, Response, codegen::http};
 
 use super::Api;
 use crate::{
     domain::{caller::Caller, scope::Scope},
     error::{Error, Result},
+    memory_budget::MemoryShare,
     repository::ACQUIRE_TIMEOUT,
 };
 
@@ -50,12 +51,29 @@ impl Api {
 
 /// A call's share of the limits of calls at once, which is free again when the last clone is dropped.
 #[derive(Debug, Clone, Default)]
-pub struct CallPermit(Vec<Arc<OwnedSemaphorePermit>>);
+pub struct CallPermit {
+    permits: Vec<Arc<OwnedSemaphorePermit>>,
+    memory: Option<Arc<MemoryShare>>,
+}
+
+/// Makes a response, with which `memory` is held until the client has taken it.
+pub fn response_with<T>(message: T, memory: Option<MemoryShare>) -> Response<T> {
+    let mut response = Response::new(message);
+    if let Some(memory) = memory {
+        response.extensions_mut().insert(Arc::new(memory));
+    }
+    response
+}
 
 impl CallPermit {
     /// Adds a permit that is held as long as the others.
     pub fn add(&mut self, permit: OwnedSemaphorePermit) {
-        self.0.push(Arc::new(permit));
+        self.permits.push(Arc::new(permit));
+    }
+
+    /// Holds what `response` says is to be held until the client has taken it.
+    pub fn hold_memory_of<T>(&mut self, response: &mut http::Response<T>) {
+        self.memory = response.extensions_mut().remove();
     }
 
     /// Returns the permit of `request`'s call, for calls whose work goes on after their response has begun.

@@ -4,7 +4,7 @@ use tonic::{Request, Response, Status, Streaming};
 
 use super::{
     Api,
-    call::{CallPermit, authorize},
+    call::{CallPermit, authorize, response_with},
     contact_list_change::list_change,
     export,
     fields::{Fields, optional_id, required_id},
@@ -165,7 +165,7 @@ impl ContactListService for Api {
             page.after().unwrap_or_default(),
             page.limit(),
         );
-        let found = self
+        let mut found = self
             .repository
             .snapshot(input, move |input, transaction| {
                 let (filter, after, limit) = *input;
@@ -175,11 +175,13 @@ impl ContactListService for Api {
                 })
             })
             .await?;
+        let memory = found.memory.take();
         let (contact_list_contacts, next_page_token) = page.fill(found, Member::id, wire_member);
-        Ok(Response::new(ListContactListContactsResponse {
+        let response = ListContactListContactsResponse {
             contact_list_contacts,
             next_page_token,
-        }))
+        };
+        Ok(response_with(response, memory))
     }
 
     type ExportContactListContactsStream = export::Messages;

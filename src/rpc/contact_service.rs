@@ -6,7 +6,7 @@ use tonic::{Request, Response, Status};
 
 use super::{
     Api,
-    call::authorize,
+    call::{authorize, response_with},
     fields::{Fields, changed, id, optional_id, required_id},
     page::Page,
     phones::PhoneReader,
@@ -56,7 +56,7 @@ impl ContactService for Api {
             let (_, record) = details.records.iter().find(|(id, _)| *id == object)?;
             Some(record.clone())
         });
-        Ok(Response::new(GetContactResponse {
+        let response = GetContactResponse {
             contact: Some(wire::contact::to_wire(details.contact, only)),
             contact_lists: details.lists.into_iter().map(Into::into).collect(),
             communication_preferences: details.preferences.into_iter().map(Into::into).collect(),
@@ -68,7 +68,8 @@ impl ContactService for Api {
                     properties: Some(wire::property::record(record)),
                 })
                 .collect(),
-        }))
+        };
+        Ok(response_with(response, details.memory))
     }
 
     async fn list_contacts(
@@ -95,7 +96,7 @@ impl ContactService for Api {
         let page = Page::parse(&caller, request.page_size, &request.page_token, &binding)?;
         let after = page.after().unwrap_or_default();
         let input = (organization, filter, object, after, page.limit());
-        let (found, mut records) = self
+        let (mut found, mut records) = self
             .repository
             .snapshot(input, |input, transaction| {
                 Box::pin(async move {
@@ -113,6 +114,7 @@ impl ContactService for Api {
                 })
             })
             .await?;
+        let memory = found.memory.take();
         let (contacts, next_page_token) = page.fill(
             found,
             |stored| stored.contact.id,
@@ -121,10 +123,11 @@ impl ContactService for Api {
                 wire::contact::to_wire(stored, record)
             },
         );
-        Ok(Response::new(ListContactsResponse {
+        let response = ListContactsResponse {
             contacts,
             next_page_token,
-        }))
+        };
+        Ok(response_with(response, memory))
     }
 
     async fn update_contact(

@@ -358,8 +358,8 @@ fn layers_error(status: &Status) -> Option<Error> {
             Some(&Error::StreamIdle { limit_seconds }) => {
                 return Some(Error::StreamIdle { limit_seconds });
             }
-            Some(&Error::SpoolFull { limit_bytes }) => {
-                return Some(Error::SpoolFull { limit_bytes });
+            Some(&Error::MemoryFull { limit_bytes }) => {
+                return Some(Error::MemoryFull { limit_bytes });
             }
             _ => source = error.source(),
         }

@@ -6,7 +6,7 @@ use super::{is_name_letter, leading_name, without_literals};
 
 /// The modules of `src/` from the top to the bottom. A module imports only from those on later lines, and from itself;
 /// modules on one line are side by side.
-const LAYERS: [&[&str]; 13] = [
+const LAYERS: [&[&str]; 14] = [
     &["main"],
     &["cli", "fuzzing"],
     &["server"],
@@ -15,7 +15,8 @@ const LAYERS: [&[&str]; 13] = [
     &["rpc"],
     &["app", "auth"],
     &["repository"],
-    &["spool", "telemetry", "keyed_semaphore"],
+    &["spool", "telemetry", "memory_budget"],
+    &["keyed_semaphore"],
     &["pace"],
     &["error"],
     &["domain"],

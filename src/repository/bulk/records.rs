@@ -27,7 +27,7 @@ pub async fn records(
     let sql = format!(
         "SELECT {} FROM {{contacts}} {{join}} custom_object_records r ON r.organization_id = $1 \
          AND r.custom_object_id = $2 AND r.contact_id = contacts.id",
-        records::COLUMNS
+        records::columns()
     );
     let statement = statement(
         transaction.backend(),

@@ -54,8 +54,9 @@ pub async fn on_server(
 ) -> Result<Response, Refusal> {
     let permit = limit.calls.try_acquire_owned();
     let permit = permit.map_err(|_| too_many(limit.max_calls, "server"))?;
-    let permit = hold(&mut request, permit);
+    let mut permit = hold(&mut request, permit);
     let mut response = next.run(request).await;
+    permit.hold_memory_of(&mut response);
     // The connection keeps it, and the key's if there is one, until the client has taken the response.
     response.extensions_mut().insert(permit);
     Ok(response)

@@ -83,6 +83,32 @@ async fn assert_on_pages(caller: &Client, list: &str, phones_sent: &[String]) ->
     sizes
 }
 
+/// A contact with a record, which has the contact's number in it.
+fn visitor(n: u32) -> Contact {
+    contact(&number(n)).properties(json!({"visits": n}))
+}
+
+/// Stores a record that is larger than an update takes.
+async fn grow_record_of_visitor_3(service: &Service, bytes: usize) {
+    let (text, cast, visits) = if service.database().is_postgres() {
+        (
+            format!("repeat('a', {bytes})"),
+            "::jsonb",
+            "properties ->> 'visits' = '3'",
+        )
+    } else {
+        (
+            format!("hex(zeroblob({}))", bytes / 2),
+            "",
+            "properties ->> 'visits' = 3",
+        )
+    };
+    let json = format!("'{{\"visits\": 3, \"plan\": \"' || {text} || '\"}}'");
+    let sql =
+        format!("UPDATE custom_object_records SET properties = ({json}){cast} WHERE {visits}");
+    service.database().execute(&sql).await;
+}
+
 on_both! {
     async fn a_page_of_large_records_ends_early(service: Service) {
         let large = |n| contact(&number(n)).properties(json!({"plan": "x".repeat(9000)}));
@@ -114,19 +140,22 @@ on_both! {
     }
 
     async fn a_record_of_an_earlier_version_has_a_page_for_itself(service: Service) {
-        let small = |n: u32| contact(&number(n)).properties(json!({"visits": n}));
-        let (admin, list) = with_list_of(&service, (0..5).map(small).collect()).await;
-        let json = "'{\"visits\": 3, \"plan\": \"' || TEXT || '\"}'";
-        let (text, cast, visits) = if service.database().is_postgres() {
-            ("repeat('a', 3000000)", "::jsonb", "properties ->> 'visits' = '3'")
-        } else {
-            ("hex(zeroblob(1500000))", "", "properties ->> 'visits' = 3")
-        };
-        let json = json.replace("TEXT", text);
-        let sql = format!("UPDATE custom_object_records SET properties = ({json}){cast} WHERE {visits}");
-        service.database().execute(&sql).await;
+        let (admin, list) = with_list_of(&service, (0..5).map(visitor).collect()).await;
+        grow_record_of_visitor_3(&service, 3_000_000).await;
         let sizes = assert_on_pages(&admin, &list, &numbers(0..5)).await;
         assert_eq!(sizes, [3, 1, 1]);
+    }
+
+    /// All these responses together are larger than what large records may take at once.
+    async fn records_of_an_earlier_version_take_memory_no_longer_than_their_responses(service: Service) {
+        let (admin, list) = with_list_of(&service, vec![visitor(3)]).await;
+        grow_record_of_visitor_3(&service, 1_900_000).await;
+        for _ in 0..5 {
+            let found = admin.contact(&number(3)).await;
+            assert!(found.encoded_len() > 3_800_000);
+            let pages = member_pages(&admin, &list).await;
+            assert!(pages[0][0].encoded_len() > 1_900_000);
+        }
     }
 
     async fn the_rejected_contacts_of_an_update_are_read_one_update_at_a_time(service: Service) {

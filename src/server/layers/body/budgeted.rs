@@ -9,17 +9,13 @@ use std::{
 
 use axum::body::{Body, Bytes, HttpBody};
 use http_body::Frame;
-use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore},
-    time::timeout,
-};
 use tonic::Status;
 use uuid::Uuid;
 
 use super::framing::{Framing, Head, Step};
 use crate::{
-    error::{Error, Result},
-    keyed_semaphore::KeyedSemaphore,
+    error::Result,
+    memory_budget::{MemoryBudget, MemoryShare},
 };
 
 /// Messages up to this size take nothing from the budget: there is room for one of them in every running call.
@@ -35,33 +31,23 @@ const MESSAGES: usize = 4 * MESSAGES_PER_KEY;
 /// bytes in two bits).
 const MAX_INFLATION: usize = 1032;
 
-/// What a permit of the budget stands for.
-const UNIT_BYTES: usize = 1024;
-
 /// The memory that messages may take while they arrive, which is reserved for a whole message at once.
 pub struct MessageBudget {
     max_message_bytes: usize,
-    all: Arc<Semaphore>,
-    by_key: KeyedSemaphore<Uuid>,
-    /// How long a message waits for its share.
-    wait_limit: Duration,
-}
-
-/// A message's share of the budget.
-struct Share {
-    _of_key: OwnedSemaphorePermit,
-    _of_all: OwnedSemaphorePermit,
+    memory: MemoryBudget,
 }
 
 impl MessageBudget {
-    /// A budget for messages of at most `max_message_bytes`.
+    /// A budget for messages of at most `max_message_bytes`, in which each waits for its share for at most `wait_limit`.
     pub fn new(max_message_bytes: usize, wait_limit: Duration) -> Self {
-        let units = |messages| messages * units(max_message_bytes);
+        let memory = MemoryBudget::new(
+            MESSAGES.saturating_mul(max_message_bytes),
+            MESSAGES_PER_KEY.saturating_mul(max_message_bytes),
+            wait_limit,
+        );
         Self {
             max_message_bytes,
-            all: Arc::new(Semaphore::new(units(MESSAGES).min(Semaphore::MAX_PERMITS))),
-            by_key: KeyedSemaphore::new(units(MESSAGES_PER_KEY).min(Semaphore::MAX_PERMITS)),
-            wait_limit,
+            memory,
         }
     }
 
@@ -79,29 +65,6 @@ impl MessageBudget {
         };
         head.length_bytes + unpacked_bytes
     }
-
-    /// Waits for a share of `bytes`. Fails if none is free in time.
-    async fn share(&self, key: Uuid, bytes: usize) -> Result<Share> {
-        let units = u32::try_from(units(bytes)).unwrap_or(u32::MAX);
-        let acquire = async {
-            // The key's own limit comes first, so that a key that waits for itself takes nothing from others.
-            let of_key = self.by_key.acquire_many(key, units).await;
-            let of_all = Arc::clone(&self.all).acquire_many_owned(units).await;
-            let of_all = of_all.map_err(Error::internal)?;
-            Ok(Share {
-                _of_key: of_key,
-                _of_all: of_all,
-            })
-        };
-        let acquired = timeout(self.wait_limit, acquire).await;
-        acquired.unwrap_or(Err(Error::SpoolFull {
-            limit_bytes: (MESSAGES_PER_KEY * self.max_message_bytes) as u64,
-        }))
-    }
-}
-
-fn units(bytes: usize) -> usize {
-    bytes.div_ceil(UNIT_BYTES)
 }
 
 /// A request's body that passes on the head of a large message once there is memory for all of it, and keeps that memory
@@ -113,8 +76,8 @@ pub struct BudgetedBody {
     framing: Framing,
     /// What has arrived and has not been passed on. It begins with a head that is waiting for memory.
     kept: Bytes,
-    waiting: Option<Pin<Box<dyn Future<Output = Result<Share>> + Send>>>,
-    shares: Vec<Share>,
+    waiting: Option<Pin<Box<dyn Future<Output = Result<MemoryShare>> + Send>>>,
+    shares: Vec<MemoryShare>,
     /// How large a message the shares cover.
     shared_bytes: usize,
 }
@@ -164,7 +127,9 @@ impl BudgetedBody {
         };
         let missing = cost_bytes - already;
         self.shared_bytes = cost_bytes;
-        self.waiting = Some(Box::pin(async move { budget.share(key, missing).await }));
+        self.waiting = Some(Box::pin(
+            async move { budget.memory.share(key, missing).await },
+        ));
     }
 }
 
