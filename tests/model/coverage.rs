@@ -7,7 +7,7 @@ use contact_lists::proto::UpdateContactListContactsResponse as Outcome;
 use test_support::reason_name;
 
 /// What a run of 20,000 steps must have covered.
-const EXPECTED: [&str; 74] = [
+const EXPECTED: [&str; 75] = [
     "call add",
     "call remove",
     "call overwrite",
@@ -66,6 +66,7 @@ const EXPECTED: [&str; 74] = [
     "rejected PROPERTY_UNKNOWN",
     "rejected PROPERTY_TYPE_MISMATCH",
     "rejected PROPERTY_REQUIRED",
+    "rejected RECORD_TOO_LARGE",
     "rejected for two reasons",
     "rejected by others and by what is stored",
     "note a change of number",

@@ -107,9 +107,9 @@ impl Organization {
         let phone = fields.phone.as_deref().unwrap_or_default();
         let phone = checks::number(phone, self.takes_national_numbers).expect("a checked number");
         self.refuse_taken(key, &phone, fields.external_id.as_deref())?;
-        let missing = self.missing_properties(&fields, Some(key), object.as_ref());
-        if !missing.is_empty() {
-            return Err(below(missing));
+        let wrong = self.record_violations(&fields, Some(key), object.as_ref());
+        if !wrong.is_empty() {
+            return Err(below(wrong));
         }
         fields.phone = Some(phone);
         self.write_contact(when, key, &fields, object.as_ref(), &BTreeSet::new());

@@ -110,10 +110,10 @@ impl Planner<'_> {
         let contested = repeated(resolved.iter().filter_map(|it| it.stored));
         for (group, resolved) in groups.iter().zip(&mut resolved) {
             let stored = resolved.stored;
-            let missing = self
+            let wrong = self
                 .organization
-                .missing_properties(&group.fields, stored, self.object);
-            resolved.violations.extend(missing);
+                .record_violations(&group.fields, stored, self.object);
+            resolved.violations.extend(wrong);
             if stored.is_some_and(|stored| contested.contains(&stored)) {
                 resolved.violations.push(conflicting_duplicate());
             }

@@ -3,11 +3,16 @@
 use contact_lists::proto::{Contact, CustomObject, ErrorReason as Reason};
 use prost_types::Struct;
 
+use crate::json_of;
+
 use super::{ContactKey, Organization, checks, refusal::Violation};
 
+/// The most bytes that a record may have as JSON.
+const MAX_RECORD_BYTES: usize = 64 * 1024;
+
 impl Organization {
-    /// The required properties that would be without a value after these fields are written.
-    pub fn missing_properties(
+    /// What would be wrong with the record after these fields are written: required properties without a value, and its size.
+    pub fn record_violations(
         &self,
         fields: &Contact,
         stored: Option<ContactKey>,
@@ -18,10 +23,12 @@ impl Organization {
         };
         let record = self.merged_record(fields, stored, object);
         let required = object.properties.iter().filter(|it| it.required);
-        required
+        let missing = required
             .filter(|it| !record.fields.contains_key(&it.key))
-            .map(|it| (format!("properties.{}", it.key), Reason::PropertyRequired))
-            .collect()
+            .map(|it| (format!("properties.{}", it.key), Reason::PropertyRequired));
+        let is_too_large = json_of(&record).to_string().len() > MAX_RECORD_BYTES;
+        let too_large = is_too_large.then(|| ("properties".to_owned(), Reason::RecordTooLarge));
+        missing.chain(too_large).collect()
     }
 
     /// The record after these fields are written: the stored one, or else a new one with its defaults, with the given
