@@ -94,6 +94,8 @@ pub async fn update(
         }
         footer = receiver.take(message_index, message).await?;
     }
+    // Other calls may have the memory of its messages while it waits for its turn.
+    drop(messages);
     match receiver.finish(footer).await? {
         ReceivedUpdate::New(update) => update.apply(&api.repository).await,
         ReceivedUpdate::Replayed(outcome) => Ok(*outcome),
