@@ -94,9 +94,7 @@ pub async fn update(
         }
         footer = receiver.take(message_index, message).await?;
     }
-    // Other calls may have the memory of its messages while it waits for its turn.
-    drop(messages);
-    match receiver.finish(footer).await? {
+    match receiver.finish(messages, footer).await? {
         ReceivedUpdate::New(update) => update.apply(&api.repository).await,
         ReceivedUpdate::Replayed(outcome) => Ok(*outcome),
     }
@@ -236,8 +234,10 @@ impl Receiver<'_> {
         Err(error)
     }
 
-    async fn finish(mut self, footer: Option<i64>) -> Result<ReceivedUpdate> {
+    async fn finish(mut self, messages: Messages, footer: Option<i64>) -> Result<ReceivedUpdate> {
         while self.keep_first().await? {}
+        // Other calls may have their memory while the update waits for its turn.
+        drop(messages);
         let fingerprint = self.sent.map(|sent| sent.finalize().into());
         self.incoming.finish(footer, fingerprint)
     }
