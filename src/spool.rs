@@ -147,7 +147,11 @@ impl<T: Item> Spool<T> {
                 match error.kind() {
                     io::ErrorKind::StorageFull
                     | io::ErrorKind::QuotaExceeded
-                    | io::ErrorKind::FileTooLarge => self.quota.full(),
+                    | io::ErrorKind::FileTooLarge => {
+                        // The caller is told that there is no room, and the operator why.
+                        tracing::warn!(cause = %error, "spool.unavailable");
+                        self.quota.full()
+                    }
                     _ => file_error(error),
                 }
             })?;
