@@ -1,5 +1,5 @@
-//! The phone numbers of requests. A number must be valid, but where it is one that is stored: numbers that newer metadata no
-//! longer takes can still be named.
+//! The phone numbers of requests. A number must be valid, unless a contact has it: newer metadata may no longer take a stored
+//! number, which can still be named.
 
 use std::collections::HashSet;
 

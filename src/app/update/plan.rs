@@ -179,7 +179,7 @@ struct Planner<'a> {
     /// The stored contacts that two groups could resolve to.
     claims: Claims,
     moves: NumberMoves,
-    /// Whether there is a group that is rejected, whoever gets which number.
+    /// Whether a group is rejected regardless of how numbers are passed on.
     rejects: bool,
 }
 
