@@ -25,7 +25,7 @@ const deadline = (seconds) => ({ deadline: Date.now() + seconds * 1000 });
 
 function upload(lists, call) {
   return new Promise((resolve) => {
-    const stream = lists.UpdateContactListContacts(metadata, deadline(120), (error, answer) => {
+    const stream = lists.UpdateContactListContacts(metadata, deadline(600), (error, answer) => {
       if (error) resolve(`${grpc.status[error.code]}: ${error.details}`);
       else resolve(Number(answer.received_count) === count ? null : `${answer.received_count} were received`);
     });

@@ -36,7 +36,7 @@ def stream(call, count):
 
 def upload(lists, call, count, outcomes):
     try:
-        answer = lists.UpdateContactListContacts(stream(call, count), metadata=METADATA, timeout=120)
+        answer = lists.UpdateContactListContacts(stream(call, count), metadata=METADATA, timeout=600)
         outcomes.append(None if answer.received_count == count else f"{answer.received_count} were received")
     except grpc.RpcError as error:
         outcomes.append(f"{error.code().name}: {error.details()}")
