@@ -34,6 +34,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     config.enable_type_names();
     tonic_prost_build::configure()
         .build_server(false)
+        // Who connects brings a transport.
+        .build_transport(false)
         .include_file("proto.rs")
         .compile_fds_with_config(descriptors.clone(), config)?;
     compile_servers(descriptors, &out)

@@ -8,6 +8,7 @@ use std::{
 use contact_lists::proto::{
     GetContactListRequest, contact_list_service_client::ContactListServiceClient,
 };
+use tonic::transport::Endpoint;
 
 use crate::{measure::median, service::Process};
 
@@ -31,8 +32,8 @@ pub async fn measure(folder: &Path) -> anyhow::Result<Start> {
         let folder = tempfile::tempdir_in(folder)?;
         let start = Instant::now();
         let process = Process::start(folder.path(), "sqlite://start.db", 4000)?;
-        let address = format!("http://{}", process.address);
-        let mut client = ContactListServiceClient::connect(address).await?;
+        let endpoint = Endpoint::from_shared(format!("http://{}", process.address))?;
+        let mut client = ContactListServiceClient::new(endpoint.connect().await?);
         // Without a key the call is refused, which is also a response.
         let answer = client
             .get_contact_list(GetContactListRequest::default())
