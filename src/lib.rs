@@ -11,7 +11,7 @@
 //! - [`app`]: what a call means; [`auth`]: who makes it;
 //! - [`repository`]: where everything is stored;
 //! - [`spool`], [`telemetry`], the budget of memory and the keyed semaphore: small shared parts;
-//! - the pace of long work: it leaves room for other calls;
+//! - long work: it leaves room for other calls;
 //! - [`error`]: what can go wrong with a call;
 //! - [`domain`]: checked values, without I/O.
 //!
@@ -34,8 +34,8 @@ pub mod error;
 pub mod fuzzing;
 pub mod jobs;
 mod keyed_semaphore;
+mod long_work;
 mod memory_budget;
-mod pace;
 pub mod repository;
 pub mod rpc;
 pub mod server;

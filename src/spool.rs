@@ -18,7 +18,7 @@ use self::items::{FileRange, Run};
 pub use self::{items::Items, quota::SpoolQuota};
 use crate::{
     error::{Error, Result},
-    pace,
+    long_work,
 };
 
 /// How many bytes of items a spool keeps in memory before it writes them to its file, unless it is given less.
@@ -143,7 +143,7 @@ impl<T: Item> Spool<T> {
         self.memory_bytes += size_bytes;
         self.len += 1;
         if self.memory_bytes > self.max_memory_bytes || !self.has_memory() {
-            pace::aside(self.memory_bytes, || self.write_run()).map_err(|error| {
+            long_work::aside(self.memory_bytes, || self.write_run()).map_err(|error| {
                 match error.kind() {
                     io::ErrorKind::StorageFull
                     | io::ErrorKind::QuotaExceeded
@@ -246,7 +246,7 @@ impl<T> Drop for Spool<T> {
         self.quota.give_back(self.taken_bytes);
         let memory = std::mem::take(&mut self.memory);
         if !memory.is_empty() {
-            pace::aside(self.memory_bytes, || drop(memory));
+            long_work::aside(self.memory_bytes, || drop(memory));
         }
     }
 }

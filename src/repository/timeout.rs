@@ -9,7 +9,7 @@ use sea_orm::{
     entity::prelude::async_trait::async_trait,
 };
 
-use crate::{error, pace::Pace};
+use crate::{error, long_work::Pieces};
 
 /// How much longer the service waits for a response than the database's own limit for a statement.
 const ANSWER_MARGIN: Duration = Duration::from_secs(2);
@@ -76,9 +76,9 @@ impl WithTimeout<DatabaseTransaction> {
     ) -> error::Result<Vec<T>> {
         let rows = async {
             let mut rows = self.inner.stream_raw(statement).await?;
-            let (mut all, mut pace) = (Vec::new(), Pace::start());
+            let (mut all, mut pieces) = (Vec::new(), Pieces::start());
             while let Some(row) = rows.try_next().await? {
-                pace.step().await;
+                pieces.step().await;
                 match read(&row).transpose() {
                     Some(item) => all.push(item),
                     None => break,

@@ -27,7 +27,7 @@ use crate::{
         update_outcome::UpdateOutcome,
     },
     error::{Error, Result},
-    pace::Pace,
+    long_work::Pieces,
     proto,
     repository::contacts,
 };
@@ -79,9 +79,9 @@ pub async fn update(
         checking: FuturesOrdered::new(),
     };
     let mut footer = receiver.take(first_index, first).await?;
-    let mut pace = Pace::start();
+    let mut pieces = Pieces::start();
     while let Some((message_index, message)) = receiver.next(&mut messages).await? {
-        pace.step().await;
+        pieces.step().await;
         if footer.is_some() {
             return receiver
                 .refuse(Error::MessageAfterFooter { message_index })

@@ -17,7 +17,7 @@ const LAYERS: [&[&str]; 14] = [
     &["repository"],
     &["spool", "telemetry", "memory_budget"],
     &["keyed_semaphore"],
-    &["pace"],
+    &["long_work"],
     &["error"],
     &["domain"],
     &["lib"],

@@ -24,7 +24,7 @@ use crate::{
         violation::{Reason, Violation},
     },
     error::Result,
-    pace::{self, Pace},
+    long_work::{self, Pieces},
     repository::{Transaction, bulk},
     spool::{Item, Spool},
 };
@@ -147,12 +147,12 @@ pub async fn make_plan(update: &Update, transaction: &Transaction) -> Result<Pla
             look_up.of(next),
             async {
                 planner.decide(&look_up, &chunk).await?;
-                pace::drop_in_pieces(chunk.groups).await;
+                long_work::drop_in_pieces(chunk.groups).await;
                 take_chunk(&mut groups, size).await
             }
         )?;
     }
-    pace::aside(planner.groups.size_bytes(), || planner.finish())
+    long_work::aside(planner.groups.size_bytes(), || planner.finish())
 }
 
 /// Takes at most `size` groups of at most [`bulk::CHUNK_BYTES`], but at least one.
@@ -160,14 +160,14 @@ async fn take_chunk<'a>(
     groups: &mut impl Iterator<Item = Result<Group<'a>>>,
     size: usize,
 ) -> Result<Vec<Group<'a>>> {
-    let (mut chunk, mut bytes, mut pace) = (Vec::new(), 0, Pace::start());
+    let (mut chunk, mut bytes, mut pieces) = (Vec::new(), 0, Pieces::start());
     while chunk.len() < size && bytes < bulk::CHUNK_BYTES {
         let Some(group) = groups.next().transpose()? else {
             break;
         };
         bytes += group.encoded_bytes() as usize;
         chunk.push(group);
-        pace.step().await;
+        pieces.step().await;
     }
     Ok(chunk)
 }
@@ -209,9 +209,9 @@ impl Planner<'_> {
         groups: &[Group<'_>],
         records: &HashMap<Uuid, Properties>,
     ) -> Result<()> {
-        let mut pace = Pace::start();
+        let mut pieces = Pieces::start();
         for group in groups {
-            pace.step().await;
+            pieces.step().await;
             let identity = chunk.stored.identity(group);
             if let Some(contact) = identity.contestable(group.phone()) {
                 self.claims.claim(contact.to_string(), group.phone())?;

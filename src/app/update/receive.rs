@@ -21,7 +21,7 @@ use crate::{
         update_outcome::{Fingerprint, UpdateOutcome},
     },
     error::{Error, Result},
-    pace,
+    long_work,
     repository::{Repository, channels, contact_lists, updates, updates::RecordedUpdate},
     spool::{Spool, SpoolQuota},
 };
@@ -170,7 +170,7 @@ impl IncomingUpdate {
         };
         self.timer.end(Stage::Receive);
         let (contacts, mut rejections) = (collected.contacts, collected.rejections);
-        let groups = pace::aside(contacts.size_bytes(), || {
+        let groups = long_work::aside(contacts.size_bytes(), || {
             Groups::of(contacts, &mut rejections, &self.quota)
         })?;
         self.timer.end(Stage::Fold);

@@ -9,7 +9,7 @@ use super::{CHUNK_BYTES, execute};
 use crate::{
     domain::{OrganizationId, property_value::Properties},
     error::{Error, Result},
-    pace::Pace,
+    long_work::Pieces,
     repository::{
         Transaction, records,
         sql::{Rows, statement},
@@ -50,9 +50,9 @@ pub async fn upsert_records(
         SELECT o.organization_id, o.id, new.contact_id, new.properties{jsonb} \
         FROM custom_objects o CROSS JOIN {new} WHERE o.organization_id = $1 AND o.id = $2 \
         ON CONFLICT (organization_id, custom_object_id, contact_id) DO UPDATE SET properties = excluded.properties";
-    let (mut properties, mut pace) = (Vec::with_capacity(records.len()), Pace::start());
+    let (mut properties, mut pieces) = (Vec::with_capacity(records.len()), Pieces::start());
     for (_, record) in records {
-        pace.step().await;
+        pieces.step().await;
         properties.push(serde_json::to_string(record).map_err(Error::internal)?);
     }
     let new = Rows::new("new")

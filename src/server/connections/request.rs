@@ -1,5 +1,5 @@
 //! Request bodies: taken off the connection as they arrive, and kept in little more memory than their bytes until the call
-//! reads them. HTTP/2 keeps some 250 bytes for a frame, and a frame can have one byte.
+//! reads them. h2 keeps some 250 bytes for a frame, and a frame can have one byte.
 
 use std::{
     collections::VecDeque,

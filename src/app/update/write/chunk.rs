@@ -11,7 +11,7 @@ use crate::{
         update_outcome::Counts,
     },
     error::Result,
-    pace::Pace,
+    long_work::Pieces,
     repository::bulk,
     spool::Item,
 };
@@ -37,7 +37,7 @@ impl Chunk {
         groups: &mut impl Iterator<Item = Result<Cow<'a, Planned>>>,
         size: usize,
     ) -> Result<Self> {
-        let (mut chunk, mut bytes, mut pace) = (Self::default(), 0, Pace::start());
+        let (mut chunk, mut bytes, mut pieces) = (Self::default(), 0, Pieces::start());
         for group in groups.take(size) {
             let group = group?.into_owned();
             bytes += group.size_bytes();
@@ -45,7 +45,7 @@ impl Chunk {
             if bytes >= bulk::CHUNK_BYTES {
                 break;
             }
-            pace.step().await;
+            pieces.step().await;
         }
         Ok(chunk)
     }

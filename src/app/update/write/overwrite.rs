@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use super::Writer;
 use crate::{
-    app::update::rejections::Rejections, error::Result, pace, repository::bulk, spool::Spool,
+    app::update::rejections::Rejections, error::Result, long_work, repository::bulk, spool::Spool,
 };
 
 /// How many ids of members that stay one statement takes.
@@ -19,7 +19,7 @@ impl Writer<'_> {
         rejections: &Rejections,
     ) -> Result<()> {
         let mut rejected_ids = self.rejected_ids(rejections).await?;
-        pace::aside(rejected_ids.size_bytes(), || rejected_ids.sort());
+        long_work::aside(rejected_ids.size_bytes(), || rejected_ids.sort());
         let mut kept = merged(stored_ids, &rejected_ids);
         let mut after = Uuid::nil();
         loop {
