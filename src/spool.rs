@@ -143,18 +143,14 @@ impl<T: Item> Spool<T> {
         self.memory_bytes += size_bytes;
         self.len += 1;
         if self.memory_bytes > self.max_memory_bytes || !self.has_memory() {
-            long_work::aside(self.memory_bytes, || self.write_run()).map_err(|error| {
-                match error.kind() {
+            long_work::aside(self.memory_bytes, || self.write_run()).map_err(
+                |error| match error.kind() {
                     io::ErrorKind::StorageFull
                     | io::ErrorKind::QuotaExceeded
-                    | io::ErrorKind::FileTooLarge => {
-                        // The caller is told that there is no room, and the operator why.
-                        tracing::warn!(cause = %error, "spool.unavailable");
-                        self.quota.full()
-                    }
+                    | io::ErrorKind::FileTooLarge => Error::SpoolFolderFull(error.into()),
                     _ => file_error(error),
-                }
-            })?;
+                },
+            )?;
         }
         Ok(())
     }

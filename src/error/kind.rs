@@ -61,7 +61,7 @@ impl Error {
             Self::ConcurrentChange | Self::DefinitionsChanged => (C::Aborted, R::ConcurrentChange, AFTER_A_COMMIT),
             // A limit of the server is reached.
             Self::TooManyCalls { .. } => (C::ResourceExhausted, R::TooManyCalls, AFTER_A_CALL),
-            Self::SpoolFull { .. } => (C::ResourceExhausted, R::SpoolFull, AFTER_A_CALL),
+            Self::SpoolFull { .. } | Self::SpoolFolderFull(_) => (C::ResourceExhausted, R::SpoolFull, AFTER_A_CALL),
             Self::MemoryFull { .. } => (C::ResourceExhausted, R::MemoryFull, AFTER_A_CALL),
             Self::MessageTooLarge { .. } => (C::ResourceExhausted, R::MessageTooLarge, None),
             Self::MetadataTooLarge { .. } => (C::ResourceExhausted, R::MetadataTooLarge, None),
@@ -120,7 +120,7 @@ impl Error {
             Self::Internal { error_id, .. } => named([("error_id", error_id)]),
             Self::RequestInvalid(_) | Self::MessageMalformed { message_index: None } | Self::CallUnknown | Self::HeaderMissing | Self::NoContacts
             | Self::PageTokenInvalid | Self::FieldMaskEmpty | Self::ApiKeyInvalid | Self::ConcurrentChange | Self::DefinitionsChanged
-            | Self::DatabaseUnavailable(_) | Self::SpoolUnavailable(_) | Self::ShuttingDown | Self::DeadlineExceeded | Self::StreamBroken(_) => HashMap::new(),
+            | Self::DatabaseUnavailable(_) | Self::SpoolFolderFull(_) | Self::SpoolUnavailable(_) | Self::ShuttingDown | Self::DeadlineExceeded | Self::StreamBroken(_) => HashMap::new(),
         }
     }
 }

@@ -111,6 +111,8 @@ pub enum Error {
     TooManyCalls { limit: usize, scope: &'static str },
     #[error("the server has no room for more streamed contacts: the limit is {limit_bytes} bytes")]
     SpoolFull { limit_bytes: u64 },
+    #[error("the server's folder for temporary files has no room for more streamed contacts")]
+    SpoolFolderFull(#[source] anyhow::Error),
     #[error(
         "the server's memory for large messages and records was in use for too long: the limit is {limit_bytes} bytes"
     )]
@@ -174,7 +176,7 @@ impl Error {
             Self::DatabaseUnavailable(cause) => {
                 tracing::warn!(cause = format!("{cause:#}"), "database.unavailable");
             }
-            Self::SpoolUnavailable(cause) => {
+            Self::SpoolUnavailable(cause) | Self::SpoolFolderFull(cause) => {
                 tracing::warn!(cause = format!("{cause:#}"), "spool.unavailable");
             }
             _ => {}

@@ -78,7 +78,6 @@ on_both! {
         assert!(is_served(&other).await);
     }
 
-    /// Its client reads on another stream, so that the connection is of use.
     async fn a_response_that_is_not_read_keeps_the_place_of_its_call_until_its_stream_is_reset(
         database: Database,
     ) {

@@ -255,6 +255,7 @@ fn other_errors() -> Vec<Status> {
             scope: "API key",
         },
         Error::SpoolFull { limit_bytes: 1000 },
+        Error::SpoolFolderFull(anyhow!("the cause, which is not shown")),
         Error::MemoryFull { limit_bytes: 1000 },
         Error::MessageTooLarge { limit_bytes: 1000 },
         Error::MetadataTooLarge {

@@ -10,6 +10,7 @@ mod field_masks;
 mod health;
 mod keys;
 mod log;
+mod metadata;
 mod newer_schema;
 mod pages;
 mod tenancy;

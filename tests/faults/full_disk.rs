@@ -114,7 +114,8 @@ on_both! {
         let caller = program.client(&key);
         for _ in 0..3 {
             let refused = caller.update(header(&list).add(), large_people(0)).await;
-            assert_refused(refused, Code::ResourceExhausted, "SPOOL_FULL");
+            let status = assert_refused(refused, Code::ResourceExhausted, "SPOOL_FULL");
+            assert!(status.message().contains("folder for temporary files"), "{status:?}");
             assert!(setup.state(&list).await == before);
         }
         caller.update(header(&list).add(), numbered_contacts(0, 100)).await.expect("a small call needs no file");
