@@ -1,9 +1,6 @@
 //! Transactions: for writes, and for reads as of one instant.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
-};
+use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 use sea_orm::{
@@ -34,7 +31,6 @@ pub struct Transaction {
     caller_left: CancellationToken,
     plans: Arc<PostgresPlans>,
     large_records: Arc<MemoryBudget>,
-    added_rows: AtomicU64,
 }
 
 impl Transaction {
@@ -48,7 +44,6 @@ impl Transaction {
             caller_left,
             plans: Arc::clone(&repository.plans),
             large_records: Arc::clone(&repository.large_records),
-            added_rows: AtomicU64::new(0),
         }
     }
 
@@ -83,9 +78,10 @@ impl Transaction {
         Ok(())
     }
 
-    /// Notes that about `row_count` rows were added, which may make the connections' plans stale.
+    /// Notes that about `row_count` rows were added, which may make the connections' plans stale: at once, since a scan passes
+    /// rows that are not committed too.
     pub fn note_added_rows(&self, row_count: u64) {
-        self.added_rows.fetch_add(row_count, Ordering::Relaxed);
+        self.plans.add(row_count);
     }
 
     /// Fails if the caller has left, so that long work ends early.
@@ -172,9 +168,7 @@ impl Repository {
         });
         match result {
             Ok(TransactionOutcome::Commit(value)) => {
-                let added_rows = transaction.added_rows.into_inner();
                 transaction.db.commit().await?;
-                self.plans.add(added_rows);
                 if let Some(checkpoints) = &self.checkpoints {
                     checkpoints.note_commit();
                 }

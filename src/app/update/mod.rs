@@ -128,8 +128,6 @@ impl Update {
         } else {
             write::write_plan(self, transaction, &mut plan, &channels, origin).await?
         };
-        transaction
-            .note_added_rows(counts.created + counts.updated + counts.opted_in + counts.added);
         counts.received = self.received_count;
         counts.rejected = plan.rejections.contacts.count();
         let outcome = self.finish(transaction, list, counts, plan, origin).await?;

@@ -99,7 +99,10 @@ impl Writer<'_> {
             }
             // While the database writes a chunk, the next one is read from the plan.
             let next = Chunk::take(&mut groups, size);
+            let before = added_rows(&self.counts);
             (_, chunk) = tokio::try_join!(biased; self.write_chunk(&chunk), next)?;
+            let added = added_rows(&self.counts) - before;
+            self.transaction.note_added_rows(added);
             written_chunks += 1;
         }
         Ok(())
@@ -168,4 +171,9 @@ impl Writer<'_> {
         }
         Ok(())
     }
+}
+
+/// About how many rows the tables have more; PostgreSQL keeps the old version of an updated row for a while.
+fn added_rows(counts: &Counts) -> u64 {
+    counts.created + counts.updated + counts.opted_in + counts.added
 }
