@@ -3,12 +3,7 @@
 use std::io::IsTerminal;
 
 use tracing::Metadata;
-use tracing_subscriber::{
-    EnvFilter,
-    filter::{FilterExt, filter_fn},
-    fmt,
-    prelude::*,
-};
+use tracing_subscriber::{EnvFilter, filter::filter_fn, fmt, prelude::*};
 
 /// How the log is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,7 +17,6 @@ pub enum LogFormat {
 /// Starts to write the log to standard error. `filter` says what to log, such as "contact_lists=debug,info"; what could hold
 /// secrets or contacts' values is never logged. Fails if the filter is malformed, or if a log was started before.
 pub fn start(format: LogFormat, filter: &str) -> anyhow::Result<()> {
-    let filter = EnvFilter::try_new(filter)?.and(filter_fn(is_harmless));
     let layer = fmt::layer()
         .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr);
@@ -30,8 +24,11 @@ pub fn start(format: LogFormat, filter: &str) -> anyhow::Result<()> {
         LogFormat::Human => layer.boxed(),
         LogFormat::Json => layer.json().boxed(),
     };
+    // For all layers: a filter of one layer loses the line after each that sqlx asks about and doesn't write.
     tracing_subscriber::registry()
-        .with(layer.with_filter(filter))
+        .with(EnvFilter::try_new(filter)?)
+        .with(filter_fn(is_harmless))
+        .with(layer)
         .try_init()?;
     Ok(())
 }
