@@ -103,7 +103,15 @@ pub struct ServeSettings {
     /// --stream-idle-seconds in all
     #[arg(long, env = "CONTACT_LISTS_MIN_STREAM_BYTES_PER_SECOND", value_parser = clap::value_parser!(u64).range(1..=1_000_000), default_value_t = 10)]
     pub min_stream_bytes_per_second: u64,
-    /// How many seconds running calls may take to end after the signal to stop
+    /// The age in seconds at which a client's connection is asked to make way for a new one, so that connections spread over
+    /// the replicas behind one address; each a tenth more or less, its running calls are not cut off, and 0 means never
+    #[arg(long, env = "CONTACT_LISTS_MAX_CONNECTION_AGE_SECONDS", default_value_t = 1800, value_parser = clap::value_parser!(u64).range(..=31_536_000))]
+    pub max_connection_age_seconds: u64,
+    /// How many seconds the server goes on as before after the signal to stop, but for its health, which says NOT_SERVING, so
+    /// that balancers send calls elsewhere; by default 5, and 0 on loopback; a second signal ends it
+    #[arg(long, env = "CONTACT_LISTS_DRAIN_SECONDS", value_parser = clap::value_parser!(u64).range(..=3600))]
+    pub drain_seconds: Option<u64>,
+    /// How many seconds running calls may take to end after that
     #[arg(long, env = "CONTACT_LISTS_GRACE_SECONDS", default_value_t = 20)]
     pub grace_seconds: u64,
     /// How many hours a recorded update keeps its request_id and its rejected contacts; its counts are kept permanently
@@ -163,6 +171,18 @@ impl ServeSettings {
     /// Returns the time between two purges.
     pub fn purge_interval(&self) -> Duration {
         Duration::from_secs(self.purge_interval_seconds)
+    }
+
+    /// Returns the age at which a connection is replaced, if it has one.
+    pub fn max_connection_age(&self) -> Option<Duration> {
+        let seconds = self.max_connection_age_seconds;
+        (seconds > 0).then(|| Duration::from_secs(seconds))
+    }
+
+    /// Returns how long the server goes on after the signal to stop, if its address is loopback or is not.
+    pub fn drain(&self, on_loopback: bool) -> Duration {
+        let default = if on_loopback { 0 } else { 5 };
+        Duration::from_secs(self.drain_seconds.unwrap_or(default))
     }
 
     /// Returns how long running calls may take to end.

@@ -43,7 +43,7 @@ pub async fn start(database_url: &str, max_contacts: u64) -> anyhow::Result<Sock
     ])?;
     let server = Server::bind(settings).await?;
     let address = server.local_addr()?;
-    tokio::spawn(server.serve(std::future::pending()));
+    tokio::spawn(server.serve(futures_util::stream::pending()));
     Ok(address)
 }
 

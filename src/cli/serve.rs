@@ -1,11 +1,12 @@
 //! `contact-lists serve`.
 
+use futures_util::stream;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::first_start;
 use crate::{repository::organizations, server::Server, settings::ServeSettings, telemetry};
 
-/// Serves until SIGINT or SIGTERM.
+/// Serves until SIGINT or SIGTERM. A second one ends the drain period.
 pub async fn run(settings: ServeSettings) -> anyhow::Result<()> {
     telemetry::start(settings.log_format, &settings.log)?;
     let with_tls = settings.tls_certificate.is_some();
@@ -20,15 +21,17 @@ pub async fn run(settings: ServeSettings) -> anyhow::Result<()> {
         }
     }
     // A program that reads the line may send a signal immediately.
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
+    let kinds = (
+        signal(SignalKind::interrupt())?,
+        signal(SignalKind::terminate())?,
+    );
+    let signals = stream::unfold(kinds, |(mut interrupt, mut terminate)| async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        Some(((), (interrupt, terminate)))
+    });
     println!("listening on {address}");
-    server
-        .serve(async move {
-            tokio::select! {
-                _ = interrupt.recv() => {}
-                _ = terminate.recv() => {}
-            }
-        })
-        .await
+    server.serve(signals).await
 }

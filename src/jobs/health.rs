@@ -1,4 +1,4 @@
-//! `grpc.health.v1`: serving while the database answers, and until shutdown.
+//! `grpc.health.v1`: serving while the database answers, and until the server leaves.
 
 use std::time::Duration;
 
@@ -22,22 +22,22 @@ pub struct Health {
 }
 
 impl Health {
-    /// Reports whether the database answers, periodically until `draining`.
-    pub async fn watch(self, repository: Repository, draining: CancellationToken) {
+    /// Reports whether the database answers, periodically until `leaving`.
+    pub async fn watch(self, repository: Repository, leaving: CancellationToken) {
         let mut reported = None;
         loop {
             let serving = tokio::select! {
                 answer = tokio::time::timeout(TIMEOUT, repository.ping()) => matches!(answer, Ok(Ok(()))),
-                () = draining.cancelled() => break,
+                () = leaving.cancelled() => break,
             };
-            if reported != Some(serving) && !draining.is_cancelled() {
+            if reported != Some(serving) && !leaving.is_cancelled() {
                 tracing::info!(serving, "health.changed");
                 self.report(serving).await;
                 reported = Some(serving);
             }
             tokio::select! {
                 () = tokio::time::sleep(INTERVAL) => {}
-                () = draining.cancelled() => break,
+                () = leaving.cancelled() => break,
             }
         }
         self.report(false).await;

@@ -5,9 +5,10 @@ pub(crate) mod layers;
 mod services;
 mod shutdown;
 
-use std::{future::Future, net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, pin::pin, time::Duration};
 
 use anyhow::{Context, bail};
+use futures_util::Stream;
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 use tonic::service::Routes;
@@ -72,8 +73,9 @@ impl Server {
         &self.repository
     }
 
-    /// Serves until `shutdown`, then lets running calls end within the grace period.
-    pub async fn serve(self, shutdown: impl Future<Output = ()> + Send) -> anyhow::Result<()> {
+    /// Serves until the first of `signals`, or their end. Then it goes on for the drain period, which a second one ends, and lets
+    /// running calls end within the grace period.
+    pub async fn serve(self, signals: impl Stream<Item = ()> + Send) -> anyhow::Result<()> {
         let stages = Shutdown::default();
         let (reporter, health_service) = tonic_health::server::health_reporter();
         let health = Health {
@@ -82,7 +84,7 @@ impl Server {
         };
         // Until the database has answered.
         health.report(false).await;
-        let health = tokio::spawn(health.watch(self.repository.clone(), stages.draining.clone()));
+        let health = tokio::spawn(health.watch(self.repository.clone(), stages.leaving.clone()));
         let retention = tokio::spawn(retention::watch(
             self.repository.clone(),
             self.settings.retention(),
@@ -93,11 +95,13 @@ impl Server {
         let open = layers::around_open(services::open_routes(health_service)?, &self.settings);
         let routes = self.routes(&stages, open);
         let connections = Connections::new(&self.settings, self.tls, routes, &stages);
-        let serving = connections.serve(self.listener);
-        tokio::pin!(serving);
+        let drain = self
+            .settings
+            .drain(self.listener.local_addr()?.ip().is_loopback());
+        let mut serving = pin!(connections.serve(self.listener));
         tokio::select! {
             () = &mut serving => {}
-            () = shutdown => {}
+            () = stages.until_drained(signals, drain) => {}
         }
 
         tracing::info!("server.closing");

@@ -3,7 +3,7 @@
 use crate::*;
 
 /// Every flag of `serve` with its environment variable and its default.
-const FLAGS: [(&str, &str, &str); 24] = [
+const FLAGS: [(&str, &str, &str); 26] = [
     ("--listen", "CONTACT_LISTS_LISTEN", "127.0.0.1:50051"),
     (
         "--database-url",
@@ -63,6 +63,12 @@ const FLAGS: [(&str, &str, &str); 24] = [
         "CONTACT_LISTS_MIN_STREAM_BYTES_PER_SECOND",
         "10",
     ),
+    (
+        "--max-connection-age-seconds",
+        "CONTACT_LISTS_MAX_CONNECTION_AGE_SECONDS",
+        "1800",
+    ),
+    ("--drain-seconds", "CONTACT_LISTS_DRAIN_SECONDS", ""),
     ("--grace-seconds", "CONTACT_LISTS_GRACE_SECONDS", "20"),
     ("--retention-hours", "CONTACT_LISTS_RETENTION_HOURS", "168"),
     (

@@ -1,4 +1,6 @@
-//! Connections: how many there may be, and how long they may stay idle.
+//! Connections: how many there may be, how long they may stay idle, and how old they may become.
+
+use std::time::{Duration, Instant};
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -8,9 +10,13 @@ use tokio::{
 use contact_lists::proto::{GetContactListRequest, ListChannelsRequest};
 use test_support::*;
 use tonic::Status;
+use tonic_health::pb::HealthCheckRequest;
 
 /// One second instead of minutes.
 const IMPATIENT: [&str; 2] = ["--connection-idle-seconds", "1"];
+
+/// One second instead of half an hour.
+const SHORT_LIVED: [&str; 2] = ["--max-connection-age-seconds", "1"];
 
 /// Waits until the service closes a connection.
 async fn closed(connection: &mut TcpStream) {
@@ -56,6 +62,52 @@ on_both! {
         idle.until(kind::GOAWAY).await.expect("a farewell");
         stream.send_contacts(vec![contact(&number(1))]).await;
         assert_eq!(stream.finish().await.unwrap().created_count, 1);
+    }
+
+    async fn an_old_connection_is_asked_to_leave_once_its_calls_have_ended(database: Database) {
+        let service = Service::start_with(database, &SHORT_LIVED).await;
+        let list = service.admin().create_list("Old").await;
+        let key = service.key(Scope::Write).await;
+        let mut old = service.connect_by_hand(65_535).await;
+        let update = "/contactlists.v1.ContactListService/UpdateContactListContacts";
+        old.begin(1, update, &key).await.unwrap();
+        let messages = messages(header(&list).add(), vec![contact(&number(1))]);
+        old.send(1, &messages[0], false).await.unwrap();
+        old.until(kind::GOAWAY).await.expect("a farewell");
+        let ping = old.until(kind::PING).await.expect("a question");
+
+        // The client may have sent this call before it heard of the farewell.
+        old.begin(3, "/contactlists.v1.ContactListService/GetContactList", &key).await.unwrap();
+        old.send(3, &GetContactListRequest { id: list.clone() }, true).await.unwrap();
+        let served = old.until(kind::DATA).await.expect("a response");
+        assert_eq!(served.stream, 3);
+
+        old.write(&frame(kind::PING, 1, 0, &ping.payload)).await.unwrap();
+        let farewell = old.until(kind::GOAWAY).await.expect("a farewell with the last call");
+        assert_eq!(farewell.payload, [[0, 0, 0, 3], [0; 4]].concat());
+        old.write(&frame(kind::DATA, 1, 1, &[])).await.unwrap();
+        let response = old.until(kind::DATA).await.expect("the end of the upload");
+        assert_eq!(response.stream, 1);
+        while old.next().await.is_some() {}
+        assert_eq!(service.admin().list(&list).await.contact_count, 1);
+    }
+
+    async fn a_watcher_of_health_does_not_keep_an_old_connection(database: Database) {
+        let service = Service::start_with(database, &SHORT_LIVED).await;
+        let mut watching = service.connect_by_hand(65_535).await;
+        watching.begin(1, "/grpc.health.v1.Health/Watch", "none").await.unwrap();
+        watching.send(1, &HealthCheckRequest::default(), true).await.unwrap();
+        watching.until(kind::GOAWAY).await.expect("a farewell");
+        while watching.next().await.is_some() {}
+    }
+
+    async fn a_connection_without_an_age_limit_is_kept(database: Database) {
+        let args = ["--max-connection-age-seconds", "0", "--connection-idle-seconds", "2"];
+        let service = Service::start_with(database, &args).await;
+        let mut idle = service.connect_by_hand(0).await;
+        let started = Instant::now();
+        idle.until(kind::GOAWAY).await.expect("a farewell");
+        assert!(started.elapsed() >= Duration::from_secs(2), "it was idle, not old");
     }
 
     async fn a_connection_beyond_the_limit_is_closed_until_another_ends(database: Database) {

@@ -3,19 +3,45 @@
 use std::time::Duration;
 
 use tokio::{net::TcpStream, time::timeout};
-use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::{HealthCheckRequest, health_check_response::ServingStatus};
 use tonic_types::StatusExt;
 
 use test_support::*;
 
 use crate::{
     helpers::{
-        assert_whole, behind_a_relay, numbered_contacts, until_admitted, until_refusing, within,
+        assert_whole, behind_a_relay, numbered_contacts, until_admitted, until_health,
+        until_refusing, within,
     },
     sessions::{Outsider, assert_nothing_left, until_waiting},
 };
 
 on_both! {
+    async fn a_server_that_leaves_says_not_serving_and_takes_connections_and_calls_until_a_second_signal(
+        database: Database,
+    ) {
+        let mut service = Service::start_with(database, &["--drain-seconds", "3600"]).await;
+        let admin = service.admin();
+        let list = admin.create_list("Faults").await;
+        until_health(&service, ServingStatus::Serving).await;
+        service.signal();
+        until_health(&service, ServingStatus::NotServing).await;
+        let stream = service.admin().open(header(&list).add()).await;
+        stream.send_contacts(numbered_contacts(0, 100)).await;
+        until_admitted(&admin, &list).await;
+        let finish = async {
+            until_refusing(&admin).await;
+            stream.finish().await
+        };
+        let (outcome, ()) = tokio::join!(finish, within(30, "the server ends", service.shutdown()));
+        assert_eq!(outcome.expect("a running update finishes").added_count, 100);
+    }
+
+    async fn the_drain_period_ends_by_itself(database: Database) {
+        let mut service = Service::start_with(database, &["--drain-seconds", "1"]).await;
+        within(10, "the server ends", service.shutdown()).await;
+    }
+
     async fn a_shutdown_ends_within_the_grace_period_though_a_stream_is_open(database: Database) {
         let mut service = Service::start_with(database, &["--grace-seconds", "1"]).await;
         let admin = service.admin();

@@ -1,7 +1,7 @@
 //! HTTP/2 on one connection: its calls, and when it ends.
 
 use std::{
-    future::poll_fn,
+    future::{pending, poll_fn},
     pin::pin,
     sync::Arc,
     task::{Context, Poll, Waker},
@@ -37,7 +37,7 @@ use crate::{
 /// How long a connection may be silent before it is pinged, and how long it then has to respond.
 const KEEPALIVE: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(20));
 
-/// How long an idle client has to close its connection once it is asked to.
+/// How long a client without a running call has to close its connection once it is asked to.
 const FAREWELL_LIMIT: Duration = Duration::from_secs(10);
 
 /// How long a client without a running call has to confirm that it will make no more, once the server drains.
@@ -65,6 +65,8 @@ pub struct Http2 {
     builder: Builder,
     routes: Routes,
     idle_limit: Duration,
+    /// The age at which a connection is replaced.
+    max_age: Option<Duration>,
     /// How long a client may take nothing of a response.
     stall_limit: Duration,
     /// How often a connection is checked.
@@ -87,6 +89,7 @@ impl Http2 {
             builder,
             routes: routes.prepare(),
             idle_limit,
+            max_age: settings.max_connection_age(),
             // After one idle limit, a call that waits for its client has ended by itself.
             stall_limit: 2 * settings.stream_idle(),
             check_interval: idle_limit.min(KEEPALIVE.1) / 4,
@@ -95,7 +98,7 @@ impl Http2 {
     }
 
     /// Serves until the client leaves, fails to begin in time, makes no call for too long, or is silent for too long; or until
-    /// the server drains and no call is running any more.
+    /// the connection is old or the server drains, and no call is running any more.
     pub async fn serve(&self, stream: impl AsyncRead + AsyncWrite + Unpin, begin_by: Instant) {
         let turn = Turn::new();
         let stream = Turns::new(stream, Arc::clone(&turn));
@@ -120,12 +123,13 @@ impl Http2 {
         mut http2: Connection<S, Bytes>,
         turn: &Turn,
     ) -> Result<(), h2::Error> {
-        // A draining server doesn't wait for health checks or reflection.
+        // The end of a connection doesn't wait for health checks or reflection.
         let (mut calls, mut open_calls) = (JoinSet::new(), JoinSet::new());
         let mut intakes = FuturesUnordered::new();
         let mut keepalive = http2.ping_pong().map(Keepalive::new);
         let mut idle_since = Instant::now();
-        let mut drained_by = None;
+        let mut age_limit = self.max_age.map(|age| idle_since + with_jitter(age));
+        let (mut is_draining, mut ends_at) = (false, None);
         let mut checks = interval(self.check_interval);
         loop {
             tokio::select! {
@@ -141,13 +145,18 @@ impl Http2 {
                 }
                 Some(_) = calls.join_next() => idle_since = Instant::now(),
                 Some(_) = open_calls.join_next() => idle_since = Instant::now(),
-                () = self.shutdown.draining.cancelled(), if drained_by.is_none() => {
+                () = self.shutdown.draining.cancelled(), if !is_draining => {
+                    is_draining = true;
                     http2.graceful_shutdown();
-                    drained_by = Some(Instant::now() + DRAIN_LIMIT);
+                    ends_at = Some(Instant::now() + DRAIN_LIMIT);
                 }
-                () = sleep_until(drained_by.unwrap_or(idle_since)), if drained_by.is_some() && calls.is_empty() => {
-                    return Ok(());
+                () = until(age_limit) => {
+                    age_limit = None;
+                    // A call that the client has already sent is still served.
+                    http2.graceful_shutdown();
+                    ends_at.get_or_insert(Instant::now() + FAREWELL_LIMIT);
                 }
+                () = until(ends_at), if calls.is_empty() => return Ok(()),
                 _ = checks.tick() => {
                     let is_idle = calls.is_empty() && open_calls.is_empty();
                     let idle_for = if is_idle { idle_since.elapsed() } else { Duration::ZERO };
@@ -180,6 +189,20 @@ impl Http2 {
             response::send(response, respond, stall_limit).await;
         }
     }
+}
+
+/// Waits until a time; forever if there is none.
+async fn until(time: Option<Instant>) {
+    match time {
+        Some(time) => sleep_until(time).await,
+        None => pending().await,
+    }
+}
+
+/// Returns `age`, a tenth more or less, so that connections that begin together don't end together.
+fn with_jitter(age: Duration) -> Duration {
+    let random = getrandom::u32().unwrap_or(u32::MAX / 2);
+    age.mul_f64(0.9 + 0.2 * f64::from(random) / f64::from(u32::MAX))
 }
 
 /// Waits for a call. What arrives for other calls meanwhile is taken right after it was read, so that the connection keeps

@@ -3,7 +3,8 @@
 use std::{net::SocketAddr, time::Duration};
 
 use contact_lists::{repository::Repository, server::Server, settings::ServeSettings};
-use tokio::{sync::oneshot, task::JoinHandle, time::timeout};
+use tokio::{sync::mpsc, task::JoinHandle, time::timeout};
+use tokio_stream::wrappers::UnboundedReceiverStream;
 
 use super::{Database, Organization, Relay, tenants};
 
@@ -24,7 +25,7 @@ pub struct Service {
 
 struct Running {
     address: SocketAddr,
-    shutdown: oneshot::Sender<()>,
+    signals: mpsc::UnboundedSender<()>,
     server: JoinHandle<anyhow::Result<()>>,
 }
 
@@ -74,30 +75,31 @@ impl Service {
         let settings = ServeSettings::from_args(args).expect("settings");
         let server = Server::bind(settings).await.expect("a bound server");
         let address = server.local_addr().expect("a bound address");
-        let (shutdown, asked_to_stop) = oneshot::channel::<()>();
-        let server = tokio::spawn(async move {
-            let stop = async {
-                // A test that simply ends also requests a shutdown.
-                let _ = asked_to_stop.await;
-            };
-            server.serve(stop).await
-        });
+        // A test that simply ends also requests a shutdown.
+        let (signals, asked_to_stop) = mpsc::unbounded_channel();
+        let server = tokio::spawn(server.serve(UnboundedReceiverStream::new(asked_to_stop)));
         self.running = Some(Running {
             address,
-            shutdown,
+            signals,
             server,
         });
+    }
+
+    /// Asks the server to stop, as a signal does. Asked again, it goes on to its next stage.
+    pub fn signal(&self) {
+        let running = self.running.as_ref().expect("a running server");
+        running.signals.send(()).expect("a server that listens");
     }
 
     /// Asks the server to stop, and waits until it has.
     pub async fn shutdown(&mut self) {
         let Some(Running {
-            shutdown, server, ..
+            signals, server, ..
         }) = self.running.take()
         else {
             return;
         };
-        let _ = shutdown.send(());
+        let _ = signals.send(());
         let served = timeout(SHUTDOWN_LIMIT, server)
             .await
             .expect("a shutdown in time");
