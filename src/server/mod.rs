@@ -5,15 +5,17 @@ pub(crate) mod layers;
 mod services;
 mod shutdown;
 
-use std::{net::SocketAddr, pin::pin, time::Duration};
+use std::{net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
 use anyhow::{Context, bail};
 use futures_util::Stream;
 use tokio::net::TcpListener;
-use tokio_rustls::TlsAcceptor;
 use tonic::service::Routes;
 
-use self::{connections::Connections, shutdown::Shutdown};
+use self::{
+    connections::{Connections, Tls},
+    shutdown::Shutdown,
+};
 use crate::{
     jobs::{health::Health, retention},
     repository::Repository,
@@ -25,7 +27,7 @@ use crate::{
 /// A server that is bound to its address.
 pub struct Server {
     settings: ServeSettings,
-    tls: Option<TlsAcceptor>,
+    tls: Option<Arc<Tls>>,
     repository: Repository,
     listener: TcpListener,
 }
@@ -42,7 +44,7 @@ impl Server {
         }
         connections::raise_descriptor_limit();
         spool::check_folder()?;
-        let tls = connections::tls_acceptor(&settings)?;
+        let tls = Tls::load(&settings).await?.map(Arc::new);
         let repository = Repository::connect(&(&settings.database).into())
             .await
             .context("cannot open the database")?;
@@ -91,6 +93,11 @@ impl Server {
             self.settings.purge_interval(),
             stages.draining.clone(),
         ));
+
+        if let Some(tls) = self.tls.clone() {
+            let draining = stages.draining.clone();
+            tokio::spawn(async move { tls.watch(draining).await });
+        }
 
         let open = layers::around_open(services::open_routes(health_service)?, &self.settings);
         let routes = self.routes(&stages, open);

@@ -1,6 +1,6 @@
 //! The transport of calls: compressed or not, over TLS or in plain text.
 
-use std::path::Path;
+use std::{fs::File, net::SocketAddr, path::Path, process::Stdio};
 
 use contact_lists::proto::{
     ListChannelsRequest, channel_service_client::ChannelServiceClient,
@@ -52,6 +52,13 @@ impl Certificates {
         std::fs::write(self.folder.path().join(name), text).expect("a written file");
     }
 
+    /// Replaces a file by that of others, at once.
+    fn take(&self, name: &str, others: &Self) {
+        let copy = self.path("copy");
+        std::fs::copy(others.path(name), &copy).expect("a copied file");
+        std::fs::rename(copy, self.path(name)).expect("a renamed file");
+    }
+
     fn path(&self, name: &str) -> String {
         let path: &Path = self.folder.path();
         path.join(name).display().to_string()
@@ -79,15 +86,7 @@ impl Certificates {
 
 /// Makes a call over TLS. An error of any kind is an error here.
 async fn call_over(service: &Service, tls: ClientTlsConfig) -> Result<(), String> {
-    let endpoint = Endpoint::from_shared(format!("https://{}", service.address()));
-    let endpoint = endpoint
-        .expect("an address")
-        .tls_config(tls)
-        .expect("a configuration");
-    let channel = endpoint
-        .connect()
-        .await
-        .map_err(|error| format!("{error:?}"))?;
+    let channel = connect_over(service.address(), tls).await?;
     let key = service.key(Scope::Read).await;
     let mut request = Request::new(ListChannelsRequest::default());
     request.metadata_mut().insert(
@@ -98,6 +97,15 @@ async fn call_over(service: &Service, tls: ClientTlsConfig) -> Result<(), String
         .list_channels(request)
         .await;
     answer.map(|_| ()).map_err(|error| format!("{error:?}"))
+}
+
+async fn connect_over(address: SocketAddr, tls: ClientTlsConfig) -> Result<Channel, String> {
+    let endpoint = Endpoint::from_shared(format!("https://{address}"))
+        .expect("an address")
+        .tls_config(tls)
+        .expect("a configuration");
+    let connected = endpoint.connect().await;
+    connected.map_err(|error| format!("{error:?}"))
 }
 
 async fn connect(service: &Service) -> Channel {
@@ -185,6 +193,51 @@ on_both! {
         let (certificate, key) = certificates.issue();
         let known = trust().identity(Identity::from_pem(certificate, key));
         call_over(&service, known).await.expect("an answer");
+    }
+
+    async fn a_renewed_certificate_is_used_for_new_connections_and_open_ones_go_on(database: Database) {
+        let certificates = Certificates::new();
+        let service = certificates.serve(database, false).await;
+        let open = connect_over(service.address(), certificates.trust()).await.expect("a connection");
+        let renewed = Certificates::new();
+        certificates.take("server.pem", &renewed);
+        certificates.take("server.key", &renewed);
+        until("the new certificate is served", async || call_over(&service, renewed.trust()).await.is_ok()).await;
+        call_over(&service, certificates.trust()).await.expect_err("the authority is another one");
+        let request = authorized(&service, ListChannelsRequest::default()).await;
+        ChannelServiceClient::new(open).list_channels(request).await.expect("a response");
+    }
+
+    async fn a_new_authority_of_clients_takes_the_place_of_the_old_one(database: Database) {
+        let certificates = Certificates::new();
+        let service = certificates.serve(database, true).await;
+        let renewed = Certificates::new();
+        let client = |of: &Certificates| {
+            let (certificate, key) = of.issue();
+            certificates.trust().identity(Identity::from_pem(certificate, key))
+        };
+        call_over(&service, client(&certificates)).await.expect("a response");
+        certificates.take("authority.pem", &renewed);
+        until("the new authority counts", async || call_over(&service, client(&renewed)).await.is_ok()).await;
+        call_over(&service, client(&certificates)).await.expect_err("the authority is another one");
+    }
+
+    async fn a_certificate_whose_key_is_not_there_yet_changes_nothing_and_is_logged_once(database: Database) {
+        let certificates = Certificates::new();
+        let log = certificates.folder.path().join("log");
+        let mut command = Program::command(database.url());
+        command.args(["--tls-certificate", &certificates.path("server.pem"), "--tls-key", &certificates.path("server.key")]);
+        command.stderr(Stdio::from(File::create(&log).expect("a file")));
+        let program = Program::start_command(command);
+        let log_has = |text: &str| std::fs::read_to_string(&log).expect("a log").matches(text).count();
+        let renewed = Certificates::new();
+        certificates.take("server.pem", &renewed);
+        until("the log says so", async || log_has("tls.reload_failed") > 0).await;
+        connect_over(program.address(), certificates.trust()).await.expect("a connection");
+        certificates.take("server.key", &renewed);
+        until("the pair is used", async || log_has("tls.reloaded") > 0).await;
+        connect_over(program.address(), renewed.trust()).await.expect("a connection");
+        assert_eq!(log_has("tls.reload_failed"), 1);
     }
 
     async fn a_client_certificate_is_no_key(database: Database) {

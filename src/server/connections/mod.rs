@@ -14,14 +14,13 @@ use tokio::{
     task::JoinSet,
     time::{Instant, sleep, timeout_at},
 };
-use tokio_rustls::TlsAcceptor;
 use tonic::service::Routes;
 
 use self::{
     http2::Http2,
     limits::{ConnectionLimits, ConnectionPermit},
 };
-pub use self::{limits::raise_descriptor_limit, tls::acceptor as tls_acceptor};
+pub use self::{limits::raise_descriptor_limit, tls::Tls};
 use super::shutdown::Shutdown;
 use crate::settings::ServeSettings;
 
@@ -34,7 +33,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 
 /// Accepts connections and serves them.
 pub struct Connections {
-    tls: Option<TlsAcceptor>,
+    tls: Option<Arc<Tls>>,
     http2: Http2,
     limits: ConnectionLimits,
     begin_limit: Duration,
@@ -42,10 +41,10 @@ pub struct Connections {
 }
 
 impl Connections {
-    /// Serves the calls of `routes`, over TLS if there is an acceptor for it.
+    /// Serves the calls of `routes`, over TLS if there is any.
     pub fn new(
         settings: &ServeSettings,
-        tls: Option<TlsAcceptor>,
+        tls: Option<Arc<Tls>>,
         routes: Routes,
         shutdown: &Shutdown,
     ) -> Self {
@@ -100,7 +99,7 @@ impl Connections {
         match &self.tls {
             None => self.http2.serve(stream, begin_by).await,
             Some(tls) => tokio::select! {
-                made = timeout_at(begin_by, tls.accept(stream)) => match made {
+                made = timeout_at(begin_by, tls.acceptor().accept(stream)) => match made {
                     Ok(Ok(stream)) => self.http2.serve(stream, begin_by).await,
                     Ok(Err(error)) => tracing::debug!(%error, "connection.handshake_failed"),
                     Err(_) => tracing::debug!("connection.handshake_timed_out"),

@@ -3,6 +3,7 @@
 use std::{
     env,
     io::{BufRead, BufReader},
+    net::SocketAddr,
     path::PathBuf,
     process::{Child, Command, Stdio},
 };
@@ -80,10 +81,14 @@ impl Program {
         }
     }
 
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address.parse().expect("an address")
+    }
+
     /// A caller of it.
     pub fn client(&self, key: &str) -> Client {
-        let address = self.address.parse().expect("an address");
-        Client::connect(address, Some(&format!("Bearer {key}")))
+        Client::connect(self.address(), Some(&format!("Bearer {key}")))
     }
 
     /// The key that it printed, if this was its database's first start.
