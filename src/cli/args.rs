@@ -9,12 +9,23 @@ use crate::{
     telemetry::LogFormat,
 };
 
+/// What the help of `serve` ends with.
+const EXAMPLES: &str = "\
+Examples:
+  Try it, with a SQLite file in this folder and on loopback:
+    contact-lists
+
+  Serve others, from PostgreSQL and over TLS:
+    contact-lists serve --listen 0.0.0.0:50051 --database-url postgres://app:PASSWORD@db/contacts \\
+        --tls-certificate tls.crt --tls-key tls.key";
+
 /// The command line.
 #[derive(Debug, Parser)]
 #[command(
     name = "contact-lists",
     version,
     about,
+    after_help = EXAMPLES,
     args_conflicts_with_subcommands = true
 )]
 pub struct CommandLine {
@@ -30,9 +41,17 @@ pub struct CommandLine {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Serve the API (the default)
+    #[command(after_help = EXAMPLES)]
     Serve(Box<ServeSettings>),
     /// Bring the database's schema up to date
-    Migrate(DatabaseSettings),
+    Migrate {
+        /// Change nothing, and list the schema's migrations: name, and whether the database has it
+        #[arg(long)]
+        status: bool,
+        /// Which database.
+        #[command(flatten)]
+        database: DatabaseSettings,
+    },
     /// Create, change and list organizations
     Organization {
         /// What to do.

@@ -1,8 +1,11 @@
 //! The first start on an empty database: an example organization, and the commands to try it with.
 
 use std::{
-    io::{self, Write},
+    fs::{self, File, OpenOptions},
+    io::{self, Seek, Write},
     net::SocketAddr,
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
 };
 
 use anyhow::Context;
@@ -13,6 +16,7 @@ use crate::{
     app::{channels, contact_lists, custom_objects},
     domain::{
         OrganizationId,
+        api_key::ApiKeySecret,
         channel::ChannelType,
         custom_object::{CustomProperty, Key, PropertyType},
         name::Name,
@@ -71,36 +75,72 @@ impl Example {
 }
 
 /// How the example's commands reach the server.
-#[derive(Clone, Copy)]
-struct Target {
-    address: SocketAddr,
-    with_tls: bool,
+pub struct Target {
+    pub address: SocketAddr,
+    pub with_tls: bool,
+    /// Where the key is written to. Without it, the key is printed.
+    pub key_file: Option<PathBuf>,
+}
+
+/// A new file for the key, readable by its owner alone.
+struct KeyFile(File);
+
+impl KeyFile {
+    fn create(path: &Path) -> anyhow::Result<Self> {
+        let mut options = OpenOptions::new();
+        let file = options.write(true).create_new(true).mode(0o600).open(path);
+        let file =
+            file.with_context(|| format!("cannot write the first key to {}", path.display()))?;
+        Ok(Self(file))
+    }
+
+    /// Writes the key in place of an earlier one, whose transaction is run again.
+    fn write(&self, key: &str) -> io::Result<()> {
+        let mut file = &self.0;
+        file.set_len(0)?;
+        file.rewind()?;
+        file.write_all(format!("{key}\n").as_bytes())?;
+        file.sync_all()
+    }
 }
 
 /// Creates an organization with a channel, a list, a custom object and an admin key, and prints commands to try them with:
 /// to standard output and never to the log, as they hold the key.
 ///
-/// They are printed before the transaction commits. So a start that is killed never leaves an example whose key was not
-/// printed; the next start makes and prints another.
-pub async fn make_example(
-    repository: &Repository,
-    address: SocketAddr,
-    with_tls: bool,
-) -> anyhow::Result<()> {
+/// They are printed, and the key is written to its file, before the transaction commits. So a start that is killed never leaves
+/// an example whose key is not known; the next start makes another.
+pub async fn make_example(repository: &Repository, target: Target) -> anyhow::Result<()> {
     let example = Example::parse().map_err(|invalid| anyhow::anyhow!(invalid.message))?;
-    let target = Target { address, with_tls };
-    repository
-        .write((example, target), |(example, target), transaction| {
-            Box::pin(async move {
-                let commands = example.make(transaction, *target).await?;
-                print(&commands)
-                    .context("cannot print the first start's commands")
+    let path = target.key_file.clone();
+    let file = path.as_deref().map(KeyFile::create).transpose()?;
+    let input = (example, target, file);
+    let made = repository.write(input, |(example, target, file), transaction| {
+        Box::pin(async move {
+            let made = example.make(transaction).await?;
+            if let Some(file) = file {
+                file.write(made.key.expose())
+                    .context("cannot write the first key")
                     .map_err(Error::internal)?;
-                Ok(TransactionOutcome::Commit(()))
-            })
+            }
+            print(&commands(&made, target))
+                .context("cannot print the first start's commands")
+                .map_err(Error::internal)?;
+            Ok(TransactionOutcome::Commit(()))
         })
-        .await?;
-    Ok(())
+    });
+    let made = made.await;
+    if let (Err(_), Some(path)) = (&made, path) {
+        // Its key opens nothing.
+        let _ = fs::remove_file(path);
+    }
+    Ok(made?)
+}
+
+/// What the example's commands name.
+struct Made {
+    organization: OrganizationId,
+    list: Uuid,
+    key: ApiKeySecret,
 }
 
 fn print(text: &str) -> io::Result<()> {
@@ -110,11 +150,10 @@ fn print(text: &str) -> io::Result<()> {
 }
 
 impl Example {
-    /// Makes the example, and returns what to print about it.
-    async fn make(&self, transaction: &Transaction, target: Target) -> Result<String> {
+    async fn make(&self, transaction: &Transaction) -> Result<Made> {
         let organization = organizations::create_in(transaction, "Example", None).await?;
         let organization = organization.id;
-        let (_, secret) = api_keys::create_in(transaction, organization, Scope::Admin).await?;
+        let (_, key) = api_keys::create_in(transaction, organization, Scope::Admin).await?;
         channels::create_in(
             transaction,
             organization,
@@ -133,19 +172,43 @@ impl Example {
         .await?;
         let list =
             contact_lists::create_in(transaction, organization, &self.list_name, None).await?;
-        Ok(commands(organization, list.id, secret.expose(), target))
+        Ok(Made {
+            organization,
+            list: list.id,
+            key,
+        })
     }
 }
 
-fn commands(organization: OrganizationId, list: Uuid, key: &str, target: Target) -> String {
-    let Target { address, with_tls } = target;
-    let security = if with_tls { "-insecure" } else { "-plaintext" };
-    let grpcurl = format!("grpcurl {security} -H 'authorization: Bearer {key}'");
+fn commands(made: &Made, target: &Target) -> String {
+    let (organization, list, address) = (made.organization, made.list, target.address);
+    let security = if target.with_tls {
+        "-insecure"
+    } else {
+        "-plaintext"
+    };
+    let (note, key, authorization) = match &target.key_file {
+        None => {
+            let key = made.key.expose();
+            let authorization = format!("'authorization: Bearer {key}'");
+            ("The key is shown only now.", key.to_owned(), authorization)
+        }
+        Some(path) => {
+            let path = path.display();
+            let authorization = format!("\"authorization: Bearer $(cat '{path}')\"");
+            (
+                "The key is in its file alone.",
+                path.to_string(),
+                authorization,
+            )
+        }
+    };
+    let grpcurl = format!("grpcurl {security} -H {authorization}");
     let service = "contactlists.v1.ContactListService";
     format!(
         "\
 First start: made an organization with a channel, a contact list, a custom object and an API key (scope admin).
-The key is shown only now.
+{note}
 
   organization  {organization}
   contact list  {list}

@@ -3,6 +3,7 @@
 mod api_key;
 mod args;
 mod first_start;
+mod migrate;
 mod organization;
 mod serve;
 
@@ -28,21 +29,17 @@ pub async fn run(command_line: CommandLine) -> anyhow::Result<()> {
     match command_line.command {
         None => serve::run(command_line.serve).await,
         Some(Command::Serve(settings)) => serve::run(*settings).await,
-        Some(Command::Migrate(database)) => with_notice(migrate(&database)).await,
+        Some(Command::Migrate { status, database }) => {
+            with_notice(migrate::run(status, &database)).await
+        }
         Some(Command::Organization { command }) => with_notice(organization::run(command)).await,
         Some(Command::ApiKey { command }) => with_notice(api_key::run(command)).await,
     }
 }
 
-async fn migrate(database: &DatabaseSettings) -> anyhow::Result<()> {
-    open(database).await?;
-    println!("the schema is up to date");
-    Ok(())
-}
-
-/// Connects to the database and brings its schema up to date.
-async fn open(database: &DatabaseSettings) -> anyhow::Result<Repository> {
-    let repository = connect(database).await?;
+/// Connects to the database and brings its schema up to date. A SQLite file that does not exist is made if `create_file` says so.
+async fn open(database: &DatabaseSettings, create_file: bool) -> anyhow::Result<Repository> {
+    let repository = connect(database, create_file).await?;
     repository
         .migrate()
         .await
@@ -52,7 +49,7 @@ async fn open(database: &DatabaseSettings) -> anyhow::Result<Repository> {
 
 /// Connects to the database and leaves its schema as it is, older or newer. Fails if there is none.
 async fn open_as_it_is(database: &DatabaseSettings) -> anyhow::Result<Repository> {
-    let repository = connect(database).await?;
+    let repository = connect(database, false).await?;
     ensure!(
         repository.has_schema().await?,
         "the database is empty: run contact-lists migrate first"
@@ -60,13 +57,13 @@ async fn open_as_it_is(database: &DatabaseSettings) -> anyhow::Result<Repository
     Ok(repository)
 }
 
-async fn connect(database: &DatabaseSettings) -> anyhow::Result<Repository> {
+async fn connect(database: &DatabaseSettings, create_file: bool) -> anyhow::Result<Repository> {
     let options = DatabaseOptions {
         busy_timeout: COMMAND_BUSY_TIMEOUT,
+        create_file,
         ..database.into()
     };
-    let repository = Repository::connect(&options).await;
-    repository.context("cannot open the database")
+    Ok(Repository::connect(&options).await?)
 }
 
 /// Runs a command, and says that it waits if it takes long: SQLite has one writer at a time, which can be an import.

@@ -19,7 +19,7 @@ pub async fn run(command: OrganizationCommand) -> anyhow::Result<()> {
             let name = Name::parse(&name)
                 .map_err(|invalid| anyhow::anyhow!("the name {}", invalid.message))?;
             let region = default_region.as_deref().map(checked_region).transpose()?;
-            let repository = open(&database).await?;
+            let repository = open(&database, true).await?;
             let organization = organizations::create(&repository, name.as_str(), region).await?;
             println!("{}", organization.id);
         }
@@ -32,14 +32,14 @@ pub async fn run(command: OrganizationCommand) -> anyhow::Result<()> {
                 "" => None,
                 code => Some(checked_region(code)?),
             };
-            let repository = open(&database).await?;
+            let repository = open(&database, false).await?;
             organizations::set_default_region(&repository, OrganizationId(id), region)
                 .await
                 .context("cannot change the organization")?;
             println!("{id}");
         }
         OrganizationCommand::List { database } => {
-            let repository = open(&database).await?;
+            let repository = open(&database, false).await?;
             for organization in organizations::all(&repository).await? {
                 let region = organization.default_region_code.as_deref().unwrap_or("-");
                 println!("{}\t{region}\t{}", organization.id, organization.name);

@@ -27,7 +27,7 @@ impl Health {
         let mut reported = None;
         loop {
             let serving = tokio::select! {
-                answer = tokio::time::timeout(TIMEOUT, repository.ping()) => matches!(answer, Ok(Ok(()))),
+                serving = answers(&repository) => serving,
                 () = leaving.cancelled() => break,
             };
             if reported != Some(serving) && !leaving.is_cancelled() {
@@ -43,8 +43,13 @@ impl Health {
         self.report(false).await;
     }
 
+    /// Reports whether the database answers now.
+    pub async fn check(&self, repository: &Repository) {
+        self.report(answers(repository).await).await;
+    }
+
     /// Reports whether the server and its services are serving.
-    pub async fn report(&self, serving: bool) {
+    async fn report(&self, serving: bool) {
         let status = if serving {
             ServingStatus::Serving
         } else {
@@ -55,4 +60,9 @@ impl Health {
             self.reporter.set_service_status(*service, status).await;
         }
     }
+}
+
+async fn answers(repository: &Repository) -> bool {
+    let answer = tokio::time::timeout(TIMEOUT, repository.ping()).await;
+    matches!(answer, Ok(Ok(())))
 }

@@ -2,9 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use sea_orm::{
-    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, DbErr, RuntimeErr,
-};
+use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend};
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::{
     AssertSqlSafe, Connection, Executor,
@@ -13,8 +11,14 @@ use sqlx::{
 };
 
 use super::{
-    bulk, postgres_plans::PostgresPlans, records, sqlite_checkpoints::Checkpoints,
-    sqlite_file::DatabaseFile, timeout::WithTimeout, write_queue::WriteQueue,
+    bulk,
+    connect_error::ConnectError,
+    postgres_plans::PostgresPlans,
+    records,
+    sqlite_checkpoints::Checkpoints,
+    sqlite_file::{DatabaseFile, ServerLock},
+    timeout::WithTimeout,
+    write_queue::WriteQueue,
 };
 use crate::{error::Result, memory_budget::MemoryBudget};
 
@@ -49,6 +53,8 @@ const SQLITE_LOG_BYTES: &str = "67108864";
 pub struct DatabaseOptions {
     /// `sqlite://FILE` or `postgres://USER:PASSWORD@HOST/NAME`.
     pub url: SecretString,
+    /// Whether to make a SQLite file that does not exist.
+    pub create_file: bool,
     /// The most connections, at least 4. Two are reserved; of the others half write, on SQLite one, and the rest read.
     pub max_connections: u32,
     /// How long PostgreSQL has to answer a statement.
@@ -80,22 +86,26 @@ pub struct Repository {
 }
 
 impl Repository {
-    /// Connects to a database. A SQLite file is created if it does not exist. Fails if the URL is malformed or the
-    /// database does not answer.
-    pub async fn connect(options: &DatabaseOptions) -> Result<Self> {
+    /// Connects to a database. Fails if the URL is malformed or the database does not answer.
+    pub async fn connect(options: &DatabaseOptions) -> Result<Self, ConnectError> {
         let plans = Arc::new(PostgresPlans::default());
-        let url = options.url.expose_secret().to_ascii_lowercase();
+        let url = options.url.expose_secret();
         let max_callers = options.max_connections.saturating_sub(RESERVED_CONNECTIONS);
-        let max_writers = if url.starts_with("sqlite:") {
-            DatabaseFile::create(options.url.expose_secret());
-            1
+        let (file, max_writers) = if url.to_ascii_lowercase().starts_with("sqlite:") {
+            (DatabaseFile::find(url, options.create_file)?, 1)
         } else {
-            max_callers / 2
+            (None, max_callers / 2)
         };
         let max_readers = max_callers.saturating_sub(max_writers);
         let pool = async |max_connections| {
-            let options = pool_options(options, max_connections, &plans);
-            Database::connect(options).await.map_err(without_url)
+            let made = Database::connect(pool_options(options, max_connections, &plans)).await;
+            match made {
+                Ok(pool) => Ok(pool),
+                Err(error) => {
+                    let file = file.as_ref().map(DatabaseFile::path);
+                    Err(ConnectError::of_pool(url, file, error, ACQUIRE_TIMEOUT).await)
+                }
+            }
         };
         let db = pool(max_readers).await?;
         let writers = pool(max_writers).await?;
@@ -103,9 +113,6 @@ impl Repository {
         let write_queue = WriteQueue::new(max_writers as usize);
         let checkpoints = (db.get_database_backend() == DbBackend::Sqlite)
             .then(|| Checkpoints::start(db.clone(), write_queue.clone()));
-        let file = checkpoints
-            .as_ref()
-            .and_then(|_| DatabaseFile::opened(options.url.expose_secret()));
         Ok(Self {
             file,
             db: WithTimeout::new(db, options.statement_timeout),
@@ -134,6 +141,11 @@ impl Repository {
         self.check_file()?;
         self.reserved.execute_unprepared("SELECT 1").await?;
         Ok(())
+    }
+
+    /// Claims a SQLite file for a server; `None` on PostgreSQL. Fails if another server has it.
+    pub fn lock_file(&self) -> Result<Option<ServerLock>, ConnectError> {
+        self.file.as_ref().map(DatabaseFile::lock).transpose()
     }
 
     /// Fails if SQLite's file is no longer where it was.
@@ -211,17 +223,6 @@ fn sqlite_connection(
         .pragma("journal_size_limit", SQLITE_LOG_BYTES)
         // See `sqlite_checkpoints`.
         .pragma("wal_autocheckpoint", "0")
-}
-
-/// Replaces SeaORM's error about a URL that it doesn't understand, since the error contains the URL with its password.
-fn without_url(error: DbErr) -> DbErr {
-    match error {
-        DbErr::Conn(RuntimeErr::Internal(_)) => DbErr::Conn(RuntimeErr::Internal(
-            "the database URL is neither sqlite://FILE nor postgres://USER:PASSWORD@HOST/NAME"
-                .to_owned(),
-        )),
-        error => error,
-    }
 }
 
 /// Returns whether a connection can return to the pool; if not, it is closed.

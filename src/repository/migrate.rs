@@ -1,5 +1,7 @@
 //! Migrations at the start.
 
+use std::collections::BTreeSet;
+
 use sea_orm::{ConnectionTrait, DbBackend, EntityTrait, TransactionTrait};
 use sea_orm_migration::{
     IntoSchemaManagerConnection, Migration, MigratorTrait, SchemaManager, seaql_migrations,
@@ -15,6 +17,17 @@ const MIGRATIONS: &str = "seaql_migrations";
 /// number.
 const LOCK_MIGRATIONS: &str = "SET LOCAL lock_timeout = 0; SET LOCAL statement_timeout = 0; \
     SELECT pg_advisory_xact_lock(7295317431582)";
+
+/// How a migration and a database stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MigrationState {
+    /// The database has it.
+    Applied,
+    /// The database does not have it yet.
+    Missing,
+    /// The database has it, from a newer program.
+    Newer,
+}
 
 impl Repository {
     /// Brings the schema up to date, under a lock that keeps other servers from doing so at the same time. A schema that a newer
@@ -33,6 +46,27 @@ impl Repository {
         }
         transaction.commit().await?;
         Ok(())
+    }
+
+    /// Returns the migrations that this program knows, in order, and then those that only a newer one does. Changes nothing.
+    pub async fn migrations(&self) -> Result<Vec<(String, MigrationState)>> {
+        let db = self.db().without_timeout();
+        let applied = match has_migrations(db).await? {
+            true => seaql_migrations::Entity::find().all(db).await?,
+            false => Vec::new(),
+        };
+        let mut applied: BTreeSet<String> = applied.into_iter().map(|it| it.version).collect();
+        let mut migrations = Vec::new();
+        for known in Migrator::get_migration_files() {
+            let state = match applied.remove(known.name()) {
+                true => MigrationState::Applied,
+                false => MigrationState::Missing,
+            };
+            migrations.push((known.name().to_owned(), state));
+        }
+        let newer = applied.into_iter();
+        migrations.extend(newer.map(|name| (name, MigrationState::Newer)));
+        Ok(migrations)
     }
 
     /// Returns whether there is a schema, of whatever version.

@@ -38,6 +38,7 @@ pub mod api_keys;
 pub mod bulk;
 pub mod channels;
 mod connect;
+mod connect_error;
 pub mod contact_lists;
 pub mod contact_search;
 pub mod contacts;
@@ -68,6 +69,9 @@ pub use sea_orm::ConnectionTrait as Connection;
 
 pub use self::{
     connect::{ACQUIRE_TIMEOUT, DatabaseOptions, Repository},
+    connect_error::ConnectError,
+    migrate::MigrationState,
+    sqlite_file::ServerLock,
     transaction::{Transaction, TransactionOutcome},
     write_queue::WriteLength,
 };

@@ -5,9 +5,9 @@ pub(crate) mod layers;
 mod services;
 mod shutdown;
 
-use std::{net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+use std::{io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use futures_util::Stream;
 use tokio::net::TcpListener;
 use tonic::service::Routes;
@@ -18,7 +18,7 @@ use self::{
 };
 use crate::{
     jobs::{health::Health, retention},
-    repository::Repository,
+    repository::{Repository, ServerLock},
     rpc::{Api, Limits},
     settings::ServeSettings,
     spool,
@@ -30,38 +30,33 @@ pub struct Server {
     tls: Option<Arc<Tls>>,
     repository: Repository,
     listener: TcpListener,
+    /// Held for as long as it serves a SQLite file.
+    _lock: Option<ServerLock>,
 }
 
 impl Server {
-    /// Checks the folder for temporary files, reads the TLS files, connects to the database, brings its schema up to date, and binds the address.
+    /// Resolves the address, checks the folder for temporary files, reads the TLS files, connects to the database, brings its
+    /// schema up to date, and listens.
     pub async fn bind(settings: ServeSettings) -> anyhow::Result<Self> {
-        let has_tls = settings.tls_certificate.is_some();
-        if !settings.listen.ip().is_loopback() && !has_tls && !settings.plaintext {
-            bail!(
-                "{} is not a loopback address: give --tls-certificate and --tls-key, or --plaintext",
-                settings.listen
-            );
-        }
+        let addresses = addresses(&settings).await?;
         connections::raise_descriptor_limit();
         spool::check_folder()?;
         let tls = Tls::load(&settings).await?.map(Arc::new);
-        let repository = Repository::connect(&(&settings.database).into())
-            .await
-            .context("cannot open the database")?;
+        let repository = Repository::connect(&(&settings.database).into()).await?;
+        let lock = repository.lock_file()?;
         if settings.migrate {
             repository
                 .migrate()
                 .await
                 .context("cannot bring the schema up to date")?;
         }
-        let listener = TcpListener::bind(settings.listen)
-            .await
-            .with_context(|| format!("cannot listen on {}", settings.listen))?;
+        let listener = listen(&addresses).await?;
         Ok(Self {
             settings,
             tls,
             repository,
             listener,
+            _lock: lock,
         })
     }
 
@@ -84,8 +79,8 @@ impl Server {
             reporter,
             services: services::NAMES,
         };
-        // Until the database has answered.
-        health.report(false).await;
+        // Before the first connection is accepted.
+        health.check(&self.repository).await;
         let health = tokio::spawn(health.watch(self.repository.clone(), stages.leaving.clone()));
         let retention = tokio::spawn(retention::watch(
             self.repository.clone(),
@@ -138,6 +133,39 @@ impl Server {
         let open = open.into_axum_router().reset_fallback();
         Routes::from(routes.into_axum_router().merge(open))
     }
+}
+
+/// Returns the addresses to listen on. Fails if calls to one of them could be read on their way.
+async fn addresses(settings: &ServeSettings) -> anyhow::Result<Vec<SocketAddr>> {
+    let listen = &settings.listen;
+    let addresses = listen.resolve().await;
+    let addresses = addresses.with_context(|| format!("cannot listen on {listen}"))?;
+    let is_loopback = addresses.iter().all(|address| address.ip().is_loopback());
+    if !is_loopback && settings.tls_certificate.is_none() && !settings.plaintext {
+        bail!(
+            "{listen} is not a loopback address: give --tls-certificate and --tls-key, or --plaintext"
+        );
+    }
+    Ok(addresses)
+}
+
+/// Listens on the first of the addresses that the system has. One that is taken is not passed over: its server would be taken
+/// for this one.
+async fn listen(addresses: &[SocketAddr]) -> anyhow::Result<TcpListener> {
+    let mut missing = None;
+    for address in addresses {
+        let error = match TcpListener::bind(address).await {
+            Ok(listener) => return Ok(listener),
+            Err(error) => error,
+        };
+        let is_missing = error.kind() == io::ErrorKind::AddrNotAvailable;
+        let error = anyhow::Error::new(error).context(format!("cannot listen on {address}"));
+        if !is_missing {
+            return Err(error);
+        }
+        missing.get_or_insert(error);
+    }
+    Err(missing.unwrap_or_else(|| anyhow!("there is no address to listen on")))
 }
 
 fn limits(settings: &ServeSettings) -> Limits {

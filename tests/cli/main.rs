@@ -4,9 +4,11 @@ mod commands;
 mod help;
 mod serving;
 mod settings;
+mod starting;
 
 use std::{
     io::{BufRead, BufReader, Read},
+    path::PathBuf,
     process::{Child, Command, ExitStatus, Output, Stdio},
     sync::mpsc,
     thread,
@@ -81,6 +83,11 @@ impl Folder {
         Server::start(command.args(args))
     }
 
+    /// The path of a file in it.
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
     /// A connection to the database of this folder, past the program.
     fn connection(&self) -> rusqlite::Connection {
         rusqlite::Connection::open(self.0.path().join("contact-lists.db")).expect("a database")
@@ -131,14 +138,19 @@ impl Server {
         server
     }
 
-    /// Asks it to end, as an operator's tools do, and returns its exit code and its standard error.
-    fn terminate(mut self, signal: &str) -> (Option<i32>, String) {
+    /// Sends it a signal, as an operator's tools do.
+    fn signal(&self, signal: &str) {
         let pid = self.child.id().to_string();
         let sent = Command::new("kill")
             .args([signal, &pid])
             .status()
             .expect("kill");
         assert!(sent.success());
+    }
+
+    /// Asks it to end, and returns its exit code and its standard error.
+    fn terminate(mut self, signal: &str) -> (Option<i32>, String) {
+        self.signal(signal);
         let status = wait(&mut self.child).expect("an end in time");
         let mut log = String::new();
         let mut stderr = self.child.stderr.take().expect("its log");

@@ -2,6 +2,12 @@
 
 use std::os::unix::fs::PermissionsExt;
 
+use contact_lists::proto::ListContactListsRequest;
+use tonic::transport::Endpoint;
+use tonic_health::pb::{
+    HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
+};
+
 use crate::*;
 
 /// This includes the first start's example: its key is shown only once.
@@ -10,16 +16,11 @@ fn tls_files_that_cannot_be_read_are_named_before_anything_is_made() {
     let folder = Folder::new();
     let tls = ["--tls-certificate", "no.pem", "--tls-key", "no.pem"];
     let line = folder.refusal(&[&["--listen", "127.0.0.1:0"], &tls[..]].concat());
-    assert!(line.contains("no.pem"), "{line}");
-    assert!(folder.lines(&["organization", "list"]).is_empty());
-}
-
-#[test]
-fn an_address_that_is_taken_is_named() {
-    let folder = Folder::new();
-    let server = folder.serve(&[]);
-    let line = folder.refusal(&["--listen", &server.address]);
-    assert!(line.contains(&server.address), "{line}");
+    assert_eq!(
+        line,
+        "error: cannot read no.pem: No such file or directory (os error 2)"
+    );
+    assert!(!folder.path("contact-lists.db").exists());
 }
 
 #[test]
@@ -70,6 +71,94 @@ fn the_first_start_prints_lines_to_try_and_keeps_the_key_out_of_the_log() {
     assert!(
         listed[0].starts_with(server_organization(&greeting)),
         "{listed:?}"
+    );
+}
+
+/// Asks once, right after the line.
+#[tokio::test]
+async fn a_server_that_says_that_it_listens_serves() {
+    for _ in 0..5 {
+        let folder = Folder::new();
+        let server = folder.serve(&[]);
+        let endpoint = Endpoint::from_shared(format!("http://{}", server.address)).unwrap();
+        let mut client = HealthClient::new(endpoint.connect().await.expect("a connection"));
+        let response = client
+            .check(HealthCheckRequest::default())
+            .await
+            .expect("a health");
+        assert_eq!(response.into_inner().status(), ServingStatus::Serving);
+    }
+}
+
+#[tokio::test]
+async fn the_first_key_is_written_to_a_file_of_its_owner_alone_and_not_printed() {
+    let folder = Folder::new();
+    let args = [
+        "--listen",
+        "0.0.0.0:0",
+        "--plaintext",
+        "--first-key-file",
+        "first.key",
+    ];
+    let server = Server::start(&mut folder.program(&args));
+    let file = folder.path("first.key");
+    assert_eq!(
+        std::fs::metadata(&file).unwrap().permissions().mode() & 0o777,
+        0o600
+    );
+    let key = std::fs::read_to_string(&file).unwrap();
+    let greeting = server.greeting.join("\n");
+    assert!(
+        !greeting.contains(key.trim()) && greeting.contains("first.key"),
+        "{greeting}"
+    );
+    let (_, port) = server.address.rsplit_once(':').unwrap();
+    let address = format!("127.0.0.1:{port}").parse().unwrap();
+    let mut client =
+        test_support::Client::connect(address, Some(&format!("Bearer {}", key.trim())));
+    let request = ListContactListsRequest::default();
+    let lists = client
+        .lists
+        .list_contact_lists(request)
+        .await
+        .expect("a good key")
+        .into_inner();
+    assert_eq!(lists.contact_lists.len(), 1);
+    drop(server);
+    drop(Server::start(&mut folder.program(&args)));
+    assert_eq!(
+        std::fs::read_to_string(&file).unwrap(),
+        key,
+        "a later start leaves it alone"
+    );
+}
+
+#[test]
+fn a_file_that_is_there_is_not_overwritten_by_the_first_key() {
+    let folder = Folder::new();
+    std::fs::write(folder.path("first.key"), "something else").unwrap();
+    let line = folder.refusal(&["--listen", "127.0.0.1:0", "--first-key-file", "first.key"]);
+    assert_eq!(
+        line,
+        "error: cannot write the first key to first.key: File exists (os error 17)"
+    );
+    assert_eq!(
+        std::fs::read_to_string(folder.path("first.key")).unwrap(),
+        "something else"
+    );
+    assert!(folder.lines(&["organization", "list"]).is_empty());
+}
+
+#[test]
+fn a_second_signal_ends_the_drain_period() {
+    let folder = Folder::new();
+    let server = folder.serve(&["--drain-seconds", "3600"]);
+    server.signal("-TERM");
+    let (code, log) = server.terminate("-INT");
+    assert_eq!(code, Some(0), "{log}");
+    assert!(
+        log.contains("server.leaving") && log.contains("server.closing"),
+        "{log}"
     );
 }
 
@@ -142,6 +231,7 @@ fn the_files_of_a_new_sqlite_database_are_its_owners_alone() {
         "contact-lists.db",
         "contact-lists.db-wal",
         "contact-lists.db-shm",
+        "contact-lists.db-lock",
     ] {
         let metadata = std::fs::metadata(folder.0.path().join(file)).expect(file);
         assert_eq!(metadata.permissions().mode() & 0o777, 0o600, "{file}");

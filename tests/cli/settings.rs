@@ -3,7 +3,7 @@
 use crate::*;
 
 /// Every flag of `serve` with its environment variable and its default.
-const FLAGS: [(&str, &str, &str); 26] = [
+const FLAGS: [(&str, &str, &str); 27] = [
     ("--listen", "CONTACT_LISTS_LISTEN", "127.0.0.1:50051"),
     (
         "--database-url",
@@ -16,6 +16,7 @@ const FLAGS: [(&str, &str, &str); 26] = [
         "CONTACT_LISTS_DATABASE_TIMEOUT_SECONDS",
         "300",
     ),
+    ("--first-key-file", "CONTACT_LISTS_FIRST_KEY_FILE", ""),
     ("--migrate", "CONTACT_LISTS_MIGRATE", "true"),
     ("--tls-certificate", "CONTACT_LISTS_TLS_CERTIFICATE", ""),
     ("--tls-key", "CONTACT_LISTS_TLS_KEY", ""),
@@ -194,7 +195,7 @@ fn the_environment_sets_what_no_flag_does() {
     let mut command = folder.program(&["organization", "create", "Acme"]);
     command.env("CONTACT_LISTS_DATABASE_URL", "sqlite://other.db");
     assert!(command.output().unwrap().status.success());
-    assert!(folder.lines(&["organization", "list"]).is_empty());
+    folder.refusal(&["organization", "list"]);
     assert_eq!(
         folder
             .lines(&[

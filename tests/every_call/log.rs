@@ -20,8 +20,9 @@ const SECRETS: [&str; 9] = [
 
 on_both! {
     async fn the_whole_log_has_neither_the_password_nor_keys_nor_contacts_values(database: Database) {
-        let service = Service::start(database.clone()).await;
+        let mut service = Service::start(database.clone()).await;
         let key = service.key(Scope::Admin).await;
+        service.shutdown().await;
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("log");
         // The tests' PostgreSQL asks for no password, and takes any.

@@ -6,7 +6,7 @@ use tonic_health::pb::health_check_response::ServingStatus;
 use test_support::*;
 
 use crate::{
-    helpers::{assert_whole, new_id, numbered_contacts, until_health},
+    helpers::{assert_whole, assert_whole_to, new_id, numbered_contacts, until_health},
     sessions::assert_all_usable,
 };
 
@@ -83,17 +83,18 @@ on_both! {
 
     async fn a_full_disk_under_the_spool_refuses_the_call_until_there_is_room(database: Database) {
         let Some(disk) = SmallDisk::mount(64) else { return };
-        let setup = Service::start(database.clone()).await;
+        let mut setup = Service::start(database.clone()).await;
         let (key, list) = (setup.key(Scope::Admin).await, setup.admin().create_list("Disk").await);
         setup.admin().create_customer_object().await;
         let before = setup.state(&list).await;
+        setup.shutdown().await;
         let program = Program::start_spooling_in(disk.path().to_str().unwrap(), &database, &[]);
         let caller = program.client(&key);
         for room in [0, 1024] {
             disk.fill(room);
             let refused = caller.update(header(&list).add(), large_people(0)).await;
             assert_refused(refused, Code::ResourceExhausted, "SPOOL_FULL");
-            assert!(setup.state(&list).await == before);
+            assert!(setup.state_seen_by(&caller, &list).await == before);
             // A small call needs no file.
             caller.update(header(&list).add().validate_only(), numbered_contacts(0, 100)).await.unwrap();
         }
@@ -106,28 +107,30 @@ on_both! {
 
     /// Without a disk of its own, which only root can mount: no file may grow beyond a limit.
     async fn a_spool_whose_file_may_not_grow_refuses_the_call(database: Database) {
-        let setup = Service::start(database.clone()).await;
+        let mut setup = Service::start(database.clone()).await;
         let (key, list) = (setup.key(Scope::Admin).await, setup.admin().create_list("Disk").await);
         setup.admin().create_customer_object().await;
         let before = setup.state(&list).await;
+        setup.shutdown().await;
         let mut program = Program::start_with_files_of(6 * 1024, &database, &[]);
         let caller = program.client(&key);
         for _ in 0..3 {
             let refused = caller.update(header(&list).add(), large_people(0)).await;
             let status = assert_refused(refused, Code::ResourceExhausted, "SPOOL_FULL");
             assert!(status.message().contains("folder for temporary files"), "{status:?}");
-            assert!(setup.state(&list).await == before);
+            assert!(setup.state_seen_by(&caller, &list).await == before);
         }
         caller.update(header(&list).add(), numbered_contacts(0, 100)).await.expect("a small call needs no file");
         assert!(!program.has_ended());
-        assert_whole(&setup, &list).await;
+        assert_whole_to(&caller, &setup, &list).await;
     }
 
     async fn a_spool_whose_folder_is_gone_refuses_the_call_until_it_is_back(database: Database) {
-        let setup = Service::start(database.clone()).await;
+        let mut setup = Service::start(database.clone()).await;
         let (key, list) = (setup.key(Scope::Admin).await, setup.admin().create_list("Disk").await);
         setup.admin().create_customer_object().await;
         let before = setup.state(&list).await;
+        setup.shutdown().await;
         let parent = tempfile::tempdir().expect("a folder");
         let folder = parent.path().join("spool");
         std::fs::create_dir(&folder).expect("a folder");
@@ -136,7 +139,7 @@ on_both! {
         std::fs::remove_dir(&folder).expect("no folder");
         let refused = caller.update(header(&list).add(), large_people(0)).await;
         assert_refused(refused, Code::Unavailable, "SPOOL_UNAVAILABLE");
-        assert!(setup.state(&list).await == before);
+        assert!(setup.state_seen_by(&caller, &list).await == before);
         std::fs::create_dir(&folder).expect("a folder");
         let outcome = caller.update(header(&list).add(), large_people(0)).await.unwrap();
         assert_eq!(outcome.created_count, LARGE.0 as i32);
@@ -147,10 +150,11 @@ on_both! {
             // Its files are written by another program.
             return;
         }
-        let setup = Service::start(database.clone()).await;
+        let mut setup = Service::start(database.clone()).await;
         let (key, list) = (setup.key(Scope::Admin).await, setup.admin().create_list("Disk").await);
+        setup.shutdown().await;
         let mut program = Program::start_with_files_of(6 * 1024, &database, &[]);
-        let caller = program.client(&key);
+        let (caller, other) = (program.client(&key), program.client(&key));
         let mut applied = 0;
         let refused = loop {
             assert!(applied < 40, "the limit holds");
@@ -168,15 +172,15 @@ on_both! {
             let (header, one) = (header(&list).add(), numbered_contacts(70_000_000 + n, 1));
             let checked = caller.update(header.clone().validate_only(), one.clone()).await;
             count += i32::from(caller.update(header, one).await.is_ok());
-            assert_eq!(setup.admin().list(&list).await.contact_count, count, "{checked:?}");
+            assert_eq!(other.list(&list).await.contact_count, count, "{checked:?}");
             assert_eq!(caller.list(&list).await.contact_count, count);
         }
-        assert_whole(&setup, &list).await;
+        assert_whole_to(&caller, &setup, &list).await;
         program.kill();
         let program = Program::start(&database, &[]);
         let caller = program.client(&key);
         caller.update(header(&list).add(), numbered_contacts(applied * 2000, 2000)).await.expect("it may grow");
-        assert_whole(&setup, &list).await;
+        assert_whole_to(&caller, &setup, &list).await;
         assert_eq!(caller.list(&list).await.contact_count, count + 2000);
     }
 }

@@ -39,10 +39,14 @@ pub async fn within<T>(seconds: u64, what: &str, work: impl Future<Output = T>) 
 
 /// Checks that a list's count and its members agree, and that nothing is stored that no update brought.
 pub async fn assert_whole(service: &Service, list: &str) {
-    let admin = service.admin();
-    let members = admin.members(list).await.len();
+    assert_whole_to(&service.admin(), service, list).await;
+}
+
+/// The same for a service that has stopped, asked through another server of its database.
+pub async fn assert_whole_to(caller: &Client, service: &Service, list: &str) {
+    let members = caller.members(list).await.len();
     assert_eq!(
-        usize::try_from(admin.list(list).await.contact_count),
+        usize::try_from(caller.list(list).await.contact_count),
         Ok(members)
     );
     let contacts = service.rows("SELECT count(*) FROM contacts").await;

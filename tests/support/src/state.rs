@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use contact_lists::proto::{ContactList, ContactListContact};
 
-use super::Service;
+use super::{Client, Service};
 
 const TABLES: [&str; 7] = [
     "communication_preferences",
@@ -29,15 +29,19 @@ pub struct Stored {
 impl Service {
     /// What is stored now. If two of these are equal, nothing was changed in between.
     pub async fn state(&self, list_id: &str) -> Stored {
-        let admin = self.admin();
+        self.state_seen_by(&self.admin(), list_id).await
+    }
+
+    /// The same for a service that has stopped, asked through another server of its database.
+    pub async fn state_seen_by(&self, caller: &Client, list_id: &str) -> Stored {
         let mut row_counts = Vec::new();
         for table in TABLES {
             let count = self.rows(&format!("SELECT count(*) FROM {table}")).await;
             row_counts.push((table, count));
         }
         Stored {
-            list: admin.list(list_id).await,
-            members: admin.members(list_id).await,
+            list: caller.list(list_id).await,
+            members: caller.members(list_id).await,
             row_counts,
         }
     }
