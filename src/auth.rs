@@ -1,7 +1,7 @@
 //! From an API key's secret to the caller that it stands for.
 
 use crate::{
-    domain::{api_key::ApiKeySecret, caller::Caller},
+    domain::{api_key::ApiKeySecret, caller::Caller, now},
     error::{Error, Result},
     repository::{Repository, api_keys},
 };
@@ -11,7 +11,7 @@ pub async fn authenticate(repository: &Repository, secret: &str) -> Result<Calle
     let secret = ApiKeySecret::parse(secret).ok_or(Error::ApiKeyInvalid)?;
     let found = api_keys::find(repository, &secret).await?;
     let (api_key, organization) = found.ok_or(Error::ApiKeyInvalid)?;
-    if api_key.disabled {
+    if api_key.disabled || api_key.has_expired(now()) {
         return Err(Error::ApiKeyInvalid);
     }
     Ok(Caller {

@@ -5,7 +5,7 @@ use std::{any::Any, path::Path, str::FromStr, time::Duration};
 
 use anyhow::Context;
 use contact_lists::{
-    domain::{now, scope::Scope},
+    domain::{api_key::NewApiKey, now, scope::Scope},
     repository::{
         Repository, api_keys,
         entity::{channel, contact_list},
@@ -100,7 +100,7 @@ impl Database {
         repository.migrate().await?;
         let organization = organizations::create(&repository, "Benchmark", None).await?;
         let (api_key, secret) =
-            api_keys::create(&repository, organization.id, Scope::Admin).await?;
+            api_keys::create(&repository, organization.id, NewApiKey::new(Scope::Admin)).await?;
         let tenant = Tenant {
             organization: organization.id.0,
             api_key: api_key.id,

@@ -1,11 +1,20 @@
 //! `contact-lists api-key`.
 
-use anyhow::Context;
-use time::format_description::well_known::Rfc3339;
+use anyhow::{Context, anyhow};
+use time::{Duration, OffsetDateTime, format_description::well_known::Rfc3339};
 use uuid::Uuid;
 
 use super::{args::ApiKeyCommand, open_as_it_is};
-use crate::{domain::OrganizationId, repository::api_keys, settings::DatabaseSettings};
+use crate::{
+    domain::{
+        OrganizationId,
+        api_key::{ApiKey, NewApiKey},
+        name::Name,
+        now,
+    },
+    repository::api_keys,
+    settings::DatabaseSettings,
+};
 
 /// Creates, lists, disables or enables API keys.
 pub async fn run(command: ApiKeyCommand) -> anyhow::Result<()> {
@@ -13,10 +22,19 @@ pub async fn run(command: ApiKeyCommand) -> anyhow::Result<()> {
         ApiKeyCommand::Create {
             organization,
             scope,
+            name,
+            expires_in_days,
             database,
         } => {
+            let name = name.as_deref().map(Name::parse).transpose();
+            let name = name.map_err(|invalid| anyhow!("the name {}", invalid.message))?;
+            let key = NewApiKey {
+                scope,
+                name,
+                expire_time: expires_in_days.map(|days| now() + Duration::days(days)),
+            };
             let repository = open_as_it_is(&database).await?;
-            let (_, secret) = api_keys::create(&repository, OrganizationId(organization), scope)
+            let (_, secret) = api_keys::create(&repository, OrganizationId(organization), key)
                 .await
                 .context("cannot create the API key")?;
             println!("{}", secret.expose());
@@ -27,10 +45,9 @@ pub async fn run(command: ApiKeyCommand) -> anyhow::Result<()> {
             database,
         } => {
             let repository = open_as_it_is(&database).await?;
-            for key in api_keys::all(&repository, OrganizationId(organization)).await? {
-                let state = if key.disabled { "disabled" } else { "enabled" };
-                let created = key.create_time.format(&Rfc3339)?;
-                println!("{}\t{}\t{state}\t{created}", key.id, key.scope.name());
+            let keys = api_keys::all(&repository, OrganizationId(organization)).await;
+            for key in keys.context("cannot list the API keys")? {
+                println!("{}", line(&key)?);
             }
             Ok(())
         }
@@ -45,6 +62,29 @@ pub async fn run(command: ApiKeyCommand) -> anyhow::Result<()> {
             database,
         } => set_disabled(&database, organization, id, false).await,
     }
+}
+
+/// The line of a key in the list: its fields, with tabs between them. The name is last, since it has spaces.
+fn line(key: &ApiKey) -> anyhow::Result<String> {
+    let state = match key {
+        key if key.disabled => "disabled",
+        key if key.has_expired(now()) => "expired",
+        _ => "enabled",
+    };
+    let or_none = |time: Option<OffsetDateTime>| match time {
+        Some(time) => time.format(&Rfc3339),
+        None => Ok("-".to_owned()),
+    };
+    let fields = [
+        &key.id.to_string(),
+        key.scope.name(),
+        state,
+        &key.create_time.format(&Rfc3339)?,
+        &or_none(key.expire_time)?,
+        &or_none(key.last_use_time)?,
+        key.name.as_deref().unwrap_or("-"),
+    ];
+    Ok(fields.join("\t"))
 }
 
 async fn set_disabled(

@@ -111,11 +111,17 @@ pub enum ApiKeyCommand {
         /// What the key may do; each scope includes the ones before it
         #[arg(long, value_enum, default_value = "write")]
         scope: Scope,
+        /// What to tell it apart by, such as the program that uses it; at most 255 characters
+        #[arg(long)]
+        name: Option<String>,
+        /// In how many days it expires: from then on it is refused; without this, it does not expire
+        #[arg(long, value_parser = clap::value_parser!(i64).range(1..=36_500))]
+        expires_in_days: Option<i64>,
         /// Which database.
         #[command(flatten)]
         database: DatabaseSettings,
     },
-    /// List an organization's API keys: id, scope, state, time of creation
+    /// List an organization's API keys: id, scope, state, time of creation, of expiry and of the last use to the hour, name
     List {
         /// The organization's id
         #[arg(long)]

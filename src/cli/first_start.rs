@@ -16,7 +16,7 @@ use crate::{
     app::{channels, contact_lists, custom_objects},
     domain::{
         OrganizationId,
-        api_key::ApiKeySecret,
+        api_key::{ApiKeySecret, NewApiKey},
         channel::ChannelType,
         custom_object::{CustomProperty, Key, PropertyType},
         name::Name,
@@ -153,7 +153,8 @@ impl Example {
     async fn make(&self, transaction: &Transaction) -> Result<Made> {
         let organization = organizations::create_in(transaction, "Example", None).await?;
         let organization = organization.id;
-        let (_, key) = api_keys::create_in(transaction, organization, Scope::Admin).await?;
+        let (_, key) =
+            api_keys::create_in(transaction, organization, &NewApiKey::new(Scope::Admin)).await?;
         channels::create_in(
             transaction,
             organization,

@@ -5,7 +5,7 @@ use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::{OrganizationId, scope::Scope};
+use super::{OrganizationId, name::Name, scope::Scope};
 
 /// What every secret begins with.
 const PREFIX: &str = "cl_";
@@ -21,6 +21,42 @@ pub struct ApiKey {
     pub disabled: bool,
     /// When it was created.
     pub create_time: OffsetDateTime,
+    /// What operators call it.
+    pub name: Option<String>,
+    /// From when on it is refused.
+    pub expire_time: Option<OffsetDateTime>,
+    /// The hour in which a call was last made with it.
+    pub last_use_time: Option<OffsetDateTime>,
+}
+
+impl ApiKey {
+    /// Returns whether it has expired at a time.
+    pub fn has_expired(&self, time: OffsetDateTime) -> bool {
+        self.expire_time
+            .is_some_and(|expire_time| expire_time <= time)
+    }
+}
+
+/// A key that is to be created.
+#[derive(Debug, Clone)]
+pub struct NewApiKey {
+    /// What the key may do.
+    pub scope: Scope,
+    /// What operators call it.
+    pub name: Option<Name>,
+    /// From when on it is refused.
+    pub expire_time: Option<OffsetDateTime>,
+}
+
+impl NewApiKey {
+    /// A key without a name, which does not expire.
+    pub fn new(scope: Scope) -> Self {
+        Self {
+            scope,
+            name: None,
+            expire_time: None,
+        }
+    }
 }
 
 /// The secret of a key: `cl_<organization's id>_<256 random bits>`. Only its hash is stored.

@@ -69,7 +69,7 @@ pub enum Error {
     #[error("the field mask is empty: name the fields to change, or leave it out")]
     FieldMaskEmpty,
     // The key does not allow the call.
-    #[error("the API key is missing, malformed, unknown or disabled")]
+    #[error("the API key is missing, malformed, unknown, disabled or expired")]
     ApiKeyInvalid,
     #[error("the call needs the scope {}, the API key has {}", .required.name(), .actual.name())]
     ScopeInsufficient { required: Scope, actual: Scope },

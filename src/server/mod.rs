@@ -17,7 +17,7 @@ use self::{
     shutdown::Shutdown,
 };
 use crate::{
-    jobs::{health::Health, retention},
+    jobs::{health::Health, key_uses::KeyUses, retention},
     repository::{Repository, ServerLock},
     rpc::{Api, Limits},
     settings::ServeSettings,
@@ -94,8 +94,12 @@ impl Server {
             tokio::spawn(async move { tls.watch(draining).await });
         }
 
+        let uses = KeyUses::default();
+        let key_uses = uses.clone();
+        let key_uses =
+            tokio::spawn(key_uses.watch(self.repository.clone(), stages.draining.clone()));
         let open = layers::around_open(services::open_routes(health_service)?, &self.settings);
-        let routes = self.routes(&stages, open);
+        let routes = self.routes(&stages, &uses, open);
         let connections = Connections::new(&self.settings, self.tls, routes, &stages);
         let drain = self
             .settings
@@ -122,14 +126,15 @@ impl Server {
         }
         health.await?;
         retention.await?;
+        key_uses.await?;
         Ok(())
     }
 
     /// All services, in the layers that they need. `open` are those that need no key.
-    fn routes(&self, shutdown: &Shutdown, open: Routes) -> Routes {
+    fn routes(&self, shutdown: &Shutdown, uses: &KeyUses, open: Routes) -> Routes {
         let api = Api::new(self.repository.clone(), limits(&self.settings));
         let routes = services::routes(&api, self.settings.max_message_bytes as usize);
-        let routes = layers::around(routes, &self.repository, &self.settings, shutdown);
+        let routes = layers::around(routes, &self.repository, uses, &self.settings, shutdown);
         let open = open.into_axum_router().reset_fallback();
         Routes::from(routes.into_axum_router().merge(open))
     }

@@ -1,5 +1,7 @@
 //! The commands for organizations, keys and the schema.
 
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+
 use crate::*;
 
 #[test]
@@ -80,6 +82,11 @@ fn an_unknown_organization_is_refused() {
             .refusal(&["api-key", "create", "--organization", &id])
             .contains(&id)
     );
+    let line = folder.refusal(&["api-key", "list", "--organization", &id]);
+    assert_eq!(
+        line,
+        format!("error: cannot list the API keys: organization {id} not found")
+    );
 }
 
 #[test]
@@ -103,6 +110,38 @@ fn a_new_key_is_printed_alone_and_never_listed() {
     assert_eq!(scopes, ["admin", "write"], "write is the default");
     let secret = key.trim().rsplit('_').next().unwrap();
     assert!(!listed.join("\n").contains(secret));
+}
+
+#[test]
+fn a_key_has_a_name_and_an_expiry_if_it_is_given_them() {
+    let folder = Folder::new();
+    let organization = folder.organization();
+    let create = ["api-key", "create", "--organization", &organization];
+    folder.lines(&create);
+    folder.lines(
+        &[
+            &create[..],
+            &["--name", "Nightly  sync", "--expires-in-days", "30"],
+        ]
+        .concat(),
+    );
+    let list = || folder.lines(&["api-key", "list", "--organization", &organization]);
+    assert!(list()[0].ends_with("\t-\t-\t-"), "{}", list()[0]);
+    let line = list()[1].clone();
+    let fields: Vec<_> = line.split('\t').collect();
+    assert_eq!(
+        (fields[2], fields[5], fields[6]),
+        ("enabled", "-", "Nightly sync")
+    );
+    let time = |text| OffsetDateTime::parse(text, &Rfc3339).unwrap();
+    assert_eq!(
+        (time(fields[4]) - time(fields[3])).whole_hours(),
+        30 * 24 - 1
+    );
+    folder.sql("UPDATE api_keys SET expire_time = create_time WHERE name IS NOT NULL");
+    assert_eq!(list()[1].split('\t').nth(2), Some("expired"));
+    folder.refusal(&[&create[..], &["--expires-in-days", "0"]].concat());
+    folder.refusal(&[&create[..], &["--name", " "]].concat());
 }
 
 #[test]

@@ -1,8 +1,9 @@
 //! Keys and scopes, for every call that is served.
 
-use contact_lists::{FILE_DESCRIPTOR_SET, proto::ListChannelsRequest};
+use contact_lists::{FILE_DESCRIPTOR_SET, domain::now, proto::ListChannelsRequest};
 use prost::Message;
 use prost_types::FileDescriptorSet;
+use sea_orm::Value;
 use tonic::Status;
 
 use test_support::*;
@@ -73,10 +74,18 @@ async fn disabled_key(service: &Service, scope: Scope) -> String {
     key
 }
 
+async fn expired_key(service: &Service, scope: Scope) -> String {
+    let key = service.key(scope).await;
+    let last = "UPDATE api_keys SET expire_time = create_time WHERE create_time = (SELECT max(create_time) FROM api_keys)";
+    service.database().execute(last).await;
+    key
+}
+
 /// Keys that open nothing, as they are sent.
 async fn bad_authorizations(service: &Service) -> Vec<Option<String>> {
     let key = service.key(Scope::Admin).await;
     let disabled = disabled_key(service, Scope::Admin).await;
+    let expired = expired_key(service, Scope::Admin).await;
     let (prefix, secret) = key.rsplit_once('_').expect("a key of parts");
     let other_organization = uuid::Uuid::now_v7().simple();
     [
@@ -87,6 +96,7 @@ async fn bad_authorizations(service: &Service) -> Vec<Option<String>> {
         "Bearer cl_".to_owned(),
         "Bearer cl__".to_owned(),
         format!("Bearer {disabled}"),
+        format!("Bearer {expired}"),
         format!("Basic {key}"),
         key.clone(),
         format!("Bearer{key}"),
@@ -153,6 +163,26 @@ on_both! {
         list_channels(&service, Some(&key)).await.expect("an answer");
     }
 
+    async fn the_last_use_of_a_key_is_noted_in_the_background(service: Service) {
+        let used = "SELECT count(*) FROM api_keys WHERE last_use_time IS NOT NULL";
+        let (key, _unused) = (service.key(Scope::Read).await, service.key(Scope::Read).await);
+        assert_eq!(service.rows(used).await, 0);
+        list_channels(&service, Some(&format!("Bearer {key}"))).await.expect("a response");
+        until("the use is noted", async || service.rows(used).await == 1).await;
+    }
+
+    async fn the_last_use_of_a_key_is_noted_to_the_hour_before_the_server_stops(service: Service) {
+        let mut service = service;
+        let key = service.key(Scope::Read).await;
+        let before = now().truncate_to_hour();
+        list_channels(&service, Some(&format!("Bearer {key}"))).await.expect("a response");
+        service.shutdown().await;
+        let after = now().truncate_to_hour();
+        let times: Vec<Value> = [before, after].map(Value::from).to_vec();
+        let used = "SELECT count(*) FROM api_keys WHERE last_use_time IN ($1, $2)";
+        assert_eq!(service.database().rows_with(used, times).await, 1);
+    }
+
     async fn a_running_callers_key_is_refused_from_the_moment_that_it_is_disabled(service: Service) {
         let mut caller = service.client_with(Scope::Read).await;
         caller.channels.list_channels(ListChannelsRequest::default()).await.expect("an answer");
@@ -164,9 +194,10 @@ on_both! {
     async fn every_call_needs_a_key(service: Service) {
         let wrong = format!("Bearer {}0", service.key(Scope::Admin).await);
         let disabled = format!("Bearer {}", disabled_key(&service, Scope::Admin).await);
+        let expired = format!("Bearer {}", expired_key(&service, Scope::Admin).await);
         for call in calls() {
             let (path, _) = path_and_scope(&call);
-            for authorization in [None, Some(wrong.as_str()), Some(disabled.as_str())] {
+            for authorization in [None, Some(wrong.as_str()), Some(disabled.as_str()), Some(expired.as_str())] {
                 let refused = service.call_raw(&path, authorization, b"").await;
                 assert_refused(refused, Code::Unauthenticated, "API_KEY_INVALID");
             }

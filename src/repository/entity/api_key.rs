@@ -13,6 +13,9 @@ pub struct Model {
     pub scope: String,
     pub disabled: bool,
     pub create_time: TimeDateTimeWithTimeZone,
+    pub name: Option<String>,
+    pub expire_time: Option<TimeDateTimeWithTimeZone>,
+    pub last_use_time: Option<TimeDateTimeWithTimeZone>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

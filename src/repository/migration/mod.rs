@@ -5,6 +5,7 @@ use sea_orm_migration::{prelude::*, sea_orm::DbBackend};
 mod m0001_initial;
 mod m0002_search_indexes;
 mod m0003_purge_times;
+mod m0004_api_key_details;
 
 /// Runs the migrations that a database does not have yet.
 pub struct Migrator;
@@ -15,6 +16,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0001_initial::Migration),
             Box::new(m0002_search_indexes::Migration),
             Box::new(m0003_purge_times::Migration),
+            Box::new(m0004_api_key_details::Migration),
         ]
     }
 }

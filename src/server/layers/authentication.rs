@@ -14,7 +14,7 @@ use axum::{
 use tokio::sync::Semaphore;
 
 use super::{Refusal, admission::too_many};
-use crate::{auth, domain::api_key, error::Error, repository::Repository};
+use crate::{auth, domain::api_key, error::Error, jobs::key_uses::KeyUses, repository::Repository};
 
 /// The most good keys that are remembered.
 const MAX_GOOD_KEYS: usize = 10_000;
@@ -23,6 +23,8 @@ const MAX_GOOD_KEYS: usize = 10_000;
 #[derive(Clone)]
 pub struct KeyLookup {
     pub repository: Repository,
+    /// Where the use of a key is noted.
+    pub uses: KeyUses,
     /// The hashes of keys that were good when they were last looked up. Each call's key is still looked up.
     pub good: Arc<Mutex<HashSet<Vec<u8>>>>,
     /// How many other keys are looked up at once, so that a flood of them doesn't hold up good ones.
@@ -59,6 +61,7 @@ pub async fn authenticate(
         Err(_) => {}
     });
     let caller = caller?;
+    lookup.uses.note(&caller);
     tracing::Span::current().record("organization", caller.organization.id.to_string());
     request.extensions_mut().insert(caller);
     Ok(next.run(request).await)

@@ -29,7 +29,8 @@ use self::{
 };
 use super::shutdown::Shutdown;
 use crate::{
-    error::Error, keyed_semaphore::KeyedSemaphore, repository::Repository, settings::ServeSettings,
+    error::Error, jobs::key_uses::KeyUses, keyed_semaphore::KeyedSemaphore, repository::Repository,
+    settings::ServeSettings,
 };
 
 /// How many calls without a key run at once: health is watched by few, and reflection is for people.
@@ -42,6 +43,7 @@ const UNKNOWN_KEYS_PER_CALL: usize = 2;
 pub fn around(
     routes: Routes,
     repository: &Repository,
+    uses: &KeyUses,
     settings: &ServeSettings,
     shutdown: &Shutdown,
 ) -> Routes {
@@ -52,6 +54,7 @@ pub fn around(
     let max_unknown = UNKNOWN_KEYS_PER_CALL * settings.max_calls as usize;
     let lookup = KeyLookup {
         repository: repository.clone(),
+        uses: uses.clone(),
         good: Arc::default(),
         max_unknown,
         unknown: Arc::new(Semaphore::new(max_unknown)),

@@ -2,7 +2,7 @@
 //! only place in the tests that calls the repository's functions.
 
 use contact_lists::{
-    domain::{OrganizationId, scope::Scope},
+    domain::{OrganizationId, api_key::NewApiKey, scope::Scope},
     repository::{Repository, api_keys, organizations},
     settings::DatabaseSettings,
 };
@@ -45,7 +45,8 @@ pub async fn organization(
 
 /// Makes a key and returns what its holder sends.
 pub async fn key(repository: &Repository, organization_id: Uuid, scope: Scope) -> String {
-    let (_, secret) = api_keys::create(repository, OrganizationId(organization_id), scope)
+    let key = NewApiKey::new(scope);
+    let (_, secret) = api_keys::create(repository, OrganizationId(organization_id), key)
         .await
         .expect("a key");
     secret.expose().to_owned()
