@@ -69,6 +69,18 @@ impl Repository {
         Ok(migrations)
     }
 
+    /// Returns the first migration that the schema lacks. `None` as well if the database doesn't say which it has: a worker of
+    /// Citus has the tables, but not the list of migrations.
+    pub async fn missing_migration(&self) -> Result<Option<String>> {
+        let db = self.db().without_timeout();
+        if !has_migrations(db).await? && SchemaManager::new(db).has_table("organizations").await? {
+            return Ok(None);
+        }
+        let mut migrations = self.migrations().await?.into_iter();
+        let missing = migrations.find(|(_, state)| *state == MigrationState::Missing);
+        Ok(missing.map(|(name, _)| name))
+    }
+
     /// Returns whether there is a schema, of whatever version.
     pub async fn has_schema(&self) -> Result<bool> {
         has_migrations(self.db().without_timeout()).await

@@ -49,6 +49,8 @@ impl Server {
                 .migrate()
                 .await
                 .context("cannot bring the schema up to date")?;
+        } else if let Some(missing) = repository.missing_migration().await? {
+            bail!("the database's schema lacks {missing}: run contact-lists migrate");
         }
         let listener = listen(&addresses).await?;
         Ok(Self {

@@ -60,11 +60,15 @@ fn a_file_without_permission_is_named() {
         Permissions::from_mode(0o400),
     )
     .unwrap();
-    let mut command = folder.program(&["organization", "list"]);
+    // In a folder that anybody may enter.
+    let program = folder.path("program");
+    fs::copy(env!("CARGO_BIN_EXE_contact-lists"), &program).unwrap();
+    let mut command = Command::new(program);
+    command.current_dir(folder.0.path()).env_clear();
     if is_root {
         command.uid(65534).gid(65534);
     }
-    let output = command.output().expect("a program that anybody may run");
+    let output = command.args(["organization", "list"]).output().unwrap();
     assert_eq!(
         text(&output.stderr),
         format!("{DATABASE} contact-lists.db: permission denied\n")
@@ -73,15 +77,10 @@ fn a_file_without_permission_is_named() {
 
 #[test]
 fn a_postgresql_that_is_not_there_is_named() {
-    let port = TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port();
-    let line = format!("{DATABASE} contacts at 127.0.0.1:{port}: connection refused");
-    let url = format!("postgres://app:hunter2@127.0.0.1:{port}/contacts");
+    let line = format!("{DATABASE} contacts at 127.0.0.1:1: connection refused");
+    let url = "postgres://app:hunter2@127.0.0.1:1/contacts";
     assert_eq!(
-        Folder::new().refusal(&["--listen", "127.0.0.1:0", "--database-url", &url]),
+        Folder::new().refusal(&["--listen", "127.0.0.1:0", "--database-url", url]),
         line
     );
 }
@@ -225,6 +224,22 @@ fn a_sqlite_file_has_one_server_and_commands_open_it_still() {
     // It is killed, and leaves nothing in the way of another.
     drop(server);
     folder.serve(&[]);
+}
+
+#[test]
+fn a_server_that_does_not_migrate_needs_a_schema_of_its_own_version() {
+    let folder = Folder::new();
+    let serve = ["--listen", "127.0.0.1:0", "--migrate", "false"];
+    let line = |missing| {
+        format!("error: the database's schema lacks {missing}: run contact-lists migrate")
+    };
+    assert_eq!(folder.refusal(&serve), line("m0001_initial"));
+    folder.lines(&["migrate"]);
+    drop(Server::start(&mut folder.program(&serve)));
+    folder.sql("DELETE FROM seaql_migrations WHERE version LIKE 'm0003%'");
+    assert_eq!(folder.refusal(&serve), line("m0003_purge_times"));
+    folder.sql("DROP TABLE seaql_migrations");
+    drop(Server::start(&mut folder.program(&serve)));
 }
 
 #[test]

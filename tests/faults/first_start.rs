@@ -47,6 +47,12 @@ on_both! {
         let trigger = if database.is_postgres() { ON_POSTGRES } else { ON_SQLITE };
         database.execute(FAILING_COMMITS).await;
         database.execute(trigger).await;
+        let folder = tempfile::tempdir().expect("a folder");
+        let key_file = folder.path().join("first.key");
+        let mut command = Program::command(database.url());
+        let output = command.arg("--first-key-file").arg(&key_file).output().expect("an end");
+        assert!(!output.status.success());
+        assert!(!key_file.exists(), "its key opens nothing");
         let output = Program::command(database.url()).output().expect("an end");
         assert!(!output.status.success());
         let printed = String::from_utf8(output.stdout).expect("text");
