@@ -7,7 +7,7 @@ use std::{ffi::OsString, path::PathBuf, time::Duration};
 use clap::{Args, Parser};
 use secrecy::SecretString;
 
-pub use self::listen::ListenAddress;
+pub use self::listen::{ListenAddress, OptionalAddress};
 use crate::{repository::DatabaseOptions, telemetry::LogFormat};
 
 /// How long a server waits for another process that writes to its SQLite file: a command, which takes next to no time.
@@ -64,6 +64,14 @@ pub struct ServeSettings {
         help_heading = LISTENING
     )]
     pub listen: ListenAddress,
+    /// The address on which operators read metrics and health over HTTP; another free port if that is taken; empty for none
+    #[arg(
+        long,
+        env = "CONTACT_LISTS_ADMIN_LISTEN",
+        default_value = "127.0.0.1:9464",
+        help_heading = LISTENING
+    )]
+    pub admin_listen: OptionalAddress,
     /// The database to use.
     #[command(flatten)]
     pub database: DatabaseSettings,

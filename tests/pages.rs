@@ -4,7 +4,11 @@
 
 use std::{collections::BTreeMap, env, fmt::Write as _, fs};
 
-use contact_lists::{FILE_DESCRIPTOR_SET, proto::ErrorReason};
+use contact_lists::{
+    FILE_DESCRIPTOR_SET,
+    proto::ErrorReason,
+    telemetry::{CallMetrics, DatabaseMetrics, JobMetrics, Metrics, ProcessMetrics},
+};
 use prost::Message;
 use prost_types::{
     DescriptorProto, EnumDescriptorProto, FieldDescriptorProto, FileDescriptorProto,
@@ -15,6 +19,7 @@ use prost_types::{
 const PACKAGE: &str = "contactlists.v1";
 const API_PAGE: &str = "docs/api.md";
 const ERRORS_PAGE: &str = "docs/errors.md";
+const OBSERVING_PAGE: &str = "docs/observing.md";
 
 #[test]
 fn the_api_page_is_what_the_contract_says() {
@@ -43,6 +48,27 @@ fn the_errors_page_has_a_heading_for_every_reason() {
     headings.sort_unstable();
     reasons.sort_unstable();
     assert_eq!(headings, reasons);
+}
+
+#[test]
+fn the_observing_page_has_a_row_for_every_metric() {
+    let mut metrics = Metrics::default();
+    CallMetrics::default().register(&mut metrics);
+    DatabaseMetrics::default().register(&mut metrics);
+    JobMetrics::default().register(&mut metrics);
+    ProcessMetrics::default().register(&mut metrics, "sqlite");
+    let descriptions = metrics.descriptions().iter();
+    let expected: Vec<_> = descriptions
+        .map(|it| (it.name.clone(), it.help.to_owned()))
+        .collect();
+    let page = fs::read_to_string(OBSERVING_PAGE).unwrap();
+    let rows = page.lines().filter_map(|line| {
+        let name = line.strip_prefix("| `")?.split('`').next()?;
+        let meaning = line.trim_end_matches(" |").rsplit(" | ").next()?;
+        let is_metric = name.starts_with("contact_lists_");
+        is_metric.then(|| (name.to_owned(), meaning.to_owned()))
+    });
+    assert_eq!(rows.collect::<Vec<_>>(), expected);
 }
 
 /// Returns the page that describes every service, message and enum of the contract.

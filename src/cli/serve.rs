@@ -14,6 +14,7 @@ pub async fn run(settings: ServeSettings) -> anyhow::Result<()> {
     let database_url = settings.database.database_url.clone();
     let server = Server::bind(settings).await?;
     let address = server.local_addr()?;
+    let admin_address = server.admin_addr()?;
     if organizations::all(server.repository()).await?.is_empty() {
         if address.ip().is_loopback() || key_file.is_some() {
             let target = Target {
@@ -38,6 +39,9 @@ pub async fn run(settings: ServeSettings) -> anyhow::Result<()> {
         }
         Some(((), (interrupt, terminate)))
     });
+    if let Some(address) = admin_address {
+        println!("metrics on http://{address}/metrics");
+    }
     println!("listening on {address}");
     server.serve(signals).await
 }

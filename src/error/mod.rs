@@ -8,6 +8,8 @@ use std::borrow::Cow;
 use thiserror::Error;
 use uuid::Uuid;
 
+pub use self::status::{code_name, reason_name, reason_of};
+
 use crate::domain::{
     contact_list::ListState, scope::Scope, update_outcome::RejectedContact, violation::Violation,
 };
@@ -165,22 +167,6 @@ impl Error {
     /// One field of the request is invalid.
     pub fn field(violation: Violation) -> Self {
         Self::RequestInvalid(vec![violation])
-    }
-
-    /// Logs what an operator must know of the error that a call ends with, and the caller must not.
-    pub fn log(&self) {
-        match self {
-            Self::Internal { error_id, cause } => {
-                tracing::error!(%error_id, cause = format!("{cause:#}"), "call.failed");
-            }
-            Self::DatabaseUnavailable(cause) => {
-                tracing::warn!(cause = format!("{cause:#}"), "database.unavailable");
-            }
-            Self::SpoolUnavailable(cause) | Self::SpoolFolderFull(cause) => {
-                tracing::warn!(cause = format!("{cause:#}"), "spool.unavailable");
-            }
-            _ => {}
-        }
     }
 }
 

@@ -6,7 +6,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use tonic::Status;
+use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt};
 
 use super::{Error, kind::Kind};
@@ -17,6 +17,9 @@ use crate::domain::{
 
 /// The domain of the service's `google.rpc.ErrorInfo`.
 const ERROR_DOMAIN: &str = "contactlists";
+
+/// What the names of reasons begin with in the contract, and nowhere else.
+const REASON_PREFIX: &str = "ERROR_REASON_";
 
 /// The most bytes of all violations.
 const MAX_VIOLATION_BYTES: usize = 4 * 1024;
@@ -110,8 +113,39 @@ fn add_subject(error: &Error, message: &str, details: &mut ErrorDetails) {
     }
 }
 
-fn reason_name(reason: Reason) -> &'static str {
-    reason.as_str_name().trim_start_matches("ERROR_REASON_")
+/// Returns a reason's name, as callers get it.
+pub fn reason_name(reason: Reason) -> &'static str {
+    reason.as_str_name().trim_start_matches(REASON_PREFIX)
+}
+
+/// Returns the name of the reason that `status` gives, if it is one of the service's.
+pub fn reason_of(status: &Status) -> Option<&'static str> {
+    let info = status.get_details_error_info()?;
+    let reason = Reason::from_str_name(&format!("{REASON_PREFIX}{}", info.reason))?;
+    Some(reason_name(reason))
+}
+
+/// Returns a code's name, as the specification of gRPC has it.
+pub fn code_name(code: Code) -> &'static str {
+    match code {
+        Code::Ok => "OK",
+        Code::Cancelled => "CANCELLED",
+        Code::Unknown => "UNKNOWN",
+        Code::InvalidArgument => "INVALID_ARGUMENT",
+        Code::DeadlineExceeded => "DEADLINE_EXCEEDED",
+        Code::NotFound => "NOT_FOUND",
+        Code::AlreadyExists => "ALREADY_EXISTS",
+        Code::PermissionDenied => "PERMISSION_DENIED",
+        Code::ResourceExhausted => "RESOURCE_EXHAUSTED",
+        Code::FailedPrecondition => "FAILED_PRECONDITION",
+        Code::Aborted => "ABORTED",
+        Code::OutOfRange => "OUT_OF_RANGE",
+        Code::Unimplemented => "UNIMPLEMENTED",
+        Code::Internal => "INTERNAL",
+        Code::Unavailable => "UNAVAILABLE",
+        Code::DataLoss => "DATA_LOSS",
+        Code::Unauthenticated => "UNAUTHENTICATED",
+    }
 }
 
 /// As many violations as the trailers have room for, with the contact's index in the field's path.

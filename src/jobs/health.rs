@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tonic_health::{ServingStatus, server::HealthReporter};
 
-use crate::repository::Repository;
+use crate::{repository::Repository, telemetry::JobMetrics};
 
 /// How often the database is checked.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -13,12 +14,27 @@ const INTERVAL: Duration = Duration::from_secs(1);
 /// How long the database has to answer.
 const TIMEOUT: Duration = Duration::from_secs(2);
 
+/// What is known of the database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DatabaseState {
+    /// It has not been asked yet.
+    Unknown,
+    /// It answered when it was last asked.
+    Up,
+    /// It did not.
+    Down,
+}
+
 /// Reports the health of the server as a whole and of its services.
 pub struct Health {
     /// Where the health service reads it.
     pub reporter: HealthReporter,
     /// The names of the services.
     pub services: &'static [&'static str],
+    /// Where the port for operators reads it.
+    pub database: watch::Sender<DatabaseState>,
+    /// Where it is measured.
+    pub metrics: JobMetrics,
 }
 
 impl Health {
@@ -27,7 +43,7 @@ impl Health {
         let mut reported = None;
         loop {
             let serving = tokio::select! {
-                serving = answers(&repository) => serving,
+                serving = self.ask(&repository) => serving,
                 () = leaving.cancelled() => break,
             };
             if reported != Some(serving) && !leaving.is_cancelled() {
@@ -45,7 +61,20 @@ impl Health {
 
     /// Reports whether the database answers now.
     pub async fn check(&self, repository: &Repository) {
-        self.report(answers(repository).await).await;
+        self.report(self.ask(repository).await).await;
+    }
+
+    /// Returns whether the database answers.
+    async fn ask(&self, repository: &Repository) -> bool {
+        let answer = tokio::time::timeout(TIMEOUT, repository.ping()).await;
+        let is_up = matches!(answer, Ok(Ok(())));
+        self.metrics.set_database_up(is_up);
+        self.database.send_replace(if is_up {
+            DatabaseState::Up
+        } else {
+            DatabaseState::Down
+        });
+        is_up
     }
 
     /// Reports whether the server and its services are serving.
@@ -60,9 +89,4 @@ impl Health {
             self.reporter.set_service_status(*service, status).await;
         }
     }
-}
-
-async fn answers(repository: &Repository) -> bool {
-    let answer = tokio::time::timeout(TIMEOUT, repository.ping()).await;
-    matches!(answer, Ok(Ok(())))
 }

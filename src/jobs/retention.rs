@@ -15,6 +15,7 @@ use crate::{
     repository::{
         Repository, Transaction, TransactionOutcome, organizations, purge_times, updates,
     },
+    telemetry::JobMetrics,
 };
 
 /// Removes what is no longer needed from updates that are older than `retention`, once every `interval` until `draining`.
@@ -22,6 +23,7 @@ pub async fn watch(
     repository: Repository,
     retention: Duration,
     interval: Duration,
+    metrics: JobMetrics,
     draining: CancellationToken,
 ) {
     let mut last = HashMap::new();
@@ -31,6 +33,7 @@ pub async fn watch(
             // A database that does not answer must not keep the server from stopping.
             () = draining.cancelled() => return,
         };
+        metrics.count_purge(&purged);
         match purged {
             Ok(0) => {}
             Ok(update_count) => tracing::info!(update_count, "updates.purged"),

@@ -20,7 +20,11 @@ use super::{
     timeout::WithTimeout,
     write_queue::WriteQueue,
 };
-use crate::{error::Result, memory_budget::MemoryBudget};
+use crate::{
+    error::Result,
+    memory_budget::MemoryBudget,
+    telemetry::{DatabaseMetrics, Pool},
+};
 
 /// The longest wait for a connection of a pool.
 pub const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -76,6 +80,7 @@ pub struct Repository {
     /// caches warm.
     pub(super) writers: WithTimeout<DatabaseConnection>,
     pub(super) write_queue: WriteQueue,
+    pub(super) metrics: DatabaseMetrics,
     pub(super) plans: Arc<PostgresPlans>,
     /// The memory for records of more than the limit.
     pub(super) large_records: Arc<MemoryBudget>,
@@ -110,7 +115,8 @@ impl Repository {
         let db = pool(max_readers).await?;
         let writers = pool(max_writers).await?;
         let reserved = pool(RESERVED_CONNECTIONS).await?;
-        let write_queue = WriteQueue::new(max_writers as usize);
+        let metrics = DatabaseMetrics::default();
+        let write_queue = WriteQueue::new(max_writers as usize, metrics.clone());
         let checkpoints = (db.get_database_backend() == DbBackend::Sqlite)
             .then(|| Checkpoints::start(db.clone(), write_queue.clone()));
         Ok(Self {
@@ -120,6 +126,7 @@ impl Repository {
             reserved: WithTimeout::new(reserved, options.statement_timeout),
             writers: WithTimeout::new(writers, options.statement_timeout),
             write_queue,
+            metrics,
             plans,
             large_records: Arc::new(records::large_records()),
             checkpoints,
@@ -134,6 +141,33 @@ impl Repository {
     /// Returns how many connections read.
     pub fn max_readers(&self) -> usize {
         self.max_readers as usize
+    }
+
+    /// Returns which database it is.
+    pub fn database_name(&self) -> &'static str {
+        match self.db.get_database_backend() {
+            DbBackend::Postgres => "postgresql",
+            _ => "sqlite",
+        }
+    }
+
+    /// Returns what is measured.
+    pub fn metrics(&self) -> &DatabaseMetrics {
+        &self.metrics
+    }
+
+    /// Measures the pools of connections.
+    pub fn observe_pools(&self) {
+        for (pool, db) in [
+            (Pool::Read, &self.db),
+            (Pool::Write, &self.writers),
+            (Pool::Reserved, &self.reserved),
+        ] {
+            let (open, idle) = open_and_idle(db.without_timeout());
+            // A connection can become idle between the two.
+            let in_use = open.saturating_sub(idle);
+            self.metrics.observe_pool(pool, open, in_use);
+        }
     }
 
     /// Fails if the database does not answer, or if SQLite's file is no longer where it was.
@@ -151,6 +185,20 @@ impl Repository {
     /// Fails if SQLite's file is no longer where it was.
     pub(super) fn check_file(&self) -> Result<()> {
         self.file.as_ref().map_or(Ok(()), DatabaseFile::check)
+    }
+}
+
+/// Returns how many connections a pool has, and how many of them are idle.
+fn open_and_idle(db: &DatabaseConnection) -> (usize, usize) {
+    match db.get_database_backend() {
+        DbBackend::Postgres => {
+            let pool = db.get_postgres_connection_pool();
+            (pool.size() as usize, pool.num_idle())
+        }
+        _ => {
+            let pool = db.get_sqlite_connection_pool();
+            (pool.size() as usize, pool.num_idle())
+        }
     }
 }
 

@@ -20,6 +20,7 @@ use super::{
 use crate::{
     error::{Error, Result},
     memory_budget::MemoryBudget,
+    telemetry::{self, CallRecord, Phase, Pool},
 };
 
 /// Makes PostgreSQL plan a connection's statements again when they are next used. See [`super::postgres_plans`].
@@ -135,7 +136,7 @@ impl Repository {
     {
         let repository = self.clone();
         in_own_task(async move |caller_left| {
-            until_won(&caller_left, || {
+            until_won(&caller_left, &repository.metrics, || {
                 repository.write_once((&lists, length), &input, &work, &caller_left)
             })
             .await
@@ -153,12 +154,15 @@ impl Repository {
     where
         W: for<'a> Fn(&'a I, &'a Transaction) -> BoxFuture<'a, Result<TransactionOutcome<T>>>,
     {
+        telemetry::begin_phase(Phase::Wait);
         let _turn = tokio::select! {
             turn = self.write_queue.turn(lists, length) => turn,
             () = caller_left.cancelled() => return Err(self::caller_left()),
         };
         self.check_file()?;
-        let db = self.writers.begin(write_options()).await?;
+        let begin = self.writers.begin(write_options());
+        let db = self.metrics.begin(Pool::Write, begin).await?;
+        telemetry::end_phase();
         let transaction = Transaction::new(db, caller_left.clone(), self);
         let result = work(input, &transaction).await;
         let result = result.and_then(|outcome| {
@@ -168,7 +172,9 @@ impl Repository {
         });
         match result {
             Ok(TransactionOutcome::Commit(value)) => {
+                telemetry::begin_phase(Phase::Commit);
                 transaction.db.commit().await?;
+                telemetry::end_phase();
                 if let Some(checkpoints) = &self.checkpoints {
                     checkpoints.note_commit();
                 }
@@ -203,7 +209,8 @@ impl Repository {
                 isolation_level: is_postgres.then_some(IsolationLevel::RepeatableRead),
                 ..Default::default()
             };
-            let transaction = Transaction::new(db.begin(options).await?, caller_left, &repository);
+            let begin = repository.metrics.begin(Pool::Read, db.begin(options));
+            let transaction = Transaction::new(begin.await?, caller_left, &repository);
             let result = work(&input, &transaction).await;
             transaction.db.rollback().await?;
             result
@@ -221,7 +228,8 @@ where
 {
     let caller_left = CancellationToken::new();
     let guard = caller_left.clone().drop_guard();
-    let task = tokio::spawn(work(caller_left).in_current_span());
+    let work = CallRecord::current().scope(work(caller_left));
+    let task = tokio::spawn(work.in_current_span());
     let result = task.await.map_err(Error::internal)?;
     guard.disarm();
     result

@@ -9,7 +9,11 @@ use std::sync::{
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use uuid::Uuid;
 
-use crate::{domain::OrganizationId, keyed_semaphore::KeyedSemaphore};
+use crate::{
+    domain::OrganizationId,
+    keyed_semaphore::KeyedSemaphore,
+    telemetry::{DatabaseMetrics, Queue},
+};
 
 /// A list of an organization.
 pub type ListKey = (OrganizationId, Uuid);
@@ -43,6 +47,7 @@ pub struct WriteQueue {
     waiting_count: Arc<AtomicUsize>,
     /// For writers that lock a list's row: they act one after another, and wait here rather than for the row's lock.
     lists: Arc<KeyedSemaphore<ListKey>>,
+    metrics: DatabaseMetrics,
 }
 
 /// A writer's turn, until it is dropped.
@@ -71,7 +76,7 @@ impl Drop for Waiting<'_> {
 
 impl WriteQueue {
     /// Makes queues for at most `max_writers` writers at once.
-    pub fn new(max_writers: usize) -> Self {
+    pub fn new(max_writers: usize, metrics: DatabaseMetrics) -> Self {
         Self {
             writers: Arc::new(Semaphore::new(max_writers)),
             long_writers: Arc::new(Semaphore::new(
@@ -79,23 +84,35 @@ impl WriteQueue {
             )),
             waiting_count: Arc::default(),
             lists: Arc::new(KeyedSemaphore::new(1)),
+            metrics,
         }
     }
 
     /// Waits for a turn: first among the writers of each of `lists`, then among those that write as long, then among all.
     pub async fn turn(&self, lists: &[ListKey], length: WriteLength) -> Turn {
-        let lists = self.turns(lists).await;
-        let long_writer = match length {
-            WriteLength::Short => None,
-            WriteLength::Long => Some(permit(&self.long_writers).await),
+        let lists = match lists {
+            [] => Vec::new(),
+            _ => self.metrics.queue(Queue::List, self.turns(lists)).await,
         };
+        let writer = self.metrics.queue(Queue::Writer, self.writer(length));
+        let (writer, long_writer) = writer.await;
         Turn {
-            _writer: match length {
-                WriteLength::Short => self.short_writer().await,
-                WriteLength::Long => self.long_writer().await,
-            },
+            _writer: writer,
             _long_writer: long_writer,
             _lists: lists,
+        }
+    }
+
+    async fn writer(
+        &self,
+        length: WriteLength,
+    ) -> (OwnedSemaphorePermit, Option<OwnedSemaphorePermit>) {
+        match length {
+            WriteLength::Short => (self.short_writer().await, None),
+            WriteLength::Long => {
+                let long_writer = permit(&self.long_writers).await;
+                (self.long_writer().await, Some(long_writer))
+            }
         }
     }
 
@@ -166,7 +183,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_call_that_waits_for_one_of_its_lists_keeps_no_other() {
-        let queue = WriteQueue::new(8);
+        let queue = WriteQueue::new(8, DatabaseMetrics::default());
         let (one, other) = (list(1), list(2));
         for busy in [one, other] {
             let held = queue.turn(&[busy], WriteLength::Short).await;
@@ -188,20 +205,20 @@ mod tests {
 
     #[tokio::test]
     async fn long_writers_leave_connections_to_short_ones() {
-        let queue = WriteQueue::new(4);
+        let queue = WriteQueue::new(4, DatabaseMetrics::default());
         let long = || queue.turn(&[], WriteLength::Long);
         let _held = (long().await, long().await);
         assert!(long().now_or_never().is_none());
         let short = queue.turn(&[], WriteLength::Short).now_or_never();
         assert!(short.is_some());
         // A single connection is for all.
-        let queue = WriteQueue::new(1);
+        let queue = WriteQueue::new(1, DatabaseMetrics::default());
         assert!(queue.turn(&[], WriteLength::Long).now_or_never().is_some());
     }
 
     #[tokio::test]
     async fn short_writers_go_before_long_ones_that_wait() {
-        let queue = WriteQueue::new(1);
+        let queue = WriteQueue::new(1, DatabaseMetrics::default());
         let held = queue.turn(&[], WriteLength::Short).await;
         let mut long = pin!(queue.turn(&[], WriteLength::Long));
         assert!(poll!(&mut long).is_pending());

@@ -12,6 +12,7 @@ use crate::{
     error::{Error, Result},
     memory_budget::MemoryShare,
     repository::ACQUIRE_TIMEOUT,
+    telemetry::{self, Phase},
 };
 
 /// Returns the caller of `request`. Fails if its key does not have the scope that the call requires.
@@ -39,12 +40,14 @@ impl Api {
     /// connection may.
     pub async fn begin_read<T>(&self, request: &Request<T>) -> Result<(Caller, ReadTurn)> {
         let caller = authorize(request, Scope::Read)?;
+        telemetry::begin_phase(Phase::Wait);
         let turn = self.reads.acquire(caller.api_key_id);
         let turn = tokio::time::timeout(ACQUIRE_TIMEOUT, turn).await;
         let _permit = turn.map_err(|_| Error::TooManyCalls {
             limit: self.max_reads_per_key,
             scope: "api_key",
         })?;
+        telemetry::end_phase();
         Ok((caller, ReadTurn { _permit }))
     }
 }

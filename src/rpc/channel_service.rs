@@ -23,6 +23,7 @@ use crate::{
         channel_service_server::ChannelService,
     },
     repository::channels,
+    telemetry,
 };
 
 #[tonic::async_trait]
@@ -47,6 +48,7 @@ impl ChannelService for Api {
         let (repository, organization) = (&self.repository, caller.organization.id);
         let channel =
             app::channels::create(repository, organization, name, channel_type, phone).await?;
+        telemetry::note(|call| call.channel_id = Some(channel.id));
         Ok(Response::new(CreateChannelResponse {
             channel: Some(channel.into()),
         }))
@@ -80,6 +82,7 @@ impl ChannelService for Api {
     ) -> Result<Response<GetChannelResponse>, Status> {
         let (caller, _turn) = self.begin_read(&request).await?;
         let id = required_id("id", &request.into_inner().id)?;
+        telemetry::note(|call| call.channel_id = Some(id));
         let channel = channels::get(self.repository.db(), caller.organization.id, id).await?;
         Ok(Response::new(GetChannelResponse {
             channel: Some(channel.into()),
@@ -104,6 +107,7 @@ impl ChannelService for Api {
     ) -> Result<Response<DeleteChannelResponse>, Status> {
         let caller = authorize(&request, Scope::Admin)?;
         let id = required_id("id", &request.into_inner().id)?;
+        telemetry::note(|call| call.channel_id = Some(id));
         app::channels::delete(&self.repository, caller.organization.id, id).await?;
         Ok(Response::new(DeleteChannelResponse {}))
     }
@@ -120,6 +124,7 @@ impl Api {
         let channel = fields.required("channel", request.channel);
         let channel = fields.finish(channel)?;
         let id = required_id("channel.id", &channel.id)?;
+        telemetry::note(|call| call.channel_id = Some(id));
         let [name_changes, type_changes, phone_changes] = changed(
             request.update_mask,
             [

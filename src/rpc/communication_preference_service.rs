@@ -16,6 +16,7 @@ use crate::{
         OptOutResponse, communication_preference_service_server::CommunicationPreferenceService,
     },
     repository::{self, contacts},
+    telemetry,
 };
 
 #[tonic::async_trait]
@@ -26,10 +27,12 @@ impl CommunicationPreferenceService for Api {
     ) -> Result<Response<OptInResponse>, Status> {
         let caller = authorize(&request, Scope::Write)?;
         let request = request.into_inner();
+        telemetry::note(|call| call.received_count = Some(request.contacts.len() as u64));
         let phones = self.named_phones(&caller, &request.contacts).await?;
         let subjects = Subjects::of_opt_in(&phones, &caller, request)?;
         let change = subjects.change(caller, true);
         let pairs = preferences::change(&self.repository, change).await?;
+        telemetry::note(|call| call.changed_pairs = Some((pairs.changed, pairs.unchanged)));
         Ok(Response::new(OptInResponse {
             opted_in_count: wire::count(pairs.changed),
             unchanged_count: wire::count(pairs.unchanged),
@@ -42,14 +45,18 @@ impl CommunicationPreferenceService for Api {
     ) -> Result<Response<OptOutResponse>, Status> {
         let caller = authorize(&request, Scope::Write)?;
         let request = request.into_inner();
+        telemetry::note(|call| call.received_count = Some(request.contacts.len() as u64));
         let phones = self.named_phones(&caller, &request.contacts).await?;
         let subjects = Subjects::of_opt_out(&phones, &caller, request)?;
         let change = subjects.change(caller, false);
         let pairs = preferences::change(&self.repository, change).await?;
+        telemetry::note(|call| call.changed_pairs = Some((pairs.changed, pairs.unchanged)));
+        let rejected_contacts = subjects.rejected_contacts(&pairs.unknown_contacts);
+        telemetry::note(|call| call.rejected_count = Some(rejected_contacts.len() as u64));
         Ok(Response::new(OptOutResponse {
             opted_out_count: wire::count(pairs.changed),
             unchanged_count: wire::count(pairs.unchanged),
-            rejected_contacts: subjects.rejected_contacts(&pairs.unknown_contacts),
+            rejected_contacts,
             rejected_channels: subjects.rejected_channels(&pairs.unknown_channels),
         }))
     }
@@ -71,6 +78,7 @@ impl CommunicationPreferenceService for Api {
             .await?
             .ok_or_else(|| Error::not_found("contact", name(&reference)))?;
         let id = stored.contact.id;
+        telemetry::note(|call| call.contact_id = Some(id));
         let binding = ["ListCommunicationPreferences", &id.to_string()];
         let page = Page::parse(&caller, request.page_size, &request.page_token, &binding)?;
         let preferences =

@@ -37,6 +37,7 @@ use crate::{
         contact_lists, contact_lists::ListFilter, contacts, contacts::Member, updates,
         updates::RecordedUpdate,
     },
+    telemetry::{self, Phase},
 };
 
 #[tonic::async_trait]
@@ -47,10 +48,11 @@ impl ContactListService for Api {
     ) -> Result<Response<UpdateContactListContactsResponse>, Status> {
         let caller = authorize(&request, Scope::Write)?;
         let outcome = update_stream::update(self, caller, request.into_inner()).await?;
-        tracing::Span::current()
-            .record("received", outcome.counts.received)
-            .record("rejected", outcome.counts.rejected);
-        tracing::info!(counts = ?outcome.counts, replayed = outcome.replayed, "update.answered");
+        telemetry::note(|call| {
+            call.update_id = outcome.update_id;
+            call.counts = Some(outcome.counts);
+            call.replayed = outcome.replayed;
+        });
         Ok(Response::new(outcome.into()))
     }
 
@@ -66,6 +68,7 @@ impl ContactListService for Api {
         let (name, color) = fields.finish(name.zip(color))?;
         let (repository, organization) = (&self.repository, caller.organization.id);
         let list = app::contact_lists::create(repository, organization, name, color).await?;
+        telemetry::note(|call| call.contact_list_id = Some(list.id));
         Ok(Response::new(CreateContactListResponse {
             contact_list: Some(list.into()),
         }))
@@ -77,6 +80,7 @@ impl ContactListService for Api {
     ) -> Result<Response<GetContactListResponse>, Status> {
         let (caller, _turn) = self.begin_read(&request).await?;
         let id = required_id("id", &request.into_inner().id)?;
+        telemetry::note(|call| call.contact_list_id = Some(id));
         let list = contact_lists::get(self.repository.db(), caller.organization.id, id).await?;
         Ok(Response::new(GetContactListResponse {
             contact_list: Some(list.into()),
@@ -122,6 +126,7 @@ impl ContactListService for Api {
     ) -> Result<Response<UpdateContactListResponse>, Status> {
         let caller = authorize(&request, Scope::Write)?;
         let change = list_change(caller.organization.id, request.into_inner())?;
+        telemetry::note(|call| call.contact_list_id = Some(change.id));
         let list = change.apply(&self.repository).await?;
         Ok(Response::new(UpdateContactListResponse {
             contact_list: Some(list.into()),
@@ -134,6 +139,7 @@ impl ContactListService for Api {
     ) -> Result<Response<DeleteContactListResponse>, Status> {
         let caller = authorize(&request, Scope::Write)?;
         let id = required_id("id", &request.into_inner().id)?;
+        telemetry::note(|call| call.contact_list_id = Some(id));
         let (repository, organization) = (&self.repository, caller.organization.id);
         let list = app::contact_lists::delete(repository, organization, id).await?;
         Ok(Response::new(DeleteContactListResponse {
@@ -201,10 +207,13 @@ impl ContactListService for Api {
         let organization = caller.organization.id;
         let filter = members::resolve(self.repository.db(), organization, filter.parse()?).await?;
         drop(turn);
+        telemetry::begin_phase(Phase::Wait);
         // An export reads for a long time. Only a few run at once, so that other calls get a connection.
         let export_turn = self.exports.acquire().await.map_err(Error::internal)?;
+        telemetry::begin_phase(Phase::Read);
         let members = export::members(&self.repository, organization, filter, &self.quota).await?;
         drop(export_turn);
+        telemetry::begin_phase(Phase::Send);
         let idle_limit = self.limits.stream_idle;
         Ok(Response::new(export::send(members, permit, idle_limit)))
     }
@@ -221,10 +230,12 @@ impl ContactListService for Api {
         let (name, update) = match fields.finish(reference)? {
             Reference::UpdateId(text) => {
                 let id = required_id("update_id", &text)?;
+                telemetry::note(|call| call.update_id = Some(id));
                 (text, updates::find(db, organization, id).await?)
             }
             Reference::RequestId(text) => {
                 let id = required_id("request_id", &text)?;
+                telemetry::note(|call| call.request_id = Some(id));
                 (
                     text,
                     updates::find_by_request_id(db, organization, Some(id)).await?,
@@ -244,6 +255,7 @@ impl ContactListService for Api {
         let (caller, _turn) = self.begin_read(&request).await?;
         let request = request.into_inner();
         let list = optional_id("contact_list_id", request.contact_list_id.as_deref())?;
+        telemetry::note(|call| call.contact_list_id = list);
         let binding = ["ListContactListUpdates", request.contact_list_id()];
         let page = Page::parse(&caller, request.page_size, &request.page_token, &binding)?;
         let (db, organization) = (self.repository.db(), caller.organization.id);

@@ -32,6 +32,7 @@ use crate::{
         contact_service_server::ContactService, get_contact_request::Reference,
     },
     repository::{contact_search, contact_search::ContactFilter, records},
+    telemetry,
 };
 
 #[tonic::async_trait]
@@ -52,6 +53,7 @@ impl ContactService for Api {
         let details = ContactDetails::find(&self.repository, organization, reference)
             .await?
             .ok_or_else(|| Error::not_found("contact", name))?;
+        telemetry::note(|call| call.contact_id = Some(details.contact.contact.id));
         let only = details.only_object.and_then(|object| {
             let (_, record) = details.records.iter().find(|(id, _)| *id == object)?;
             Some(record.clone())
@@ -148,6 +150,7 @@ impl ContactService for Api {
     ) -> Result<Response<DeleteContactResponse>, Status> {
         let caller = authorize(&request, Scope::Admin)?;
         let id = required_id("id", &request.into_inner().id)?;
+        telemetry::note(|call| call.contact_id = Some(id));
         crate::app::contacts::erase(&self.repository, caller, id).await?;
         Ok(Response::new(DeleteContactResponse {}))
     }
@@ -165,6 +168,7 @@ impl Api {
         let mut wire = fields.finish(wire)?;
         let encoded_bytes = wire.encoded_len();
         let id = required_id("contact.id", &wire.id)?;
+        telemetry::note(|call| call.contact_id = Some(id));
         mask(&mut wire, request.update_mask)?;
         let object = optional_id("custom_object_id", request.custom_object_id.as_deref())?;
         let (stored, checks) =

@@ -27,6 +27,7 @@ use crate::{
         custom_property::Type,
     },
     repository::custom_objects,
+    telemetry,
 };
 
 #[tonic::async_trait]
@@ -45,6 +46,7 @@ impl CustomObjectService for Api {
         let (repository, organization) = (&self.repository, caller.organization.id);
         let object =
             app::custom_objects::create(repository, organization, key, label, properties).await?;
+        telemetry::note(|call| call.custom_object_id = Some(object.id));
         Ok(Response::new(CreateCustomObjectResponse {
             custom_object: Some(wire_custom_object(object)),
         }))
@@ -56,6 +58,7 @@ impl CustomObjectService for Api {
     ) -> Result<Response<GetCustomObjectResponse>, Status> {
         let (caller, _turn) = self.begin_read(&request).await?;
         let id = required_id("id", &request.into_inner().id)?;
+        telemetry::note(|call| call.custom_object_id = Some(id));
         let object = custom_objects::get(self.repository.db(), caller.organization.id, id).await?;
         Ok(Response::new(GetCustomObjectResponse {
             custom_object: Some(wire_custom_object(object)),
@@ -88,6 +91,7 @@ impl CustomObjectService for Api {
         let caller = authorize(&request, Scope::Admin)?;
         let request = request.into_inner();
         let id = required_id("custom_object_id", &request.custom_object_id)?;
+        telemetry::note(|call| call.custom_object_id = Some(id));
         let mut fields = Fields::default();
         let property = fields
             .required("property", request.property)
@@ -107,6 +111,7 @@ impl CustomObjectService for Api {
     ) -> Result<Response<DeleteCustomObjectResponse>, Status> {
         let caller = authorize(&request, Scope::Admin)?;
         let id = required_id("id", &request.into_inner().id)?;
+        telemetry::note(|call| call.custom_object_id = Some(id));
         app::custom_objects::delete(&self.repository, caller.organization.id, id).await?;
         Ok(Response::new(DeleteCustomObjectResponse {}))
     }

@@ -19,6 +19,7 @@ use crate::{
         contacts::{Member, MemberFilter},
     },
     spool::{Item, Spool, SpoolQuota},
+    telemetry::{self, CallRecord},
 };
 
 /// The most members that one statement reads.
@@ -92,17 +93,18 @@ pub fn send(members: Spool<Member>, permit: Option<CallPermit>, idle_limit: Dura
     // One message waits while the client reads; the other slot is kept for an error, so that a stream that is
     // cut off never looks complete.
     let (sender, receiver) = mpsc::channel(2);
-    tokio::spawn(async move {
+    let sending = async move {
         let _permit = permit;
         let Ok(last_word) = sender.clone().reserve_owned().await else {
             return;
         };
         if let Err(error) = send_all(&members, &sender, idle_limit).await {
-            // The response has begun, past the layer that logs the errors of calls.
-            error.log();
+            // The response has begun, past the layer that notes the errors of calls.
+            telemetry::note(|call| call.note_error(&error));
             last_word.send(Err(error.into()));
         }
-    });
+    };
+    tokio::spawn(CallRecord::current().scope(sending));
     ReceiverStream::new(receiver)
 }
 
@@ -111,12 +113,15 @@ async fn send_all(
     sender: &Sender<Result<ExportContactListContactsResponse, Status>>,
     idle_limit: Duration,
 ) -> Result<()> {
-    let mut message = Batch::default();
+    let (mut message, mut returned_count) = (Batch::default(), 0);
     for member in members.iter() {
+        returned_count += 1;
         if let Some(full) = message.add(wire_member(member?.into_owned())) {
             send_one(full, sender, idle_limit).await?;
         }
     }
+    // Before the last message, with which the call can end.
+    telemetry::note(|call| call.returned_count = Some(returned_count));
     if !message.members.is_empty() {
         send_one(message.take(), sender, idle_limit).await?;
     }

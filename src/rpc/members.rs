@@ -13,6 +13,7 @@ use crate::{
         Connection, channels, contact_lists,
         contacts::{Member, MemberFilter},
     },
+    telemetry,
 };
 
 /// Which members a request asks for, not parsed yet.
@@ -28,8 +29,10 @@ pub struct MemberRequest<'a> {
 impl MemberRequest<'_> {
     /// Parses the ids.
     pub fn parse(&self) -> Result<MemberFilter> {
+        let contact_list = required_id("contact_list_id", self.contact_list_id)?;
+        telemetry::note(|call| call.contact_list_id = Some(contact_list));
         Ok(MemberFilter {
-            contact_list: required_id("contact_list_id", self.contact_list_id)?,
+            contact_list,
             custom_object: optional_id("custom_object_id", self.custom_object_id)?,
             opted_in_to: optional_id("opted_in_to_channel_id", self.opted_in_to_channel_id)?,
         })

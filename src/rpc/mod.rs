@@ -57,6 +57,11 @@ pub struct Limits {
 }
 
 impl Api {
+    /// Returns how many bytes of contacts are spooled.
+    pub fn spooled_bytes(&self) -> u64 {
+        self.quota.used_bytes()
+    }
+
     /// Makes the services of `repository`, within `limits`.
     pub fn new(repository: Repository, limits: Limits) -> Self {
         let core_count = thread::available_parallelism().map_or(1, NonZero::get);

@@ -11,6 +11,7 @@ use crate::{
     },
     error::{Error, Result},
     repository::search::Found,
+    telemetry,
 };
 
 const DEFAULT_SIZE: u64 = 50;
@@ -89,6 +90,7 @@ impl Page {
             items.push(item);
             last = Some(row_key);
         }
+        telemetry::note(|call| call.returned_count = Some(items.len() as u64));
         let token = next.map_or_else(String::new, |last| self.token(last));
         (items, token)
     }

@@ -59,9 +59,6 @@ pub async fn update(
         sent.update(wire_header.encode_length_delimited_to_vec());
     }
     let header = wire::update_header::parse(wire_header, caller.organization.default_region)?;
-    tracing::Span::current()
-        .record("contact_list_id", header.contact_list_id.to_string())
-        .record("action", header.action.name());
     let organization = caller.organization.id;
     let incoming = IncomingUpdate::begin(
         &api.repository,

@@ -1,27 +1,41 @@
 //! From settings to a server that is bound to its address.
 
+mod admin;
 mod connections;
 pub(crate) mod layers;
 mod services;
 mod shutdown;
 
-use std::{io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+use std::{
+    io,
+    net::SocketAddr,
+    pin::{Pin, pin},
+    sync::Arc,
+    time::Duration,
+};
 
 use anyhow::{Context, anyhow, bail};
 use futures_util::Stream;
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, sync::watch, time::timeout};
+use tokio_util::task::AbortOnDropHandle;
 use tonic::service::Routes;
 
 use self::{
+    admin::Admin,
     connections::{Connections, Tls},
     shutdown::Shutdown,
 };
 use crate::{
-    jobs::{health::Health, key_uses::KeyUses, retention},
+    jobs::{
+        health::{DatabaseState, Health},
+        key_uses::KeyUses,
+        retention,
+    },
     repository::{Repository, ServerLock},
     rpc::{Api, Limits},
     settings::ServeSettings,
     spool,
+    telemetry::{CallMetrics, Calls, JobMetrics, Metrics, ProcessMetrics},
 };
 
 /// A server that is bound to its address.
@@ -30,6 +44,7 @@ pub struct Server {
     tls: Option<Arc<Tls>>,
     repository: Repository,
     listener: TcpListener,
+    admin: Option<TcpListener>,
     /// Held for as long as it serves a SQLite file.
     _lock: Option<ServerLock>,
 }
@@ -53,11 +68,16 @@ impl Server {
             bail!("the database's schema lacks {missing}: run contact-lists migrate");
         }
         let listener = listen(&addresses).await?;
+        let admin = match &settings.admin_listen.0 {
+            Some(address) => Some(admin::bind(address).await?),
+            None => None,
+        };
         Ok(Self {
             settings,
             tls,
             repository,
             listener,
+            admin,
             _lock: lock,
         })
     }
@@ -67,6 +87,11 @@ impl Server {
         self.listener.local_addr()
     }
 
+    /// The address that operators read from, if there is one.
+    pub fn admin_addr(&self) -> std::io::Result<Option<SocketAddr>> {
+        self.admin.as_ref().map(TcpListener::local_addr).transpose()
+    }
+
     /// Its database.
     pub fn repository(&self) -> &Repository {
         &self.repository
@@ -74,12 +99,21 @@ impl Server {
 
     /// Serves until the first of `signals`, or their end. Then it goes on for the drain period, which a second one ends, and lets
     /// running calls end within the grace period.
-    pub async fn serve(self, signals: impl Stream<Item = ()> + Send) -> anyhow::Result<()> {
+    pub async fn serve(mut self, signals: impl Stream<Item = ()> + Send) -> anyhow::Result<()> {
         let stages = Shutdown::default();
         let (reporter, health_service) = tonic_health::server::health_reporter();
+        let (database, database_state) = watch::channel(DatabaseState::Unknown);
+        let (calls, jobs) = (CallMetrics::default(), JobMetrics::default());
+        let api = Api::new(self.repository.clone(), limits(&self.settings));
+        let _admin = self.admin.take().map(|listener| {
+            let admin = self.admin(&api, &calls, &jobs, database_state, &stages);
+            AbortOnDropHandle::new(tokio::spawn(admin.serve(listener)))
+        });
         let health = Health {
             reporter,
             services: services::NAMES,
+            database,
+            metrics: jobs.clone(),
         };
         // Before the first connection is accepted.
         health.check(&self.repository).await;
@@ -88,6 +122,7 @@ impl Server {
             self.repository.clone(),
             self.settings.retention(),
             self.settings.purge_interval(),
+            jobs,
             stages.draining.clone(),
         ));
 
@@ -100,8 +135,10 @@ impl Server {
         let key_uses = uses.clone();
         let key_uses =
             tokio::spawn(key_uses.watch(self.repository.clone(), stages.draining.clone()));
-        let open = layers::around_open(services::open_routes(health_service)?, &self.settings);
-        let routes = self.routes(&stages, &uses, open);
+        let calls = Calls::new(calls);
+        let open = services::open_routes(health_service)?;
+        let open = layers::around_open(open, &self.settings, &calls);
+        let routes = self.routes(&api, open, &uses, &calls, &stages);
         let connections = Connections::new(&self.settings, self.tls, routes, &stages);
         let drain = self
             .settings
@@ -111,34 +148,72 @@ impl Server {
             () = &mut serving => {}
             () = stages.until_drained(signals, drain) => {}
         }
-
-        tracing::info!("server.closing");
-        stages.draining.cancel();
-        if tokio::time::timeout(self.settings.grace(), &mut serving)
-            .await
-            .is_err()
-        {
-            tracing::warn!(
-                grace_seconds = self.settings.grace_seconds,
-                "server.closed_by_force"
-            );
-            stages.forced.cancel();
-            // The calls that were cut off still tell their callers why.
-            let _ = tokio::time::timeout(Duration::from_secs(1), &mut serving).await;
-        }
+        end_calls(&mut serving, &stages, self.settings.grace()).await;
         health.await?;
         retention.await?;
         key_uses.await?;
         Ok(())
     }
 
+    /// What operators can read of this server.
+    fn admin(
+        &self,
+        api: &Api,
+        calls: &CallMetrics,
+        jobs: &JobMetrics,
+        database: watch::Receiver<DatabaseState>,
+        shutdown: &Shutdown,
+    ) -> Admin {
+        let (mut metrics, process) = (Metrics::default(), ProcessMetrics::default());
+        let limit = self.settings.max_spool_bytes;
+        process
+            .spool_limit_bytes
+            .set(limit.try_into().unwrap_or(i64::MAX));
+        calls.register(&mut metrics);
+        self.repository.metrics().register(&mut metrics);
+        jobs.register(&mut metrics);
+        process.register(&mut metrics, self.repository.database_name());
+        Admin {
+            metrics,
+            process,
+            repository: self.repository.clone(),
+            api: api.clone(),
+            database,
+            shutdown: shutdown.clone(),
+        }
+    }
+
     /// All services, in the layers that they need. `open` are those that need no key.
-    fn routes(&self, shutdown: &Shutdown, uses: &KeyUses, open: Routes) -> Routes {
-        let api = Api::new(self.repository.clone(), limits(&self.settings));
-        let routes = services::routes(&api, self.settings.max_message_bytes as usize);
-        let routes = layers::around(routes, &self.repository, uses, &self.settings, shutdown);
+    fn routes(
+        &self,
+        api: &Api,
+        open: Routes,
+        uses: &KeyUses,
+        calls: &Calls,
+        shutdown: &Shutdown,
+    ) -> Routes {
+        let settings = &self.settings;
+        let routes = services::routes(api, settings.max_message_bytes as usize);
+        let routes = layers::around(routes, &self.repository, uses, settings, calls, shutdown);
         let open = open.into_axum_router().reset_fallback();
         Routes::from(routes.into_axum_router().merge(open))
+    }
+}
+
+/// Ends the calls that are `serving`: those that run may end within `grace`, and are then cut off.
+async fn end_calls(
+    serving: &mut Pin<&mut impl Future<Output = ()>>,
+    stages: &Shutdown,
+    grace: Duration,
+) {
+    tracing::info!("server.closing");
+    stages.draining.cancel();
+    if timeout(grace, serving.as_mut()).await.is_err() {
+        let grace_seconds = grace.as_secs();
+        tracing::warn!(grace_seconds, "server.closed_by_force");
+        stages.forced.cancel();
+        // The calls that were cut off still tell their callers why.
+        let _ = timeout(Duration::from_secs(1), serving.as_mut()).await;
     }
 }
 

@@ -1,5 +1,9 @@
 //! The services, and which of them need an API key.
 
+use std::{collections::HashSet, sync::LazyLock};
+
+use prost::Message;
+use prost_types::FileDescriptorSet;
 use tonic::{
     codec::CompressionEncoding,
     server::NamedService,
@@ -46,6 +50,35 @@ services![
     CommunicationPreferenceServiceServer,
     CustomObjectServiceServer,
 ];
+
+/// The names of all calls, such as "grpc.health.v1.Health/Check".
+static METHODS: LazyLock<HashSet<String>> = LazyLock::new(|| {
+    let sets = [
+        FILE_DESCRIPTOR_SET,
+        tonic_health::pb::FILE_DESCRIPTOR_SET,
+        tonic_reflection::pb::v1::FILE_DESCRIPTOR_SET,
+        tonic_reflection::pb::v1alpha::FILE_DESCRIPTOR_SET,
+    ];
+    let mut names = HashSet::new();
+    for set in sets {
+        // The build writes the sets, and a test looks for their calls.
+        let set = FileDescriptorSet::decode(set).unwrap_or_default();
+        for file in &set.file {
+            for service in &file.service {
+                let service_name = format!("{}.{}", file.package(), service.name());
+                let methods = service.method.iter();
+                names.extend(methods.map(|it| format!("{service_name}/{}", it.name())));
+            }
+        }
+    }
+    names
+});
+
+/// Returns the name of the call at `path`, or "unknown": what a caller makes up is neither logged nor counted.
+pub fn method(path: &str) -> &'static str {
+    let name = path.strip_prefix('/').unwrap_or(path);
+    METHODS.get(name).map_or("unknown", String::as_str)
+}
 
 /// Returns whether the call at `path` needs an API key. An unknown call does.
 pub fn needs_key(path: &str) -> bool {

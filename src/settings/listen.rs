@@ -38,6 +38,19 @@ impl fmt::Display for ListenAddress {
     }
 }
 
+/// An address to listen on, or none.
+#[derive(Debug, Clone)]
+pub struct OptionalAddress(pub Option<ListenAddress>);
+
+impl FromStr for OptionalAddress {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let given = (!text.is_empty()).then_some(text);
+        given.map(str::parse).transpose().map(Self)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -29,6 +29,11 @@ impl SpoolQuota {
         }
     }
 
+    /// Returns how many bytes are taken.
+    pub fn used_bytes(&self) -> u64 {
+        self.used_bytes.load(Ordering::Relaxed)
+    }
+
     /// Takes `bytes`. They must be given back with [`Self::give_back`], even if this fails.
     pub(super) fn take(&self, bytes: u64) -> Result<()> {
         let used = self.used_bytes.fetch_add(bytes, Ordering::Relaxed);

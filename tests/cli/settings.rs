@@ -3,8 +3,13 @@
 use crate::*;
 
 /// Every flag of `serve` with its environment variable and its default.
-const FLAGS: [(&str, &str, &str); 27] = [
+const FLAGS: [(&str, &str, &str); 28] = [
     ("--listen", "CONTACT_LISTS_LISTEN", "127.0.0.1:50051"),
+    (
+        "--admin-listen",
+        "CONTACT_LISTS_ADMIN_LISTEN",
+        "127.0.0.1:9464",
+    ),
     (
         "--database-url",
         "CONTACT_LISTS_DATABASE_URL",

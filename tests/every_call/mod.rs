@@ -9,7 +9,6 @@ mod errors;
 mod field_masks;
 mod health;
 mod keys;
-mod log;
 mod metadata;
 mod newer_schema;
 mod pages;

@@ -24,7 +24,7 @@ const LAYERS: [&[&str]; 14] = [
 ];
 
 /// Names that only some modules may use: those of the transport and the wire at the edge, those of the database in storage.
-const KNOWN_BY: [(&[&str], &[&str]); 4] = [
+const KNOWN_BY: [(&[&str], &[&str]); 6] = [
     (
         &["tonic", "tonic_types", "tonic_health", "tonic_reflection"],
         &["server", "rpc", "error", "jobs"],
@@ -33,7 +33,17 @@ const KNOWN_BY: [(&[&str], &[&str]); 4] = [
         &["axum", "h2", "prost", "prost_types"],
         &["server", "rpc", "fuzzing"],
     ),
+    (&["hyper", "hyper_util"], &["server"]),
     (&["sea_orm", "sea_orm_migration", "sqlx"], &["repository"]),
+    (
+        &[
+            "prometheus_client",
+            "opentelemetry",
+            "opentelemetry_sdk",
+            "opentelemetry_otlp",
+        ],
+        &["telemetry"],
+    ),
     (
         &["crate::proto", "crate::generated"],
         &["server", "rpc", "error", "fuzzing"],

@@ -12,21 +12,13 @@ pub mod rejections;
 mod replay;
 mod resolve;
 mod stored;
-mod timer;
 mod write;
 
 use std::sync::Arc;
 
 use uuid::Uuid;
 
-use self::{
-    checks::Checks,
-    group::Groups,
-    plan::Plan,
-    rejections::Rejections,
-    replay::replayed,
-    timer::{Stage, StageTimer},
-};
+use self::{checks::Checks, group::Groups, plan::Plan, rejections::Rejections, replay::replayed};
 use crate::{
     domain::{
         OrganizationId,
@@ -45,6 +37,7 @@ use crate::{
         updates::RecordedUpdate,
     },
     spool::SpoolQuota,
+    telemetry::{self, Phase},
 };
 
 /// An update with more contacts than this keeps its connection for long.
@@ -66,13 +59,6 @@ pub struct Update {
     rejections: Rejections,
     fingerprint: Option<Fingerprint>,
     quota: SpoolQuota,
-    timer: StageTimer,
-}
-
-/// An applied update whose transaction is about to end.
-struct Applied {
-    outcome: UpdateOutcome,
-    timer: StageTimer,
 }
 
 impl Update {
@@ -84,19 +70,18 @@ impl Update {
         } else {
             WriteLength::Short
         };
-        let mut applied = repository
+        repository
             .write_lists(vec![list], length, self, |update, transaction| {
                 Box::pin(update.apply_in(transaction))
             })
-            .await?;
-        applied.timer.end(Stage::Commit);
-        applied.timer.log();
-        Ok(applied.outcome)
+            .await
     }
 
-    async fn apply_in(&self, transaction: &Transaction) -> Result<TransactionOutcome<Applied>> {
-        let mut timer = self.timer.clone();
-        timer.end(Stage::Wait);
+    async fn apply_in(
+        &self,
+        transaction: &Transaction,
+    ) -> Result<TransactionOutcome<UpdateOutcome>> {
+        telemetry::begin_phase(Phase::Plan);
         let list = contact_lists::lock(
             transaction,
             self.organization(),
@@ -107,8 +92,7 @@ impl Update {
         let recorded = updates::find_by_request_id(db, self.organization(), request_id).await?;
         if let Some(recorded) = recorded {
             let outcome = replayed(recorded, self.fingerprint.as_ref())?;
-            timer.end(Stage::Plan);
-            return Ok(TransactionOutcome::RollBack(Applied { outcome, timer }));
+            return Ok(TransactionOutcome::RollBack(outcome));
         }
         let list = active(list, self.header.contact_list_id)?;
         let channels = self.checks.hold(transaction, self.organization()).await?;
@@ -118,10 +102,15 @@ impl Update {
             update_id: Some(Uuid::now_v7()),
         };
         let mut plan = plan::make_plan(self, transaction).await?;
+        let rejected = &plan.rejections.contacts;
+        telemetry::note(|call| {
+            call.rejected_count = Some(rejected.count());
+            call.rejected_by_reason = rejected.by_reason().clone();
+        });
         if self.header.rejection_policy == RejectionPolicy::RejectAll {
             self.refuse_rejections(&plan)?;
         }
-        timer.end(Stage::Plan);
+        telemetry::begin_phase(Phase::Write);
         // Rejections never empty a list: only an overwrite that was sent without a contact does.
         let mut counts = if plan.groups.is_empty() && self.received_count > 0 {
             Counts::default()
@@ -131,12 +120,10 @@ impl Update {
         counts.received = self.received_count;
         counts.rejected = plan.rejections.contacts.count();
         let outcome = self.finish(transaction, list, counts, plan, origin).await?;
-        timer.end(Stage::Write);
-        let applied = Applied { outcome, timer };
         Ok(if self.header.validate_only {
-            TransactionOutcome::RollBack(applied)
+            TransactionOutcome::RollBack(outcome)
         } else {
-            TransactionOutcome::Commit(applied)
+            TransactionOutcome::Commit(outcome)
         })
     }
 

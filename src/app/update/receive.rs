@@ -10,7 +10,6 @@ use super::{
     group::{Groups, ReceivedContact},
     rejections::{InvalidContact, Rejections},
     replay::replayed,
-    timer::{Stage, StageTimer},
 };
 use crate::{
     app,
@@ -24,6 +23,7 @@ use crate::{
     long_work,
     repository::{Repository, channels, contact_lists, updates, updates::RecordedUpdate},
     spool::{Spool, SpoolQuota},
+    telemetry::{self, Phase},
 };
 
 /// An update whose stream is still arriving.
@@ -34,7 +34,6 @@ pub struct IncomingUpdate {
     received_count: u64,
     max_contacts: u64,
     quota: SpoolQuota,
-    timer: StageTimer,
 }
 
 enum Mode {
@@ -63,7 +62,13 @@ impl IncomingUpdate {
         max_contacts: u64,
         quota: &SpoolQuota,
     ) -> Result<Self> {
-        let timer = StageTimer::start();
+        telemetry::note(|call| {
+            call.contact_list_id = Some(header.contact_list_id);
+            call.action = Some(header.action);
+            call.request_id = header.request_id;
+            call.validate_only = header.validate_only;
+        });
+        telemetry::begin_phase(Phase::Receive);
         let recorded = || {
             let (organization, request_id) = (caller.organization.id, header.recorded_id());
             updates::find_by_request_id(repository.db(), organization, request_id)
@@ -86,7 +91,6 @@ impl IncomingUpdate {
             received_count: 0,
             max_contacts,
             quota: quota.clone(),
-            timer,
         })
     }
 
@@ -101,6 +105,7 @@ impl IncomingUpdate {
     /// Counts contacts that arrived. Fails if they are more than a call may have.
     pub fn count_contacts(&mut self, count: usize) -> Result<()> {
         self.received_count += count as u64;
+        telemetry::note(|call| call.received_count = Some(self.received_count));
         if self.received_count > self.max_contacts {
             return Err(Error::ContactLimitExceeded {
                 limit: self.max_contacts,
@@ -144,7 +149,7 @@ impl IncomingUpdate {
 
     /// Ends the stream. Returns the update that it makes, or the recorded outcome of an earlier call.
     pub fn finish(
-        mut self,
+        self,
         footer_contact_count: Option<i64>,
         fingerprint: Option<Fingerprint>,
     ) -> Result<ReceivedUpdate> {
@@ -168,12 +173,12 @@ impl IncomingUpdate {
             }
             Mode::Collect(collected) => collected,
         };
-        self.timer.end(Stage::Receive);
+        telemetry::begin_phase(Phase::Fold);
         let (contacts, mut rejections) = (collected.contacts, collected.rejections);
         let groups = long_work::aside(contacts.size_bytes(), || {
             Groups::of(contacts, &mut rejections, &self.quota)
         })?;
-        self.timer.end(Stage::Fold);
+        telemetry::end_phase();
         Ok(ReceivedUpdate::New(Box::new(Update {
             caller: self.caller,
             header: self.header,
@@ -185,7 +190,6 @@ impl IncomingUpdate {
             rejections,
             fingerprint,
             quota: self.quota,
-            timer: self.timer,
         })))
     }
 }

@@ -1,13 +1,18 @@
 //! The contacts of an update that are rejected, and what is kept of them.
 
-use std::{cmp::Ordering, collections::BTreeMap};
+use std::{
+    cmp::Ordering,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
     domain::{
-        phone_number::PhoneNumber, text::Text, update_outcome::RejectedContact,
-        violation::Violation,
+        phone_number::PhoneNumber,
+        text::Text,
+        update_outcome::RejectedContact,
+        violation::{Reason, Violation},
     },
     error::Result,
     spool::{Item, Spool, SpoolQuota},
@@ -74,6 +79,7 @@ impl Rejections {
 #[derive(Debug, Clone, Default)]
 pub struct RejectedContacts {
     count: u64,
+    by_reason: BTreeMap<Reason, u64>,
     kept: BTreeMap<u32, Vec<Violation>>,
     kept_bytes: usize,
 }
@@ -82,6 +88,10 @@ impl RejectedContacts {
     /// Adds the contact at `index`.
     pub fn add(&mut self, index: u32, violations: Vec<Violation>) {
         self.count += 1;
+        let reasons: BTreeSet<_> = violations.iter().map(|it| it.reason).collect();
+        for reason in reasons {
+            *self.by_reason.entry(reason).or_default() += 1;
+        }
         self.kept_bytes += size_bytes(&violations);
         self.kept.insert(index, violations);
         while self.kept.len() > MAX_REJECTED_CONTACTS || self.kept_bytes > MAX_REJECTED_BYTES {
@@ -95,6 +105,11 @@ impl RejectedContacts {
     /// How many contacts were rejected.
     pub fn count(&self) -> u64 {
         self.count
+    }
+
+    /// How many were rejected for each reason: a contact with several counts for each.
+    pub fn by_reason(&self) -> &BTreeMap<Reason, u64> {
+        &self.by_reason
     }
 
     /// The kept ones, by index.

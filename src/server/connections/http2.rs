@@ -2,6 +2,7 @@
 
 use std::{
     future::{pending, poll_fn},
+    net::SocketAddr,
     pin::pin,
     sync::Arc,
     task::{Context, Poll, Waker},
@@ -99,7 +100,12 @@ impl Http2 {
 
     /// Serves until the client leaves, fails to begin in time, makes no call for too long, or is silent for too long; or until
     /// the connection is old or the server drains, and no call is running any more.
-    pub async fn serve(&self, stream: impl AsyncRead + AsyncWrite + Unpin, begin_by: Instant) {
+    pub async fn serve(
+        &self,
+        stream: impl AsyncRead + AsyncWrite + Unpin,
+        peer: SocketAddr,
+        begin_by: Instant,
+    ) {
         let turn = Turn::new();
         let stream = Turns::new(stream, Arc::clone(&turn));
         let handshake = timeout_at(begin_by, self.builder.handshake(stream));
@@ -108,7 +114,7 @@ impl Http2 {
             () = self.shutdown.draining.cancelled() => return,
         };
         let ended = match http2 {
-            Ok(Ok(http2)) => self.serve_calls(http2, &turn).await,
+            Ok(Ok(http2)) => self.serve_calls(http2, peer, &turn).await,
             Ok(Err(error)) => Err(error),
             Err(_) => return tracing::debug!("connection.handshake_timed_out"),
         };
@@ -121,6 +127,7 @@ impl Http2 {
     async fn serve_calls<S: AsyncRead + AsyncWrite + Unpin>(
         &self,
         mut http2: Connection<S, Bytes>,
+        peer: SocketAddr,
         turn: &Turn,
     ) -> Result<(), h2::Error> {
         // The end of a connection doesn't wait for health checks or reflection.
@@ -138,7 +145,8 @@ impl Http2 {
                     let (request, respond) = call?;
                     let needs_key = services::needs_key(request.uri().path());
                     let running = if needs_key { &mut calls } else { &mut open_calls };
-                    let (head, stream) = request.into_parts();
+                    let (mut head, stream) = request.into_parts();
+                    head.extensions.insert(peer);
                     let (body, intake) = request::body(stream);
                     intakes.push(intake);
                     running.spawn(self.call(Request::from_parts(head, body), respond));

@@ -7,7 +7,7 @@ mod response;
 mod tls;
 mod turns;
 
-use std::{io, sync::Arc, time::Duration};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use tokio::{
     net::{TcpListener, TcpStream},
@@ -65,8 +65,8 @@ impl Connections {
             tokio::select! {
                 () = this.shutdown.draining.cancelled() => break,
                 Some(_) = running.join_next() => {}
-                (stream, permit) = this.accept(&listener) => {
-                    running.spawn(Arc::clone(&this).run(stream, permit));
+                (stream, address, permit) = this.accept(&listener) => {
+                    running.spawn(Arc::clone(&this).run(stream, address, permit));
                 }
             }
         }
@@ -75,12 +75,12 @@ impl Connections {
     }
 
     /// Waits for a connection that the limits have room for.
-    async fn accept(&self, listener: &TcpListener) -> (TcpStream, ConnectionPermit) {
+    async fn accept(&self, listener: &TcpListener) -> (TcpStream, SocketAddr, ConnectionPermit) {
         loop {
             match listener.accept().await {
                 // A connection that is refused is dropped here, which closes it.
                 Ok((stream, address)) => match self.limits.try_acquire(address.ip()) {
-                    Some(permit) => return (stream, permit),
+                    Some(permit) => return (stream, address, permit),
                     None => tracing::debug!(%address, "connection.refused"),
                 },
                 Err(error) if concerns_one_connection(&error) => {}
@@ -92,15 +92,15 @@ impl Connections {
         }
     }
 
-    async fn run(self: Arc<Self>, stream: TcpStream, _permit: ConnectionPermit) {
+    async fn run(self: Arc<Self>, stream: TcpStream, peer: SocketAddr, _permit: ConnectionPermit) {
         let begin_by = Instant::now() + self.begin_limit;
         // Without it a connection still works, but with delays.
         let _ = stream.set_nodelay(true);
         match &self.tls {
-            None => self.http2.serve(stream, begin_by).await,
+            None => self.http2.serve(stream, peer, begin_by).await,
             Some(tls) => tokio::select! {
                 made = timeout_at(begin_by, tls.acceptor().accept(stream)) => match made {
-                    Ok(Ok(stream)) => self.http2.serve(stream, begin_by).await,
+                    Ok(Ok(stream)) => self.http2.serve(stream, peer, begin_by).await,
                     Ok(Err(error)) => tracing::debug!(%error, "connection.handshake_failed"),
                     Err(_) => tracing::debug!("connection.handshake_timed_out"),
                 },

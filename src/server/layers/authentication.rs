@@ -14,7 +14,14 @@ use axum::{
 use tokio::sync::Semaphore;
 
 use super::{Refusal, admission::too_many};
-use crate::{auth, domain::api_key, error::Error, jobs::key_uses::KeyUses, repository::Repository};
+use crate::{
+    auth,
+    domain::api_key,
+    error::Error,
+    jobs::key_uses::KeyUses,
+    repository::Repository,
+    telemetry::{self, Phase},
+};
 
 /// The most good keys that are remembered.
 const MAX_GOOD_KEYS: usize = 10_000;
@@ -46,7 +53,9 @@ pub async fn authenticate(
         let permit = lookup.unknown.try_acquire();
         Some(permit.map_err(|_| too_many(lookup.max_unknown, "server"))?)
     };
+    telemetry::begin_phase(Phase::Authenticate);
     let caller = auth::authenticate(&lookup.repository, key).await;
+    telemetry::end_phase();
     drop(permit);
     lookup.with_good(|good| match caller {
         Ok(_) => {
@@ -63,6 +72,10 @@ pub async fn authenticate(
     let caller = caller?;
     lookup.uses.note(&caller);
     tracing::Span::current().record("organization", caller.organization.id.to_string());
+    telemetry::note(|call| {
+        call.organization_id = Some(caller.organization.id);
+        call.api_key_id = Some(caller.api_key_id);
+    });
     request.extensions_mut().insert(caller);
     Ok(next.run(request).await)
 }

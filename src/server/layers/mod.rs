@@ -7,7 +7,7 @@ mod deadline;
 mod health_checks;
 mod metadata;
 mod panics;
-mod span;
+mod record;
 mod status;
 
 use std::sync::Arc;
@@ -30,7 +30,7 @@ use self::{
 use super::shutdown::Shutdown;
 use crate::{
     error::Error, jobs::key_uses::KeyUses, keyed_semaphore::KeyedSemaphore, repository::Repository,
-    settings::ServeSettings,
+    settings::ServeSettings, telemetry::Calls,
 };
 
 /// How many calls without a key run at once: health is watched by few, and reflection is for people.
@@ -45,6 +45,7 @@ pub fn around(
     repository: &Repository,
     uses: &KeyUses,
     settings: &ServeSettings,
+    calls: &Calls,
     shutdown: &Shutdown,
 ) -> Routes {
     let on_server = ServerLimit {
@@ -73,7 +74,7 @@ pub fn around(
     };
     // From the outside in: a call passes the first layer first, and its response passes it last.
     let layers = ServiceBuilder::new()
-        .layer(from_fn(span::enter))
+        .layer(from_fn_with_state(calls.clone(), record::keep))
         .layer(from_fn_with_state(max_message_bytes, status::finish))
         .layer(from_fn(deadline::keep))
         .layer(CatchPanicLayer::custom(panics::response))
@@ -90,7 +91,7 @@ pub fn around(
 }
 
 /// Puts the layers around `routes` that calls without a key pass through.
-pub fn around_open(routes: Routes, settings: &ServeSettings) -> Routes {
+pub fn around_open(routes: Routes, settings: &ServeSettings, calls: &Calls) -> Routes {
     let open = OpenLimit {
         calls: ServerLimit {
             max_calls: MAX_OPEN_CALLS,
@@ -99,6 +100,7 @@ pub fn around_open(routes: Routes, settings: &ServeSettings) -> Routes {
         health_checks: HealthChecks::default(),
     };
     let layers = ServiceBuilder::new()
+        .layer(from_fn_with_state(calls.clone(), record::keep))
         .layer(from_fn(deadline::keep))
         .layer(from_fn(metadata::limit))
         .layer(from_fn_with_state(open, admission::without_key))

@@ -28,7 +28,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_call_that_panics_ends_with_an_error_that_the_status_layer_can_log() {
+    async fn a_call_that_panics_ends_with_an_error_that_the_status_layer_can_note() {
         let service = Router::new()
             .fallback(panic)
             .layer(CatchPanicLayer::custom(super::response));

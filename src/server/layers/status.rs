@@ -1,4 +1,4 @@
-//! The status that a call ends with: one of the service's own, and in the log if an operator must know.
+//! The status that a call ends with: one of the service's own, and in the call's record if an operator must know.
 
 use std::error::Error as _;
 
@@ -10,7 +10,7 @@ use axum::{
 use tonic::{Code, Status};
 
 use super::Refusal;
-use crate::error::Error;
+use crate::{error::Error, telemetry};
 
 /// The header that names the compressions that the service accepts.
 const ACCEPT_ENCODING: &str = "grpc-accept-encoding";
@@ -18,7 +18,7 @@ const ACCEPT_ENCODING: &str = "grpc-accept-encoding";
 /// How much of an encoding's name an error repeats.
 const MAX_ENCODING_CHARACTERS: usize = 64;
 
-/// Replaces the transport's own errors, and logs the error that the call ended with.
+/// Replaces the transport's own errors, and notes the error that the call ended with.
 pub async fn finish(
     State(max_message_bytes): State<usize>,
     request: Request,
@@ -32,7 +32,9 @@ pub async fn finish(
     };
     let status = response.extensions().get::<Status>();
     let error = status.and_then(|status| status.source()?.downcast_ref::<Error>());
-    error.inspect(|error| error.log());
+    if let Some(error) = error {
+        telemetry::note(|call| call.note_error(error));
+    }
     response
 }
 

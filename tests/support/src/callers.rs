@@ -3,7 +3,7 @@
 use contact_lists::{domain::scope::Scope, repository::Repository};
 use uuid::Uuid;
 
-use super::{Client, Service, tenants};
+use super::{Client, Database, Service, tenants};
 
 /// An organization, and an admin key to call for it with.
 #[derive(Clone, Debug)]
@@ -15,6 +15,18 @@ pub struct Organization {
 }
 
 impl Organization {
+    /// Brings a database's schema up to date, and makes an organization with an admin key in it.
+    pub async fn create_in(database: &Database) -> Self {
+        let repository = tenants::migrate(database.url()).await;
+        Self::create(&repository, "Acme", None).await
+    }
+
+    /// A new key of the organization in a database.
+    pub async fn key_in(&self, database: &Database, scope: Scope) -> String {
+        let repository = tenants::connect(database.url()).await;
+        tenants::key(&repository, self.id, scope).await
+    }
+
     /// Makes an organization with an admin key.
     pub async fn create(repository: &Repository, name: &str, default_region: Option<&str>) -> Self {
         let id = tenants::organization(repository, name, default_region).await;

@@ -8,6 +8,7 @@ mod counts;
 mod database;
 mod errors;
 mod golden;
+mod http;
 mod json;
 pub mod model;
 mod objects;
@@ -26,6 +27,7 @@ mod stored_text;
 mod tenants;
 mod update;
 mod waiting;
+mod watched;
 
 pub use by_hand::{ByHand, Frame, framed, kind};
 pub use callers::Organization;
@@ -37,6 +39,7 @@ pub use errors::{
     assert_invalid, assert_refused, metadata, reason, reason_name, rejections, violations,
 };
 pub use golden::{assert_golden, redact_ids};
+pub use http::{http_get, metric};
 pub use json::{json_of, struct_of, value_of};
 pub use objects::{CustomPropertyExt, property};
 pub use on_both::{Fixture, notice, run};
@@ -52,6 +55,7 @@ pub use state::{Stored, until};
 pub use steps::phones;
 pub use stored_text::{lists_with_a_wrong_count, orphans, rows_containing, tables_containing};
 pub use update::{HeaderExt, header, messages};
+pub use watched::Watched;
 
 pub use contact_lists::domain::scope::Scope;
 pub use serde_json::json;

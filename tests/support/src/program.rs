@@ -8,6 +8,8 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
+use tonic::transport::{Channel, Endpoint};
+
 use super::{Client, Database};
 
 /// The running program. Dropped, it is killed.
@@ -89,6 +91,22 @@ impl Program {
     /// A caller of it.
     pub fn client(&self, key: &str) -> Client {
         Client::connect(self.address(), Some(&format!("Bearer {key}")))
+    }
+
+    /// Where operators read from it.
+    pub fn admin_address(&self) -> &str {
+        let line = self
+            .greeting
+            .iter()
+            .find_map(|it| it.strip_prefix("metrics on http://"));
+        let address = line.and_then(|it| it.strip_suffix("/metrics"));
+        address.expect("an address for operators")
+    }
+
+    /// A connection to it, made at the first call.
+    pub fn channel(&self) -> Channel {
+        let endpoint = Endpoint::from_shared(format!("http://{}", self.address));
+        endpoint.expect("an address").connect_lazy()
     }
 
     /// The key that it printed, if this was its database's first start.

@@ -8,6 +8,8 @@ use tokio_stream::wrappers::UnboundedReceiverStream;
 
 use super::{Database, Organization, Relay, tenants};
 
+const ADMIN_LISTEN: &str = "--admin-listen";
+
 const SHUTDOWN_LIMIT: Duration = Duration::from_secs(30);
 
 /// A running service with one organization, which has an admin key.
@@ -25,6 +27,7 @@ pub struct Service {
 
 struct Running {
     address: SocketAddr,
+    admin_address: Option<SocketAddr>,
     signals: mpsc::UnboundedSender<()>,
     server: JoinHandle<anyhow::Result<()>>,
 }
@@ -63,23 +66,26 @@ impl Service {
     }
 
     async fn run(&mut self) {
-        let fixed = [
+        let mut args = vec![
             "--listen",
             "127.0.0.1:0",
             "--database-url",
             &self.server_url,
         ];
-        let args = fixed
-            .into_iter()
-            .chain(self.args.iter().map(String::as_str));
+        if !self.args.iter().any(|arg| arg == ADMIN_LISTEN) {
+            args.extend([ADMIN_LISTEN, ""]);
+        }
+        args.extend(self.args.iter().map(String::as_str));
         let settings = ServeSettings::from_args(args).expect("settings");
         let server = Server::bind(settings).await.expect("a bound server");
         let address = server.local_addr().expect("a bound address");
+        let admin_address = server.admin_addr().expect("a bound address");
         // A test that simply ends also requests a shutdown.
         let (signals, asked_to_stop) = mpsc::unbounded_channel();
         let server = tokio::spawn(server.serve(UnboundedReceiverStream::new(asked_to_stop)));
         self.running = Some(Running {
             address,
+            admin_address,
             signals,
             server,
         });
@@ -117,6 +123,12 @@ impl Service {
     /// Where the server listens.
     pub fn address(&self) -> SocketAddr {
         self.running.as_ref().expect("a running server").address
+    }
+
+    /// Where operators read from the server, if it was started with `--admin-listen`.
+    pub fn admin_address(&self) -> SocketAddr {
+        let running = self.running.as_ref().expect("a running server");
+        running.admin_address.expect("an address for operators")
     }
 
     /// What the server was given as `--database-url`.

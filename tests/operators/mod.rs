@@ -1,0 +1,8 @@
+//! What operators see: the log, metrics and traces.
+
+mod admin;
+mod call_lines;
+mod every_call;
+mod leaks;
+mod metrics;
+mod refusals;
