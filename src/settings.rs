@@ -19,7 +19,7 @@ const DATABASE: &str = "Database";
 const LIMITS: &str = "Limits";
 const STOPPING: &str = "Stopping";
 const RETENTION: &str = "Retention";
-const LOG: &str = "Log";
+const LOG: &str = "Log and traces";
 
 /// The database to use.
 #[derive(Debug, Clone, Args)]
@@ -147,6 +147,9 @@ pub struct ServeSettings {
     /// How many seconds pass between two searches for updates that are older
     #[arg(long, env = "CONTACT_LISTS_PURGE_INTERVAL_SECONDS", default_value_t = 600, value_parser = clap::value_parser!(u64).range(1..), help_heading = RETENTION)]
     pub purge_interval_seconds: u64,
+    /// The collector that traces are sent to by OTLP over gRPC, such as http://localhost:4317; without it, none are sent
+    #[arg(long, env = "CONTACT_LISTS_OTLP_ENDPOINT", help_heading = LOG)]
+    pub otlp_endpoint: Option<String>,
     /// How to write the log to standard error
     #[arg(
         long,

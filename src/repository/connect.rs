@@ -23,7 +23,7 @@ use super::{
 use crate::{
     error::Result,
     memory_budget::MemoryBudget,
-    telemetry::{DatabaseMetrics, Pool},
+    telemetry::{Connections, DatabaseMetrics, Pool},
 };
 
 /// The longest wait for a connection of a pool.
@@ -163,10 +163,8 @@ impl Repository {
             (Pool::Write, &self.writers),
             (Pool::Reserved, &self.reserved),
         ] {
-            let (open, idle) = open_and_idle(db.without_timeout());
-            // A connection can become idle between the two.
-            let in_use = open.saturating_sub(idle);
-            self.metrics.observe_pool(pool, open, in_use);
+            let connections = connections(db.without_timeout());
+            self.metrics.observe_pool(pool, connections);
         }
     }
 
@@ -188,17 +186,21 @@ impl Repository {
     }
 }
 
-/// Returns how many connections a pool has, and how many of them are idle.
-fn open_and_idle(db: &DatabaseConnection) -> (usize, usize) {
+/// Returns what connections a pool has.
+fn connections(db: &DatabaseConnection) -> Connections {
     match db.get_database_backend() {
-        DbBackend::Postgres => {
-            let pool = db.get_postgres_connection_pool();
-            (pool.size() as usize, pool.num_idle())
-        }
-        _ => {
-            let pool = db.get_sqlite_connection_pool();
-            (pool.size() as usize, pool.num_idle())
-        }
+        DbBackend::Postgres => connections_of(db.get_postgres_connection_pool()),
+        _ => connections_of(db.get_sqlite_connection_pool()),
+    }
+}
+
+fn connections_of<D: sqlx::Database>(pool: &sqlx::Pool<D>) -> Connections {
+    let (open, idle) = (pool.size(), pool.num_idle());
+    Connections {
+        open,
+        // One can become idle between the two.
+        in_use: open.saturating_sub(idle.try_into().unwrap_or(u32::MAX)),
+        limit: pool.options().get_max_connections(),
     }
 }
 

@@ -16,7 +16,11 @@ use std::{
 
 use anyhow::{Context, anyhow, bail};
 use futures_util::Stream;
-use tokio::{net::TcpListener, sync::watch, time::timeout};
+use tokio::{
+    net::TcpListener,
+    sync::watch,
+    time::{Instant, timeout},
+};
 use tokio_util::task::AbortOnDropHandle;
 use tonic::service::Routes;
 
@@ -35,8 +39,11 @@ use crate::{
     rpc::{Api, Limits},
     settings::ServeSettings,
     spool,
-    telemetry::{CallMetrics, Calls, JobMetrics, Metrics, ProcessMetrics},
+    telemetry::{CallMetrics, Calls, JobMetrics, Metrics, ProcessMetrics, Traces},
 };
+
+/// How long the collector has to take the last traces, if the grace period is not over.
+const TRACES_LIMIT: Duration = Duration::from_secs(2);
 
 /// A server that is bound to its address.
 pub struct Server {
@@ -45,6 +52,7 @@ pub struct Server {
     repository: Repository,
     listener: TcpListener,
     admin: Option<TcpListener>,
+    traces: Option<Traces>,
     /// Held for as long as it serves a SQLite file.
     _lock: Option<ServerLock>,
 }
@@ -72,12 +80,16 @@ impl Server {
             Some(address) => Some(admin::bind(address).await?),
             None => None,
         };
+        let endpoint = settings.otlp_endpoint.as_deref();
+        let endpoint = endpoint.filter(|it| !it.is_empty());
+        let traces = endpoint.map(Traces::to_collector).transpose()?;
         Ok(Self {
             settings,
             tls,
             repository,
             listener,
             admin,
+            traces,
             _lock: lock,
         })
     }
@@ -135,7 +147,7 @@ impl Server {
         let key_uses = uses.clone();
         let key_uses =
             tokio::spawn(key_uses.watch(self.repository.clone(), stages.draining.clone()));
-        let calls = Calls::new(calls);
+        let calls = Calls::new(calls, self.traces.clone());
         let open = services::open_routes(health_service)?;
         let open = layers::around_open(open, &self.settings, &calls);
         let routes = self.routes(&api, open, &uses, &calls, &stages);
@@ -148,10 +160,15 @@ impl Server {
             () = &mut serving => {}
             () = stages.until_drained(signals, drain) => {}
         }
+        let end = Instant::now() + self.settings.grace();
         end_calls(&mut serving, &stages, self.settings.grace()).await;
         health.await?;
         retention.await?;
         key_uses.await?;
+        if let Some(traces) = self.traces {
+            let left = end.saturating_duration_since(Instant::now());
+            traces.shutdown(left.min(TRACES_LIMIT)).await;
+        }
         Ok(())
     }
 

@@ -15,7 +15,7 @@ use crate::domain::update_header::Action;
 
 /// Writes the line at a level, which the log must know when it is compiled. What is not known of the call is left out.
 macro_rules! write_at {
-    ($level:expr, $ended:expr) => {{
+    ($level:expr, $ended:expr, $trace_id:expr) => {{
         let (ended, origin, call) = ($ended, $ended.origin, $ended.call);
         event!(
             target: "contact_lists::call",
@@ -58,7 +58,7 @@ macro_rules! write_at {
             changed_count = call.changed_pairs.map(|(changed, _)| changed),
             returned_count = call.returned_count,
             x_request_id = origin.x_request_id.as_deref(),
-            trace_id = origin.trace_parent.map(|parent| display(format!("{:032x}", parent.trace_id))),
+            trace_id = $trace_id.map(|id| display(format!("{id:032x}"))),
             peer = shown(origin.peer),
             error_id = shown(call.error_id),
             cause = call.cause.as_deref(),
@@ -69,15 +69,15 @@ macro_rules! write_at {
 
 /// Writes the line: at error for a defect of the service, at warn where something that it needs is not there, at debug for
 /// calls that need no key, and else at info.
-pub(super) fn write(ended: &EndedCall<'_>) {
+pub(super) fn write(ended: &EndedCall<'_>, trace_id: Option<u128>) {
     if ended.call.error_id.is_some() {
-        write_at!(Level::ERROR, ended);
+        write_at!(Level::ERROR, ended, trace_id);
     } else if ended.call.cause.is_some() {
-        write_at!(Level::WARN, ended);
+        write_at!(Level::WARN, ended, trace_id);
     } else if ended.origin.is_open {
-        write_at!(Level::DEBUG, ended);
+        write_at!(Level::DEBUG, ended, trace_id);
     } else {
-        write_at!(Level::INFO, ended);
+        write_at!(Level::INFO, ended, trace_id);
     }
 }
 

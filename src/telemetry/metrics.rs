@@ -7,14 +7,14 @@ mod jobs;
 use std::fmt;
 
 use prometheus_client::{
-    encoding::text::encode,
-    metrics::{gauge::Gauge, histogram::Histogram, info::Info},
+    encoding::{EncodeLabelSet, text::encode},
+    metrics::{family::Family, gauge::Gauge, histogram::Histogram},
     registry::{Metric, Registry},
 };
 
 pub use self::{
     calls::CallMetrics,
-    database::{DatabaseMetrics, Pool, Queue},
+    database::{Connections, DatabaseMetrics, Pool, Queue},
     jobs::JobMetrics,
 };
 
@@ -54,8 +54,8 @@ impl Default for Metrics {
 impl Metrics {
     /// Adds a metric. A counter's `name` ends with `_total`.
     fn add(&mut self, name: &'static str, help: &'static str, metric: impl Metric) {
-        // The registry itself appends what the names of counters and infos end with.
-        let base = name.trim_end_matches("_total").trim_end_matches("_info");
+        // The registry itself appends what the names of counters end with.
+        let base = name.trim_end_matches("_total");
         self.registry.register(base, help, metric);
         self.descriptions.push(MetricDescription {
             name: format!("{PREFIX}_{name}"),
@@ -74,6 +74,12 @@ impl Metrics {
         encode(&mut text, &self.registry)?;
         Ok(text)
     }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Build {
+    version: &'static str,
+    database: &'static str,
 }
 
 /// What is measured of the process as a whole.
@@ -98,14 +104,14 @@ impl ProcessMetrics {
             "The limit of these bytes: --max-spool-bytes",
             self.spool_limit_bytes.clone(),
         );
-        let build = [
-            ("version", env!("CARGO_PKG_VERSION")),
-            ("database", database),
-        ];
+        // Not an `Info`, which tools that know only Prometheus' own format refuse.
+        let build = Family::<Build, Gauge>::default();
+        let version = env!("CARGO_PKG_VERSION");
+        build.get_or_create(&Build { version, database }).set(1);
         metrics.add(
             "build_info",
             "1, with the version of the program and its database as labels",
-            Info::new(build.to_vec()),
+            build,
         );
     }
 }

@@ -9,14 +9,16 @@ mod log;
 mod metrics;
 mod running_call;
 mod trace_parent;
+mod traces;
 
 pub use self::{
     call::{Call, CallRecord, Phase, begin_phase, end_phase, note},
     log::{LogFormat, start},
     metrics::{
-        CallMetrics, DatabaseMetrics, JobMetrics, MetricDescription, Metrics, Pool, ProcessMetrics,
-        Queue,
+        CallMetrics, Connections, DatabaseMetrics, JobMetrics, MetricDescription, Metrics, Pool,
+        ProcessMetrics, Queue,
     },
     running_call::{Calls, Origin, RunningCall},
     trace_parent::TraceParent,
+    traces::Traces,
 };

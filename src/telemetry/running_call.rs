@@ -7,12 +7,14 @@ use super::{
     call_line,
     metrics::CallMetrics,
     trace_parent::TraceParent,
+    traces::Traces,
 };
 
 /// Where the ends of a server's calls are told. Cheap to clone.
 #[derive(Clone)]
 pub struct Calls {
     metrics: CallMetrics,
+    traces: Option<Traces>,
 }
 
 /// What is known of a call at its start.
@@ -50,9 +52,9 @@ pub struct RunningCall {
 }
 
 impl Calls {
-    /// Counts calls in `metrics`.
-    pub fn new(metrics: CallMetrics) -> Self {
-        Self { metrics }
+    /// Counts calls in `metrics`, and sends their spans to `traces`, if there is a collector for them.
+    pub fn new(metrics: CallMetrics, traces: Option<Traces>) -> Self {
+        Self { metrics, traces }
     }
 
     /// Begins a call.
@@ -99,7 +101,12 @@ impl RunningCall {
             end,
         };
         self.calls.metrics.end(&ended);
-        call_line::write(&ended);
+        let parent = self.origin.trace_parent.as_ref();
+        let trace_id = match &self.calls.traces {
+            Some(traces) if !self.origin.is_open => Some(traces.add(&ended)),
+            _ => parent.map(|parent| parent.trace_id),
+        };
+        call_line::write(&ended, trace_id);
     }
 }
 

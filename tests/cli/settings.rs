@@ -3,7 +3,7 @@
 use crate::*;
 
 /// Every flag of `serve` with its environment variable and its default.
-const FLAGS: [(&str, &str, &str); 28] = [
+const FLAGS: [(&str, &str, &str); 29] = [
     ("--listen", "CONTACT_LISTS_LISTEN", "127.0.0.1:50051"),
     (
         "--admin-listen",
@@ -82,6 +82,7 @@ const FLAGS: [(&str, &str, &str); 28] = [
         "CONTACT_LISTS_PURGE_INTERVAL_SECONDS",
         "600",
     ),
+    ("--otlp-endpoint", "CONTACT_LISTS_OTLP_ENDPOINT", ""),
     ("--log-format", "CONTACT_LISTS_LOG_FORMAT", "human"),
     ("--log", "CONTACT_LISTS_LOG", "info"),
 ];

@@ -32,18 +32,32 @@ async fn assert_tells_nothing(database: &Database, format: &str) {
         .url()
         .replace("://postgres@", &format!("://postgres:{PASSWORD}@"));
     let key = organization.admin_key.clone();
-    let args = ["--log", "trace", "--log-format", format];
+    let collector = Collector::start().await;
+    let endpoint = collector.endpoint();
+    let args = [
+        "--log",
+        "trace",
+        "--log-format",
+        format,
+        "--otlp-endpoint",
+        &endpoint,
+    ];
     let watched = Watched::start_at(&url, organization, &args);
     every_call::make(watched.admin()).await;
     let (_, scraped) = http_get(watched.program.admin_address(), "/metrics").await;
-    let log = watched.log();
+    let has_span = |method: &String| collector.spans().iter().any(|span| span.name == *method);
+    until("each call has a span", async || {
+        contract().iter().all(has_span)
+    })
+    .await;
+    let (log, traces) = (watched.log(), collector.text());
     assert!(log.contains("TRACE"), "it is not the whole log");
     for method in contract() {
         assert!(log.contains(&method), "{method} was not called");
         assert!(scraped.contains(&method), "{method} was not counted");
     }
     for secret in MARKS.into_iter().chain([PASSWORD, &key]) {
-        for told in [&log, &scraped] {
+        for told in [&log, &scraped, &traces] {
             let line = told.lines().find(|line| line.contains(secret));
             assert_eq!(line, None, "{secret}");
         }

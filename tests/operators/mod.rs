@@ -6,3 +6,4 @@ mod every_call;
 mod leaks;
 mod metrics;
 mod refusals;
+mod traces;

@@ -59,11 +59,12 @@ pub struct CallMetrics {
     kept_opt_outs: Counter,
     rejections: Family<ByReason, Counter>,
     replays: Counter,
+    defects: Counter,
 }
 
 impl Default for CallMetrics {
     fn default() -> Self {
-        Self {
+        let metrics = Self {
             running: Gauge::default(),
             ended: Family::default(),
             durations: Family::new_with_constructor(durations),
@@ -74,7 +75,11 @@ impl Default for CallMetrics {
             kept_opt_outs: Counter::default(),
             rejections: Family::default(),
             replays: Counter::default(),
-        }
+            defects: Counter::default(),
+        };
+        // So that the first one is an increase.
+        metrics.count(&Counts::default());
+        metrics
     }
 }
 
@@ -84,6 +89,7 @@ impl CallMetrics {
     pub fn register(&self, metrics: &mut Metrics) {
         metrics.add("running_calls", "Calls that are running", self.running.clone());
         metrics.add("calls_total", "Calls that have ended, by method, status and reason", self.ended.clone());
+        metrics.add("internal_errors_total", "Calls that ended with INTERNAL, which is a defect of the service", self.defects.clone());
         metrics.add("call_duration_seconds", "How long calls took, by method", self.durations.clone());
         metrics.add("call_phase_duration_seconds", "How long the phases of calls took, by method and phase", self.phases.clone());
         metrics.add("contacts_total", "Contacts of applied updates, by outcome", self.contacts.clone());
@@ -109,6 +115,9 @@ impl CallMetrics {
             reason: ended.reason.unwrap_or_default(),
         };
         self.ended.get_or_create(&result).inc();
+        if call.error_id.is_some() {
+            self.defects.inc();
+        }
         let duration = (ended.end - ended.start).as_secs_f64();
         self.durations
             .get_or_create(&ByMethod { method })

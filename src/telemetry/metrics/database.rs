@@ -22,6 +22,17 @@ pub enum Pool {
     Reserved,
 }
 
+/// The connections of a pool.
+#[derive(Debug, Clone, Copy)]
+pub struct Connections {
+    /// How many are open.
+    pub open: u32,
+    /// How many of them are in use.
+    pub in_use: u32,
+    /// How many may be open.
+    pub limit: u32,
+}
+
 /// What writers wait for before they get a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]
@@ -47,6 +58,7 @@ struct ByQueue {
 pub struct DatabaseMetrics {
     connections: Family<ByPool, Gauge>,
     connections_in_use: Family<ByPool, Gauge>,
+    connections_limit: Family<ByPool, Gauge>,
     begin_waits: Family<ByPool, Histogram, fn() -> Histogram>,
     queue_waits: Family<ByQueue, Histogram, fn() -> Histogram>,
     waiting: Family<ByQueue, Gauge>,
@@ -58,6 +70,7 @@ impl Default for DatabaseMetrics {
         Self {
             connections: Family::default(),
             connections_in_use: Family::default(),
+            connections_limit: Family::default(),
             begin_waits: Family::new_with_constructor(durations),
             queue_waits: Family::new_with_constructor(durations),
             waiting: Family::default(),
@@ -72,21 +85,23 @@ impl DatabaseMetrics {
     pub fn register(&self, metrics: &mut Metrics) {
         metrics.add("database_connections", "Open connections to the database, by pool", self.connections.clone());
         metrics.add("database_connections_in_use", "Connections that are in use, by pool", self.connections_in_use.clone());
+        metrics.add("database_connections_limit", "The most connections that may be open, by pool", self.connections_limit.clone());
         metrics.add("transaction_begin_seconds", "How long transactions waited for a connection and began, by pool", self.begin_waits.clone());
         metrics.add("queue_wait_seconds", "How long writers waited for their turn on a list and among all writers", self.queue_waits.clone());
         metrics.add("queue_waiting_calls", "Writers that are waiting, by queue", self.waiting.clone());
         metrics.add("transaction_retries_total", "Transactions that were run again because they lost a race", self.retries.clone());
     }
 
-    /// Notes how many connections a pool has, and how many of them are in use.
-    pub fn observe_pool(&self, pool: Pool, connections: usize, in_use: usize) {
+    /// Notes what connections a pool has.
+    pub fn observe_pool(&self, pool: Pool, connections: Connections) {
         let labels = ByPool { pool: pool.into() };
-        self.connections
-            .get_or_create(&labels)
-            .set(connections as i64);
-        self.connections_in_use
-            .get_or_create(&labels)
-            .set(in_use as i64);
+        for (gauge, value) in [
+            (&self.connections, connections.open),
+            (&self.connections_in_use, connections.in_use),
+            (&self.connections_limit, connections.limit),
+        ] {
+            gauge.get_or_create(&labels).set(value.into());
+        }
     }
 
     /// Measures how long a transaction waits for a connection of `pool` and begins.

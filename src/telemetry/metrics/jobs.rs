@@ -7,17 +7,35 @@ use prometheus_client::{
 
 use super::Metrics;
 
+/// The results of a purge: good and bad.
+const RESULTS: [&str; 2] = ["succeeded", "failed"];
+
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ByResult {
     result: &'static str,
 }
 
 /// What is measured of the background jobs. Cheap to clone; all clones count together.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct JobMetrics {
     database_up: Gauge,
     purges: Family<ByResult, Counter>,
     purged_updates: Counter,
+}
+
+impl Default for JobMetrics {
+    fn default() -> Self {
+        let metrics = Self {
+            database_up: Gauge::default(),
+            purges: Family::default(),
+            purged_updates: Counter::default(),
+        };
+        // So that the first one is an increase.
+        for result in RESULTS {
+            metrics.purges.get_or_create(&ByResult { result }).inc_by(0);
+        }
+        metrics
+    }
 }
 
 impl JobMetrics {
@@ -36,11 +54,7 @@ impl JobMetrics {
 
     /// Counts a purge of so many updates, or one that failed.
     pub fn count_purge<E>(&self, purged: &Result<u64, E>) {
-        let result = if purged.is_ok() {
-            "succeeded"
-        } else {
-            "failed"
-        };
+        let result = RESULTS[usize::from(purged.is_err())];
         self.purges.get_or_create(&ByResult { result }).inc();
         self.purged_updates.inc_by(*purged.as_ref().unwrap_or(&0));
     }

@@ -3,6 +3,7 @@
 mod by_hand;
 mod callers;
 mod client;
+mod collector;
 mod contacts;
 mod counts;
 mod database;
@@ -32,6 +33,7 @@ mod watched;
 pub use by_hand::{ByHand, Frame, framed, kind};
 pub use callers::Organization;
 pub use client::Client;
+pub use collector::Collector;
 pub use contacts::{ContactExt, contact, contacts, number, numbers};
 pub use counts::{Memberships, OptIns, Outcomes, memberships, opt_ins, outcomes, zeros_like};
 pub use database::Database;
