@@ -2,7 +2,8 @@
 
 monitoring.py BINARY    starts BINARY on an empty SQLite database and a Prometheus that scrapes it, makes calls that succeed, are
                         refused and are replayed, and then runs every query of the dashboard, each of which must have a result,
-                        and the alerts, none of which may fire or name a metric that there is not
+                        and the alerts, none of which may fire or name a metric that there is not, and each of which has its row in
+                        docs/observing.md
 
 Needs grpcurl, prometheus and promtool on the PATH. Times are limited, and both end with the script.
 """
@@ -21,6 +22,7 @@ import uuid
 LIMIT_SECONDS = 90
 DASHBOARD = pathlib.Path("deploy/grafana/contact-lists.json")
 ALERTS = pathlib.Path("deploy/prometheus/alerts.yml")
+PAGE = pathlib.Path("docs/observing.md")
 SERVICE = "contactlists.v1.ContactListService"
 
 
@@ -131,7 +133,9 @@ def check_alerts(prometheus):
         for rule in group["rules"]
     ]
     until("all alerts evaluated", lambda: rules() and all(rule["health"] != "unknown" for rule in rules()))
+    page = PAGE.read_text()
     for rule in rules():
+        assert f"`{rule['name']}`" in page, f"{PAGE} does not say what to do for {rule['name']}"
         assert rule["health"] == "ok", rule
         assert rule["state"] != "firing", rule
         for name in re.findall(r"contact_lists_\w+", rule["query"]):

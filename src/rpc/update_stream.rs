@@ -30,6 +30,7 @@ use crate::{
     long_work::Pieces,
     proto,
     repository::contacts,
+    telemetry::{self, Phase},
 };
 
 /// How many contacts of a message are checked as one part.
@@ -50,6 +51,7 @@ pub async fn update(
         max_message_bytes: api.limits.max_message_bytes,
         next_index: 0,
     };
+    telemetry::begin_phase(Phase::Receive);
     let deadline = messages.deadline();
     let (first_index, first) = messages.next(deadline).await?.ok_or(Error::HeaderMissing)?;
     let wire_header = first.header()?.ok_or(Error::HeaderMissing)?;

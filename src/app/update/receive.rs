@@ -68,7 +68,6 @@ impl IncomingUpdate {
             call.request_id = header.request_id;
             call.validate_only = header.validate_only;
         });
-        telemetry::begin_phase(Phase::Receive);
         let recorded = || {
             let (organization, request_id) = (caller.organization.id, header.recorded_id());
             updates::find_by_request_id(repository.db(), organization, request_id)
