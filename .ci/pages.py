@@ -20,9 +20,9 @@ import tempfile
 
 MAX_README_LINES = 150
 # Those that show commands, in the order in which they are read and run.
-SHOWN = ["README.md", "docs/getting-started.md", "docs/writing-a-client.md", "docs/operating.md"]
+SHOWN = ["README.md", "docs/getting-started.md", "docs/writing-a-client.md", "docs/operating.md", "docs/backup.md"]
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.M | re.S)
-COMMAND = re.compile(r"\bgrpcurl |\bcontact-lists (organization|api-key|migrate)\b")
+COMMAND = re.compile(r"\bgrpcurl |\bcontact-lists (organization|api-key|migrate|suppression)\b")
 ROW = re.compile(r"^\| `(\w+Service)` \| `(\w+)` \| (\w+) \| .*? \| (?:`(.*)`)? *\|$", re.M)
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -70,6 +70,7 @@ def check_flags(binary):
     commands = [["serve"], ["migrate"]]
     commands += [["organization", name] for name in ("create", "update", "list")]
     commands += [["api-key", name] for name in ("create", "list", "disable", "enable")]
+    commands += [["suppression", name] for name in ("export", "apply")]
     for command in commands:
         text = subprocess.run([binary, *command, "--help"], check=True, capture_output=True, text=True).stdout
         words = re.findall(r"^ +(?:-\w, )?(--[\w-]+)", text, re.M) + re.findall(r"\[env: (\w+)=", text)

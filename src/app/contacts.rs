@@ -17,12 +17,13 @@ use crate::{
         organization::Organization,
         preference::{ChangeOrigin, Preference},
         property_value::Properties,
+        suppression::Erasure,
     },
     error::{Error, Result},
     memory_budget::MemoryShare,
     repository::{
         self, Repository, Transaction, TransactionOutcome, WriteLength, bulk, channels,
-        contact_lists, contacts, preferences, records,
+        contact_lists, contacts, preferences, records, suppressions,
     },
 };
 
@@ -240,7 +241,7 @@ impl ContactUpdate {
 const MAX_ERASURE_ROUNDS: usize = 8;
 
 /// How an attempt to erase a contact ends.
-enum Erasure {
+enum ErasureAttempt {
     /// The contact is erased.
     Done,
     /// Another call has locked this list.
@@ -249,28 +250,36 @@ enum Erasure {
     AwaitsContact,
 }
 
-/// Erases a contact everywhere. Its opt-outs stay with the number, under the number's keyed hash. Fails with a lost race if
-/// the contact and its lists are never free together.
+/// Erases a contact everywhere, and keeps that it was erased. Its opt-outs stay with the number, under the number's keyed hash.
+/// Fails with a lost race if the contact and its lists are never free together.
 ///
 /// While it waits for a list or for the contact, it holds nothing else: other calls for the contact's other lists go on.
-pub async fn erase(repository: &Repository, caller: Caller, id: Uuid) -> Result<()> {
-    let organization = caller.organization.id;
+pub async fn erase(
+    repository: &Repository,
+    organization: Organization,
+    erasure: Erasure,
+) -> Result<()> {
+    let (input, id) = ((organization, erasure), erasure.contact_id);
+    let organization = input.0.id;
     for _ in 0..MAX_ERASURE_ROUNDS {
         let lists = contacts::lists_of(repository.db(), organization, id).await?;
         let keys = lists.iter().map(|list| (organization, list.id)).collect();
-        let input = (caller.clone(), id);
-        let erasure = repository
+        let attempt = repository
             .write_lists(
                 keys,
                 WriteLength::Short,
-                input,
-                |(caller, id), transaction| Box::pin(erase_in(transaction, caller, *id)),
+                input.clone(),
+                |(organization, erasure), transaction| {
+                    Box::pin(erase_in(transaction, organization, *erasure))
+                },
             )
             .await?;
-        match erasure {
-            Erasure::Done => return Ok(()),
-            Erasure::AwaitsList(list) => wait_for_list(repository, organization, list).await?,
-            Erasure::AwaitsContact => wait_for_contact(repository, organization, id).await?,
+        match attempt {
+            ErasureAttempt::Done => return Ok(()),
+            ErasureAttempt::AwaitsList(list) => {
+                wait_for_list(repository, organization, list).await?;
+            }
+            ErasureAttempt::AwaitsContact => wait_for_contact(repository, organization, id).await?,
         }
     }
     Err(Error::ConcurrentChange)
@@ -278,17 +287,19 @@ pub async fn erase(repository: &Repository, caller: Caller, id: Uuid) -> Result<
 
 async fn erase_in(
     transaction: &Transaction,
-    caller: &Caller,
-    id: Uuid,
-) -> Result<TransactionOutcome<Erasure>> {
-    let organization = &caller.organization;
+    organization: &Organization,
+    erasure: Erasure,
+) -> Result<TransactionOutcome<ErasureAttempt>> {
+    let id = erasure.contact_id;
     // Lists are locked before contacts, as in an update, so that the two cannot deadlock.
     let wanted = contacts::lists_of(transaction.db(), organization.id, id).await?;
     let wanted: Vec<Uuid> = wanted.iter().map(|list| list.id).collect();
     let lists = contact_lists::lock_free(transaction, organization.id, &wanted).await?;
     let locked: Vec<Uuid> = lists.iter().map(|list| list.id).collect();
     if let Some(busy) = wanted.iter().find(|list| !locked.contains(list)) {
-        return Ok(TransactionOutcome::RollBack(Erasure::AwaitsList(*busy)));
+        return Ok(TransactionOutcome::RollBack(ErasureAttempt::AwaitsList(
+            *busy,
+        )));
     }
     // No channel may be deleted while its opt-outs move to the number.
     channels::share(transaction, organization.id).await?;
@@ -298,7 +309,7 @@ async fn erase_in(
         contacts::find(transaction.db(), organization.id, &reference)
             .await?
             .ok_or_else(|| Error::not_found("contact", id))?;
-        return Ok(TransactionOutcome::RollBack(Erasure::AwaitsContact));
+        return Ok(TransactionOutcome::RollBack(ErasureAttempt::AwaitsContact));
     };
     let lists_now = contacts::lists_of(transaction.db(), organization.id, id).await?;
     if lists_now.iter().map(|list| list.id).ne(locked) {
@@ -308,7 +319,8 @@ async fn erase_in(
     numbers::detach_opt_outs(transaction, organization, &[(id, stored.contact.phone)]).await?;
     contact_lists::remove_from(transaction, organization.id, &lists, id).await?;
     contacts::delete(transaction, organization.id, id).await?;
-    Ok(TransactionOutcome::Commit(Erasure::Done))
+    suppressions::insert_erasures(transaction, organization.id, &[erasure]).await?;
+    Ok(TransactionOutcome::Commit(ErasureAttempt::Done))
 }
 
 async fn wait_for_list(

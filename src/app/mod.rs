@@ -5,4 +5,5 @@ pub mod contact_lists;
 pub mod contacts;
 pub mod custom_objects;
 pub mod preferences;
+pub mod suppressions;
 pub mod update;

@@ -1,6 +1,9 @@
 //! The command line: the commands and their arguments.
 
+use std::path::PathBuf;
+
 use clap::{Parser, Subcommand, ValueEnum, builder::PossibleValue};
+use time::{OffsetDateTime, UtcOffset, format_description::well_known::Rfc3339};
 use uuid::Uuid;
 
 use crate::{
@@ -63,6 +66,12 @@ pub enum Command {
         /// What to do.
         #[command(subcommand)]
         command: ApiKeyCommand,
+    },
+    /// Carry opt-outs and erasures over to a restored back-up, which lacks those since it was made
+    Suppression {
+        /// What to do.
+        #[command(subcommand)]
+        command: SuppressionCommand,
     },
 }
 
@@ -152,6 +161,38 @@ pub enum ApiKeyCommand {
         #[command(flatten)]
         database: DatabaseSettings,
     },
+}
+
+/// What can be done with opt-outs and erasures.
+#[derive(Debug, Subcommand)]
+pub enum SuppressionCommand {
+    /// Print the opt-outs in force and the erasures since a time, as JSON lines: numbers are under their keyed hashes
+    Export {
+        /// Since when, such as 2026-11-29T03:00:00Z: a time before the back-up began by more than the longest update takes
+        #[arg(long, value_parser = parse_time)]
+        since: OffsetDateTime,
+        /// The organization's id; without it, all organizations
+        #[arg(long)]
+        organization: Option<Uuid>,
+        /// Which database.
+        #[command(flatten)]
+        database: DatabaseSettings,
+    },
+    /// Erase the contacts and opt out the contacts and numbers that an export has, and print counts
+    ///
+    /// A file that is malformed or incomplete changes nothing. Contacts, channels and organizations that the database does not have
+    /// are counted. Applied again, a file changes nothing. An opt-out wins over any opt-in, so apply it before the server starts.
+    Apply {
+        /// What `suppression export` printed; - for standard input
+        file: PathBuf,
+        /// Which database.
+        #[command(flatten)]
+        database: DatabaseSettings,
+    },
+}
+
+fn parse_time(text: &str) -> Result<OffsetDateTime, time::error::Parse> {
+    Ok(OffsetDateTime::parse(text, &Rfc3339)?.to_offset(UtcOffset::UTC))
 }
 
 impl ValueEnum for Scope {

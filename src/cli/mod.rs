@@ -6,6 +6,7 @@ mod first_start;
 mod migrate;
 mod organization;
 mod serve;
+mod suppression;
 
 use std::{pin::pin, time::Duration};
 
@@ -34,6 +35,7 @@ pub async fn run(command_line: CommandLine) -> anyhow::Result<()> {
         }
         Some(Command::Organization { command }) => with_notice(organization::run(command)).await,
         Some(Command::ApiKey { command }) => with_notice(api_key::run(command)).await,
+        Some(Command::Suppression { command }) => suppression::run(command).await,
     }
 }
 

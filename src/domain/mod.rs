@@ -15,6 +15,7 @@ pub mod phone_number;
 pub mod preference;
 pub mod property_value;
 pub mod scope;
+pub mod suppression;
 pub mod text;
 pub mod update_header;
 pub mod update_outcome;

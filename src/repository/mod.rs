@@ -12,15 +12,15 @@
 //! | 2. one of the writers' connections | as many calls at a time as there are, but updates of many contacts leave two to others, and let them go first | every call that writes |
 //! | 3. the list's row | `FOR UPDATE` | the calls of 1; `DeleteContact` with `SKIP LOCKED` |
 //! | 4. the organization's row | `FOR SHARE` | `UpdateContactListContacts`, `UpdateContact`: the channels and custom objects that the contacts were checked against stay as they are |
-//! |  | `FOR NO KEY UPDATE` | `CreateChannel`, `UpdateChannel`, `CreateCustomObject`, `AddCustomProperty`, `DeleteCustomObject` |
-//! | 5. the channels' rows | `FOR KEY SHARE`, all by id | `UpdateContactListContacts`, `UpdateContact`, `OptIn`, `OptOut`, `DeleteContact`: no channel is deleted |
+//! |  | `FOR NO KEY UPDATE` | `CreateChannel`, `UpdateChannel`, `CreateCustomObject`, `AddCustomProperty`, `DeleteCustomObject`; `contact-lists suppression apply`: no contact is created, and none gets a number |
+//! | 5. the channels' rows | `FOR KEY SHARE`, all by id | `UpdateContactListContacts`, `UpdateContact`, `OptIn`, `OptOut`, `DeleteContact`, `suppression apply`: no channel is deleted |
 //! |  | `FOR UPDATE`, one | `UpdateChannel`, `DeleteChannel` |
-//! | 6. contacts' rows | `FOR NO KEY UPDATE`, in order of their phones | `UpdateContactListContacts`, chunk by chunk; `OptIn`, `OptOut`; one: `UpdateContact` |
+//! | 6. contacts' rows | `FOR NO KEY UPDATE`, in order of their phones | `UpdateContactListContacts`, chunk by chunk, and so `suppression apply`; `OptIn`, `OptOut`; one: `UpdateContact` |
 //! |  | `FOR UPDATE`, one | `DeleteContact`, with `SKIP LOCKED` |
 //! | 7. the unique key of a number | by writing a contact with it, in order of the numbers | `UpdateContactListContacts`, chunk by chunk, and `UpdateContact`, where a contact is new or changes number; `OptIn` and `OptOut` of an unassigned number, which insert a contact with it and delete it again: no contact gets the number until the commit, and a call that then gives it to a contact reads its opt-outs after that |
-//! | 8. the rest | by writing | preferences, opted-out numbers, members, records: always under one of the locks above. Recorded updates: under the list's, but the retention job clears them, and writes the purge time, under no list's lock, in a transaction that takes 2 only |
+//! | 8. the rest | by writing | preferences, opted-out numbers, members, records, erasures: always under one of the locks above. Recorded updates: under the list's, but the retention job clears them, and writes the purge time, under no list's lock, in a transaction that takes 2 only |
 //!
-//! `DeleteContact` never waits while it holds a list: where one of its lists or the contact is locked, it ends its transaction,
+//! `suppression apply` erases contacts as `DeleteContact` does, in transactions of their own. `DeleteContact` never waits while it holds a list: where one of its lists or the contact is locked, it ends its transaction,
 //! waits for that alone, and starts again.
 //!
 //! Three cases are out of order:
@@ -59,6 +59,7 @@ pub mod search;
 mod sql;
 mod sqlite_checkpoints;
 mod sqlite_file;
+pub mod suppressions;
 mod timeout;
 mod transaction;
 pub mod updates;

@@ -74,7 +74,8 @@ pub async fn of_contacts(
         .collect()
 }
 
-fn preference(row: &QueryResult) -> Result<NumberPreference> {
+/// Reads a row's columns from the second on: channel, opted in, change time, API key, update.
+pub(super) fn preference(row: &QueryResult) -> Result<NumberPreference> {
     Ok(NumberPreference {
         channel_id: row.try_get_by_index(1)?,
         opted_in: row.try_get_by_index(2)?,
@@ -86,32 +87,35 @@ fn preference(row: &QueryResult) -> Result<NumberPreference> {
     })
 }
 
-/// Stores the opt-outs of numbers.
+/// Stores the opt-outs of numbers. Returns how many pairs of number and channel had not been opted out.
 pub async fn insert(
     transaction: &Transaction,
     organization: OrganizationId,
-    preferences: &[(NumberHash, NumberPreference)],
-) -> Result<()> {
-    let sql = "INSERT INTO opted_out_numbers \
+    opt_outs: &[(NumberHash, NumberPreference)],
+) -> Result<u64> {
+    let sql = "INSERT INTO opted_out_numbers AS n \
         (organization_id, number_hash, channel_id, opted_in, change_time, api_key_id, update_id) \
         SELECT o.id, new.hash, new.channel_id, new.opted_in, new.change_time, new.api_key_id, \
         NULLIF(new.update_id, {nil}) FROM organizations o CROSS JOIN {new} WHERE o.id = $1 \
         ON CONFLICT (organization_id, number_hash, channel_id) DO UPDATE SET opted_in = excluded.opted_in, \
-        change_time = excluded.change_time, api_key_id = excluded.api_key_id, update_id = excluded.update_id";
-    for chunk in preferences.chunks(ROWS_CHUNK) {
+        change_time = excluded.change_time, api_key_id = excluded.api_key_id, update_id = excluded.update_id \
+        WHERE n.opted_in";
+    let mut opted_out = 0;
+    for chunk in opt_outs.chunks(ROWS_CHUNK) {
         let new = Rows::new("new").bytes("hash", chunk.iter().map(|(hash, _)| hash.to_vec()));
         let new = preference_rows(new, chunk.iter().map(|(_, preference)| preference));
-        execute(transaction, sql, [organization.0.into()], [new]).await?;
+        opted_out += execute(transaction, sql, [organization.0.into()], [new]).await?;
     }
-    Ok(())
+    Ok(opted_out)
 }
 
-/// Makes the opt-outs of numbers the contacts' own. They win over what the contacts are opted in to.
+/// Makes the opt-outs of numbers the contacts' own. They win over what the contacts are opted in to. Returns how many pairs of
+/// contact and channel had not been opted out.
 pub async fn hand_over(
     transaction: &Transaction,
     organization: OrganizationId,
     opt_outs: &[(Uuid, NumberPreference)],
-) -> Result<()> {
+) -> Result<u64> {
     let sql = "INSERT INTO communication_preferences AS p \
         (organization_id, contact_id, channel_id, opted_in, change_time, api_key_id, update_id) \
         SELECT o.id, new.contact_id, new.channel_id, new.opted_in, new.change_time, new.api_key_id, \
@@ -119,12 +123,13 @@ pub async fn hand_over(
         ON CONFLICT (organization_id, contact_id, channel_id) DO UPDATE SET opted_in = FALSE, \
         change_time = excluded.change_time, api_key_id = excluded.api_key_id, update_id = excluded.update_id \
         WHERE p.opted_in";
+    let mut opted_out = 0;
     for chunk in opt_outs.chunks(ROWS_CHUNK) {
         let new = Rows::new("new").uuids("contact_id", chunk.iter().map(|(contact, _)| *contact));
         let new = preference_rows(new, chunk.iter().map(|(_, preference)| preference));
-        execute(transaction, sql, [organization.0.into()], [new]).await?;
+        opted_out += execute(transaction, sql, [organization.0.into()], [new]).await?;
     }
-    Ok(())
+    Ok(opted_out)
 }
 
 fn preference_rows<'a>(

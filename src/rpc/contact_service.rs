@@ -22,6 +22,7 @@ use crate::{
         contact::ContactReference,
         now,
         scope::Scope,
+        suppression::Erasure,
         text::{self, Text},
         violation::Reason,
     },
@@ -151,7 +152,12 @@ impl ContactService for Api {
         let caller = authorize(&request, Scope::Admin)?;
         let id = required_id("id", &request.into_inner().id)?;
         telemetry::note(|call| call.contact_id = Some(id));
-        crate::app::contacts::erase(&self.repository, caller, id).await?;
+        let erasure = Erasure {
+            organization_id: caller.organization.id,
+            contact_id: id,
+            erase_time: now(),
+        };
+        crate::app::contacts::erase(&self.repository, caller.organization, erasure).await?;
         Ok(Response::new(DeleteContactResponse {}))
     }
 }

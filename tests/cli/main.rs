@@ -5,6 +5,7 @@ mod help;
 mod serving;
 mod settings;
 mod starting;
+mod suppression;
 
 use std::{
     io::{BufRead, BufReader, Read},

@@ -86,7 +86,8 @@ pub async fn detach_opt_outs(
         .into_iter()
         .filter_map(|(contact, preference)| Some((*hashes.get(&contact)?, preference)))
         .collect();
-    opted_out_numbers::insert(transaction, organization.id, &left).await
+    opted_out_numbers::insert(transaction, organization.id, &left).await?;
+    Ok(())
 }
 
 /// What became of the opt-outs of numbers.

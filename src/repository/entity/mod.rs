@@ -11,6 +11,7 @@ pub mod contact_list_update;
 pub mod custom_object;
 pub mod custom_object_record;
 pub mod custom_property;
+pub mod erasure;
 pub mod opted_out_number;
 pub mod organization;
 pub mod purge_time;

@@ -5,17 +5,8 @@ use sea_orm_migration::{
     sea_orm::{DbBackend, Statement},
 };
 
-use super::for_backend;
+use super::{distribute, for_backend};
 use crate::domain::now;
-
-/// On Citus a new table is distributed like the others, once they are.
-const DISTRIBUTE: &str = "DO $$ BEGIN \
-    IF EXISTS (SELECT 1 FROM pg_extension WHERE extname = 'citus') THEN \
-        IF EXISTS (SELECT 1 FROM pg_dist_partition WHERE logicalrelid = 'organizations'::regclass) THEN \
-            PERFORM create_distributed_table('purge_times', 'organization_id', colocate_with => 'organizations'); \
-        END IF; \
-    END IF; \
-END $$";
 
 /// How far the updates of each organization have aged.
 pub struct Migration;
@@ -33,7 +24,7 @@ impl MigrationTrait for Migration {
         let sql = for_backend(include_str!("m0003_purge_times.sql"), backend);
         db.execute_unprepared(&sql).await?;
         if backend == DbBackend::Postgres {
-            db.execute_unprepared(DISTRIBUTE).await?;
+            db.execute_unprepared(&distribute("purge_times")).await?;
         }
         // Organizations that are made later begin with the time at which they are.
         let fill = "INSERT INTO purge_times (organization_id, purge_time) SELECT id, $1 FROM organizations";

@@ -6,6 +6,7 @@ mod m0001_initial;
 mod m0002_search_indexes;
 mod m0003_purge_times;
 mod m0004_api_key_details;
+mod m0005_erasures;
 
 /// Runs the migrations that a database does not have yet.
 pub struct Migrator;
@@ -17,6 +18,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0002_search_indexes::Migration),
             Box::new(m0003_purge_times::Migration),
             Box::new(m0004_api_key_details::Migration),
+            Box::new(m0005_erasures::Migration),
         ]
     }
 }
@@ -40,4 +42,15 @@ fn for_backend(sql: &str, backend: DbBackend) -> String {
             .replace("{json}", "TEXT")
             .replace("{link_table}", "WITHOUT ROWID"),
     }
+}
+
+/// The statement that, on Citus, distributes a new table like the others, once they are.
+fn distribute(table: &str) -> String {
+    format!(
+        "DO $$ BEGIN \
+         IF EXISTS (SELECT 1 FROM pg_extension WHERE extname = 'citus') THEN \
+         IF EXISTS (SELECT 1 FROM pg_dist_partition WHERE logicalrelid = 'organizations'::regclass) THEN \
+         PERFORM create_distributed_table('{table}', 'organization_id', colocate_with => 'organizations'); \
+         END IF; END IF; END $$"
+    )
 }

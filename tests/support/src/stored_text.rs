@@ -5,7 +5,7 @@ use sea_orm::{ConnectionTrait, Statement};
 use super::Service;
 
 /// All tables that hold anything about an organization.
-const TABLES: [&str; 12] = [
+const TABLES: [&str; 13] = [
     "organizations",
     "api_keys",
     "channels",
@@ -18,6 +18,7 @@ const TABLES: [&str; 12] = [
     "custom_objects",
     "custom_properties",
     "custom_object_records",
+    "erasures",
 ];
 
 /// The tables in which a text stands in any column of any row.
