@@ -20,7 +20,7 @@ import tempfile
 
 MAX_README_LINES = 150
 # Those that show commands, in the order in which they are read and run.
-SHOWN = ["README.md", "docs/getting-started.md", "docs/writing-a-client.md", "docs/operating.md", "docs/backup.md"]
+SHOWN = ["README.md", *(f"docs/{page}.md" for page in ("getting-started", "writing-a-client", "operating", "backup", "incidents"))]
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.M | re.S)
 COMMAND = re.compile(r"\bgrpcurl |\bcontact-lists (organization|api-key|migrate|suppression)\b")
 ROW = re.compile(r"^\| `(\w+Service)` \| `(\w+)` \| (\w+) \| .*? \| (?:`(.*)`)? *\|$", re.M)
@@ -119,7 +119,8 @@ def steps():
 
 def script(folder, todo):
     """One shell script that does all of it and keeps each response."""
-    lines = ["set -euo pipefail"]
+    # The back-up of a list that was emptied is the list itself.
+    lines = ["set -euo pipefail", "BACKUP=$ADDRESS"]
     for number, (_, body, response) in enumerate(todo):
         out = f">{folder}/{number} 2>&1"
         if response is not None and response.startswith("ERROR"):
