@@ -27,11 +27,11 @@ use crate::{
         self, CreateContactListRequest, CreateContactListResponse, DeleteContactListRequest,
         DeleteContactListResponse, ExportContactListContactsRequest, GetContactListRequest,
         GetContactListResponse, GetContactListUpdateRequest, GetContactListUpdateResponse,
-        ListContactListContactsRequest, ListContactListContactsResponse,
-        ListContactListUpdatesRequest, ListContactListUpdatesResponse, ListContactListsRequest,
-        ListContactListsResponse, UpdateContactListContactsResponse, UpdateContactListRequest,
-        UpdateContactListResponse, contact_list::State,
-        contact_list_service_server::ContactListService,
+        GetLimitsRequest, GetLimitsResponse, ListContactListContactsRequest,
+        ListContactListContactsResponse, ListContactListUpdatesRequest,
+        ListContactListUpdatesResponse, ListContactListsRequest, ListContactListsResponse,
+        UpdateContactListContactsResponse, UpdateContactListRequest, UpdateContactListResponse,
+        contact_list::State, contact_list_service_server::ContactListService,
     },
     repository::{
         contact_lists, contact_lists::ListFilter, contacts, contacts::Member, updates,
@@ -269,6 +269,16 @@ impl ContactListService for Api {
         Ok(Response::new(ListContactListUpdatesResponse {
             contact_list_updates,
             next_page_token,
+        }))
+    }
+
+    async fn get_limits(
+        &self,
+        request: Request<GetLimitsRequest>,
+    ) -> Result<Response<GetLimitsResponse>, Status> {
+        authorize(&request, Scope::Read)?;
+        Ok(Response::new(GetLimitsResponse {
+            limits: Some(self.limits.into()),
         }))
     }
 }

@@ -54,6 +54,8 @@ pub struct Limits {
     pub max_exports: usize,
     /// How long a stream may go without a message.
     pub stream_idle: Duration,
+    /// How long a recorded update keeps its `request_id`.
+    pub retention: Duration,
 }
 
 impl Api {

@@ -9,7 +9,7 @@ use tonic::Status;
 use test_support::*;
 
 /// The scope that each call needs. A new call belongs here.
-const SCOPES: [(&str, &str); 28] = [
+const SCOPES: [(&str, &str); 29] = [
     ("ContactListService/UpdateContactListContacts", "write"),
     ("ContactListService/CreateContactList", "write"),
     ("ContactListService/GetContactList", "read"),
@@ -20,6 +20,7 @@ const SCOPES: [(&str, &str); 28] = [
     ("ContactListService/ExportContactListContacts", "read"),
     ("ContactListService/GetContactListUpdate", "read"),
     ("ContactListService/ListContactListUpdates", "read"),
+    ("ContactListService/GetLimits", "read"),
     ("ContactListService/RevertContactListUpdate", "admin"),
     ("ContactService/GetContact", "read"),
     ("ContactService/ListContacts", "read"),

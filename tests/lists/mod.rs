@@ -6,6 +6,7 @@ mod delete;
 mod export;
 mod get;
 mod get_update;
+mod limits;
 mod list;
 mod list_updates;
 mod members;

@@ -4,6 +4,7 @@
 pub mod channel;
 pub mod contact;
 pub mod contact_list;
+mod limits;
 pub mod preference;
 pub mod property;
 pub mod reference;
