@@ -2,7 +2,8 @@
 
 pages.py words BINARY   the README is short and has its two commands; links lead somewhere; the pages have every flag of the
                         help, and every call of proto/ with its scope and an example
-pages.py run            runs what the pages show against a server, with KEY, LIST and ADDRESS from the environment, the
+pages.py run            runs what the pages show against a server, with KEY, LIST, ADDRESS and CONTACT_LISTS_KEY and _SERVER
+                        from the environment, the
                         database in CONTACT_LISTS_DATABASE_URL, and contact-lists and grpcurl on the PATH
 
 A ```sh block that uses grpcurl or a command of contact-lists is run; all blocks of the pages share their variables. Where a
@@ -20,9 +21,11 @@ import tempfile
 
 MAX_README_LINES = 150
 # Those that show commands, in the order in which they are read and run.
-SHOWN = ["README.md", *(f"docs/{page}.md" for page in ("getting-started", "writing-a-client", "operating", "backup", "incidents"))]
+PAGES = ("importing", "getting-started", "writing-a-client", "operating", "backup", "incidents")
+SHOWN = ["README.md", *(f"docs/{page}.md" for page in PAGES)]
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.M | re.S)
-COMMAND = re.compile(r"\bgrpcurl |\bcontact-lists (organization|api-key|migrate|suppression)\b")
+PROGRAM = "organization|api-key|migrate|suppression|import|export|lists|list|updates"
+COMMAND = re.compile(rf"\bgrpcurl |\bcontact-lists ({PROGRAM})\b")
 ROW = re.compile(r"^\| `(\w+Service)` \| `(\w+)` \| (\w+) \| .*? \| (?:`(.*)`)? *\|$", re.M)
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -66,17 +69,22 @@ def check_links():
 
 
 def check_flags(binary):
-    page = read("docs/operating.md")
-    commands = [["serve"], ["migrate"]]
-    commands += [["organization", name] for name in ("create", "update", "list")]
-    commands += [["api-key", name] for name in ("create", "list", "disable", "enable")]
-    commands += [["suppression", name] for name in ("export", "apply")]
-    for command in commands:
-        text = subprocess.run([binary, *command, "--help"], check=True, capture_output=True, text=True).stdout
-        words = re.findall(r"^ +(?:-\w, )?(--[\w-]+)", text, re.M) + re.findall(r"\[env: (\w+)=", text)
-        for word in set(words) - {"--help", "--version"}:
-            if f"`{word}`" not in page:
-                fail(f"docs/operating.md does not name {word} of `{' '.join(command)}`")
+    groups = ("organization create", "organization update", "organization list")
+    groups += tuple(f"api-key {name}" for name in ("create", "list", "disable", "enable"))
+    groups += ("suppression export", "suppression apply")
+    clients = ("import", "export", "lists", "list create", "list show", "updates", "completions")
+    for path, commands in {
+        "docs/operating.md": ("serve", "migrate", *groups),
+        "docs/importing.md": clients,
+    }.items():
+        page = read(path)
+        for command in commands:
+            arguments = [binary, *command.split(), "--help"]
+            text = subprocess.run(arguments, check=True, capture_output=True, text=True).stdout
+            words = re.findall(r"^ +(?:-\w, )?(--[\w-]+)", text, re.M) + re.findall(r"\[env: (\w+)=", text)
+            for word in set(words) - {"--help", "--version"}:
+                if f"`{word}`" not in page:
+                    fail(f"{path} does not name {word} of `{command}`")
 
 
 def check_calls():

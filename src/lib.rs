@@ -4,7 +4,8 @@
 //!
 //! - [`cli`]: the commands; beside it `fuzzing`, which the fuzz targets call, and which is built only for them and for
 //!   tests;
-//! - [`server`]: the server, bound to its address, and the layers that each call passes through;
+//! - [`server`]: the server, bound to its address, and the layers that each call passes through; beside it [`client`], the
+//!   commands that call a server;
 //! - [`jobs`]: background jobs;
 //! - [`settings`]: the flags and their environment variables;
 //! - [`rpc`]: requests and responses on the wire;
@@ -15,9 +16,9 @@
 //! - [`error`]: what can go wrong with a call;
 //! - [`domain`]: checked values, without I/O.
 //!
-//! Only `server`, `rpc`, `error` and the job that reports health use tonic. Only `repository` uses SeaORM and sqlx.
+//! Only `client`, `server`, `rpc`, `error` and the job that reports health use tonic. Only `repository` uses SeaORM and sqlx.
 //!
-//! What is generated from `proto/` is not in the list: [`proto`], which only `server`, `rpc`, `error` and `fuzzing` import,
+//! What is generated from `proto/` is not in the list: [`proto`], which only `client`, `server`, `rpc`, `error` and `fuzzing` import,
 //! and [`FILE_DESCRIPTOR_SET`], which reflection and the codec read. One type of the contract is used everywhere: the
 //! reasons of violations, as [`domain::violation::Reason`].
 
@@ -28,6 +29,7 @@
 pub mod app;
 pub mod auth;
 pub mod cli;
+pub mod client;
 pub mod domain;
 pub mod error;
 #[cfg(any(fuzzing, test))]

@@ -3,10 +3,17 @@
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum, builder::PossibleValue};
+use clap_complete::Shell;
 use time::{OffsetDateTime, UtcOffset, format_description::well_known::Rfc3339};
 use uuid::Uuid;
 
 use crate::{
+    client::{
+        export::ExportSettings,
+        import::ImportSettings,
+        lists::{ListCommand, ListsSettings},
+        updates::UpdatesSettings,
+    },
     domain::scope::Scope,
     settings::{DatabaseSettings, ServeSettings},
     telemetry::LogFormat,
@@ -72,6 +79,25 @@ pub enum Command {
         /// What to do.
         #[command(subcommand)]
         command: SuppressionCommand,
+    },
+    /// Import a file of contacts into a contact list, over the API
+    Import(Box<ImportSettings>),
+    /// Export the contacts on a contact list to a file that `import` takes back, over the API
+    Export(ExportSettings),
+    /// List the contact lists: id, state, number of contacts, name
+    Lists(ListsSettings),
+    /// Create or show a contact list
+    List {
+        /// What to do.
+        #[command(subcommand)]
+        command: ListCommand,
+    },
+    /// List the recorded updates, the oldest first: id, time, contact list, action, counts
+    Updates(UpdatesSettings),
+    /// Print the completions of a shell
+    Completions {
+        /// The shell
+        shell: Shell,
     },
 }
 

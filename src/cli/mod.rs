@@ -8,13 +8,15 @@ mod organization;
 mod serve;
 mod suppression;
 
-use std::{pin::pin, time::Duration};
+use std::{io, pin::pin, process::ExitCode, time::Duration};
 
 use anyhow::{Context, ensure};
+use clap::CommandFactory;
 
 use self::args::Command;
 pub use self::args::CommandLine;
 use crate::{
+    client::{export, import, lists, updates},
     repository::{DatabaseOptions, Repository},
     settings::DatabaseSettings,
 };
@@ -25,18 +27,28 @@ const COMMAND_BUSY_TIMEOUT: Duration = Duration::from_secs(60 * 60);
 /// After how long a command says that it waits.
 const NOTICE_DELAY: Duration = Duration::from_secs(1);
 
-/// Runs the command.
-pub async fn run(command_line: CommandLine) -> anyhow::Result<()> {
+/// Runs the command, and returns the program's exit code.
+pub async fn run(command_line: CommandLine) -> anyhow::Result<ExitCode> {
     match command_line.command {
-        None => serve::run(command_line.serve).await,
-        Some(Command::Serve(settings)) => serve::run(*settings).await,
+        None => serve::run(command_line.serve).await?,
+        Some(Command::Serve(settings)) => serve::run(*settings).await?,
         Some(Command::Migrate { status, database }) => {
-            with_notice(migrate::run(status, &database)).await
+            with_notice(migrate::run(status, &database)).await?;
         }
-        Some(Command::Organization { command }) => with_notice(organization::run(command)).await,
-        Some(Command::ApiKey { command }) => with_notice(api_key::run(command)).await,
-        Some(Command::Suppression { command }) => suppression::run(command).await,
+        Some(Command::Organization { command }) => with_notice(organization::run(command)).await?,
+        Some(Command::ApiKey { command }) => with_notice(api_key::run(command)).await?,
+        Some(Command::Import(settings)) => return import::run(*settings).await,
+        Some(Command::Export(settings)) => export::run(settings).await?,
+        Some(Command::Lists(settings)) => lists::run(settings).await?,
+        Some(Command::List { command }) => lists::run_one(command).await?,
+        Some(Command::Updates(settings)) => updates::run(settings).await?,
+        Some(Command::Completions { shell }) => {
+            let mut command = CommandLine::command();
+            clap_complete::generate(shell, &mut command, "contact-lists", &mut io::stdout());
+        }
+        Some(Command::Suppression { command }) => suppression::run(command).await?,
     }
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Connects to the database and brings its schema up to date. A SQLite file that does not exist is made if `create_file` says so.

@@ -9,7 +9,7 @@ use super::{is_name_letter, leading_name, without_literals};
 const LAYERS: [&[&str]; 14] = [
     &["main"],
     &["cli", "fuzzing"],
-    &["server"],
+    &["server", "client"],
     &["jobs"],
     &["settings"],
     &["rpc"],
@@ -24,14 +24,15 @@ const LAYERS: [&[&str]; 14] = [
 ];
 
 /// Names that only some modules may use: those of the transport and the wire at the edge, those of the database in storage.
-const KNOWN_BY: [(&[&str], &[&str]); 6] = [
+const KNOWN_BY: [(&[&str], &[&str]); 7] = [
     (
         &["tonic", "tonic_types", "tonic_health", "tonic_reflection"],
-        &["server", "rpc", "error", "jobs"],
+        &["client", "server", "rpc", "error", "jobs"],
     ),
+    (&["axum", "h2"], &["server", "rpc", "fuzzing"]),
     (
-        &["axum", "h2", "prost", "prost_types"],
-        &["server", "rpc", "fuzzing"],
+        &["prost", "prost_types"],
+        &["client", "server", "rpc", "fuzzing"],
     ),
     (&["hyper", "hyper_util"], &["server"]),
     (&["sea_orm", "sea_orm_migration", "sqlx"], &["repository"]),
@@ -46,7 +47,7 @@ const KNOWN_BY: [(&[&str], &[&str]); 6] = [
     ),
     (
         &["crate::proto", "crate::generated"],
-        &["server", "rpc", "error", "fuzzing"],
+        &["client", "server", "rpc", "error", "fuzzing"],
     ),
 ];
 

@@ -1,7 +1,8 @@
-//! A relay between the service and PostgreSQL that a test can cut, freeze, halve, slow down and mend: immediately, or as
-//! soon as certain bytes pass.
+//! A relay between the service and PostgreSQL, or a client and the service, that a test can cut, freeze, halve, slow down and
+//! mend: immediately, or as soon as certain bytes pass.
 
 use std::{
+    net::SocketAddr,
     path::PathBuf,
     sync::{
         Arc,
@@ -20,11 +21,22 @@ use tokio::{
 
 use super::Database;
 
-/// Listens on a free port and passes bytes on to a database's socket and back.
+/// Listens on a free port and passes bytes on to a database's socket or a service's address, and back.
 pub struct Relay {
+    address: SocketAddr,
+    /// What to give as `--database-url`, in front of a database.
     database_url: String,
     line: Arc<watch::Sender<Line>>,
     accepting: JoinHandle<()>,
+}
+
+/// Where a relay leads.
+#[derive(Clone)]
+enum Target {
+    /// To PostgreSQL.
+    Socket(PathBuf),
+    /// To a service.
+    Address(SocketAddr),
 }
 
 /// Which way bytes go.
@@ -97,17 +109,35 @@ impl Relay {
     /// Starts a relay to a database. None on SQLite, which is not reached over a line.
     pub async fn start(database: &Database) -> Option<Self> {
         let (socket, name) = database.postgres_socket()?;
+        let mut relay = Self::to(Target::Socket(socket)).await;
+        relay.database_url = format!(
+            "postgres://postgres@{}/{name}?sslmode=disable&application_name={}",
+            relay.address,
+            Self::APPLICATION
+        );
+        Some(relay)
+    }
+
+    /// Starts a relay to a service.
+    pub async fn to_service(address: SocketAddr) -> Self {
+        Self::to(Target::Address(address)).await
+    }
+
+    async fn to(target: Target) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("the port");
         let line = Arc::new(watch::channel(Line::default()).0);
-        Some(Self {
-            database_url: format!(
-                "postgres://postgres@{address}/{name}?sslmode=disable&application_name={}",
-                Self::APPLICATION
-            ),
+        Self {
+            address,
+            database_url: String::new(),
             line: Arc::clone(&line),
-            accepting: tokio::spawn(accept(listener, socket, line)),
-        })
+            accepting: tokio::spawn(accept(listener, target, line)),
+        }
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// The application name of sessions that came through a relay, at PostgreSQL.
@@ -182,17 +212,17 @@ impl Drop for Relay {
     }
 }
 
-async fn accept(listener: TcpListener, socket: PathBuf, line: Arc<watch::Sender<Line>>) {
+async fn accept(listener: TcpListener, target: Target, line: Arc<watch::Sender<Line>>) {
     while let Ok((caller, _)) = listener.accept().await {
         let Line {
             is_cut, cut_count, ..
         } = *line.borrow();
         if !is_cut {
-            let (socket, line) = (socket.clone(), Arc::clone(&line));
+            let (target, line) = (target.clone(), Arc::clone(&line));
             tokio::spawn(async move {
                 let mut state = line.subscribe();
                 tokio::select! {
-                    () = pass(caller, socket, &line) => {}
+                    () = pass(caller, target, &line) => {}
                     _ = state.wait_for(|line| line.cut_count > cut_count) => {}
                 }
             });
@@ -201,13 +231,9 @@ async fn accept(listener: TcpListener, socket: PathBuf, line: Arc<watch::Sender<
 }
 
 /// Passes bytes both ways until either side ends; then both sides end.
-async fn pass(caller: TcpStream, socket: PathBuf, line: &watch::Sender<Line>) {
-    let Ok(database) = UnixStream::connect(socket).await else {
-        return;
-    };
+async fn pass(caller: TcpStream, target: Target, line: &watch::Sender<Line>) {
     let _ = caller.set_nodelay(true);
     let (from_caller, to_caller) = caller.into_split();
-    let (from_database, to_database) = database.into_split();
     let is_marked = AtomicBool::new(false);
     let strand_count = line.borrow().strand_count;
     let lane = |way| Lane {
@@ -216,9 +242,29 @@ async fn pass(caller: TcpStream, socket: PathBuf, line: &watch::Sender<Line>) {
         is_marked: &is_marked,
         strand_count,
     };
-    tokio::select! {
-        () = pump(from_caller, to_database, lane(Way::Requests)) => {}
-        () = pump(from_database, to_caller, lane(Way::Answers)) => {}
+    let (requests, answers) = (lane(Way::Requests), lane(Way::Answers));
+    match target {
+        Target::Socket(socket) => {
+            let Ok(database) = UnixStream::connect(socket).await else {
+                return;
+            };
+            let (from_database, to_database) = database.into_split();
+            tokio::select! {
+                () = pump(from_caller, to_database, requests) => {}
+                () = pump(from_database, to_caller, answers) => {}
+            }
+        }
+        Target::Address(address) => {
+            let Ok(service) = TcpStream::connect(address).await else {
+                return;
+            };
+            let _ = service.set_nodelay(true);
+            let (from_service, to_service) = service.into_split();
+            tokio::select! {
+                () = pump(from_caller, to_service, requests) => {}
+                () = pump(from_service, to_caller, answers) => {}
+            }
+        }
     }
 }
 

@@ -1,0 +1,297 @@
+//! The calls of an import, one after another: as many as the server's limit of contacts asks for.
+
+use std::time::Duration;
+
+use anyhow::anyhow;
+use backon::{BackoffBuilder, ExponentialBuilder};
+use sha2::{Digest, Sha256};
+use tonic::{Code, Status};
+use tonic_types::StatusExt;
+use uuid::{Builder, Uuid};
+
+use super::{
+    contacts::{ContactRows, Contacts},
+    progress::Progress,
+    rejected::Rejections,
+    stream::{Part, SendError, send},
+    summary::Summary,
+};
+use crate::{
+    client::{connect::Connection, error},
+    proto::{
+        ContactListUpdate, GetContactListUpdateRequest, UpdateContactListContactsHeader as Header,
+        UpdateContactListContactsResponse as Outcome, get_contact_list_update_request::Reference,
+        update_contact_list_contacts_header::RejectionPolicy,
+    },
+};
+
+/// How often a call is sent again if that can help, and how long to wait before the first time.
+const MAX_RETRIES: usize = 4;
+const RETRY_DELAY: Duration = Duration::from_millis(500);
+
+/// The reason of a call that fails for its rejected contacts.
+const CONTACTS_REJECTED: &str = "CONTACTS_REJECTED";
+
+/// The calls of an import.
+pub struct Calls {
+    /// The server.
+    pub connection: Connection,
+    /// What is sent.
+    pub contacts: Contacts,
+    /// The header of every call, but for its request_id.
+    pub header: Header,
+    /// How many contacts the file has.
+    pub contact_count: u64,
+    /// How many contacts a call has.
+    pub contacts_per_call: u64,
+    /// What the calls' request_ids are derived from; `None` if nothing is applied.
+    pub request_id: Option<Uuid>,
+    /// Whether an earlier run can have applied some of the calls.
+    pub is_resumed: bool,
+    /// How far the import is.
+    pub progress: Progress,
+}
+
+/// Why an import has not ended.
+pub struct CallsError {
+    /// What is wrong.
+    pub error: anyhow::Error,
+    /// Whether it is certain that nothing was applied.
+    pub is_unapplied: bool,
+}
+
+impl Calls {
+    /// Makes the calls that no earlier run has made. Adds up their outcomes, and collects the rejected contacts.
+    pub async fn run(&mut self, rejections: &mut Rejections) -> Result<Summary, CallsError> {
+        let mut summary = Summary::default();
+        let mut rows = None;
+        for index in 0..self.contact_count.div_ceil(self.contacts_per_call).max(1) {
+            let start = index * self.contacts_per_call;
+            let part = Part {
+                start,
+                end: (start + self.contacts_per_call).min(self.contact_count),
+                offset: 0,
+            };
+            let made = self.one(index, part, &mut rows, rejections).await;
+            let (outcome, unlisted_count) = made.map_err(|error| CallsError {
+                is_unapplied: error.is_unapplied && summary.call_count == 0,
+                ..error
+            })?;
+            summary.add(outcome, unlisted_count);
+            self.progress.set(part.end);
+        }
+        Ok(summary)
+    }
+
+    /// Whether an earlier run has applied the first call.
+    pub async fn is_applied(&mut self) -> anyhow::Result<bool> {
+        match self.request_id {
+            Some(id) if self.is_resumed => {
+                let recorded = self.recorded(&id.to_string()).await;
+                Ok(recorded.map_err(|it| it.error)?.is_some())
+            }
+            _ => Ok(false),
+        }
+    }
+
+    /// Makes one call. Returns its outcome, and how many rejected contacts are not listed.
+    async fn one(
+        &mut self,
+        index: u64,
+        part: Part,
+        rows: &mut Option<ContactRows>,
+        rejections: &mut Rejections,
+    ) -> Result<(Outcome, u64), CallsError> {
+        let request_id = self.request_id.map(|id| derived(id, index).to_string());
+        let mut outcome = match &request_id {
+            Some(id) if self.is_resumed => self.recorded(id).await?,
+            _ => None,
+        };
+        if outcome.is_none() {
+            let header = Header {
+                request_id,
+                ..self.header.clone()
+            };
+            outcome = match self.send(header, part, rows).await {
+                Err(SendError::Status(status)) if is_rejected(&status) => {
+                    let listed = self.dry_run(part).await?;
+                    self.list(part, &listed, rejections).await?;
+                    return Err(CallsError {
+                        error: error::sentence(status),
+                        is_unapplied: true,
+                    });
+                }
+                sent => Some(sent?),
+            };
+        }
+        let outcome = outcome.unwrap_or_default();
+        let unlisted_count = self.list(part, &outcome, rejections).await?;
+        Ok((outcome, unlisted_count))
+    }
+
+    /// What would happen to a part of the contacts.
+    pub async fn dry_run(&mut self, part: Part) -> Result<Outcome, CallsError> {
+        let mut header = self.header.clone();
+        header.validate_only = true;
+        header.set_rejection_policy(RejectionPolicy::Skip);
+        Ok(self.send(header, part, &mut None).await?)
+    }
+
+    /// Collects the rejected contacts of a call. A response lists only the first of many; the others are found by asking what
+    /// would happen to the same contacts, those behind the last listed one first. Returns how many are not found even so.
+    async fn list(
+        &mut self,
+        mut part: Part,
+        outcome: &Outcome,
+        rejections: &mut Rejections,
+    ) -> Result<u64, CallsError> {
+        let all = u64::try_from(outcome.rejected_count).unwrap_or(0);
+        let mut outcome = outcome.clone();
+        let mut listed_count = 0;
+        loop {
+            let before_wrap = part.count() - part.offset;
+            let mut next_offset = part.offset;
+            for rejected in outcome.rejected_contacts {
+                let index = u64::try_from(rejected.index).unwrap_or(0);
+                if index < before_wrap {
+                    rejections.add(part.index_in_file(index), rejected.violations)?;
+                    listed_count += 1;
+                    next_offset = part.offset + index + 1;
+                }
+            }
+            let has_more = next_offset > part.offset && next_offset < part.count();
+            if listed_count >= all || !has_more {
+                return Ok(all.saturating_sub(listed_count));
+            }
+            part.offset = next_offset;
+            outcome = self.dry_run(part).await?;
+        }
+    }
+
+    /// The outcome of a call that an earlier run made; `None` if it was not applied.
+    async fn recorded(&mut self, request_id: &str) -> Result<Option<Outcome>, CallsError> {
+        let request = GetContactListUpdateRequest {
+            reference: Some(Reference::RequestId(request_id.to_owned())),
+        };
+        match self.connection.lists.get_contact_list_update(request).await {
+            Ok(response) => {
+                let update: ContactListUpdate = response
+                    .into_inner()
+                    .contact_list_update
+                    .unwrap_or_default();
+                let outcome = update.outcome.unwrap_or_default();
+                Ok(Some(Outcome {
+                    replayed: true,
+                    ..outcome
+                }))
+            }
+            Err(status) if status.code() == Code::NotFound => Ok(None),
+            Err(status) => Err(SendError::Status(status).into()),
+        }
+    }
+
+    /// Sends a call, and again if that can help.
+    async fn send(
+        &mut self,
+        header: Header,
+        part: Part,
+        rows: &mut Option<ContactRows>,
+    ) -> Result<Outcome, SendError> {
+        let delays = ExponentialBuilder::default()
+            .with_min_delay(RETRY_DELAY)
+            .with_max_times(MAX_RETRIES);
+        let mut delays = delays.with_jitter().build();
+        let progress =
+            (!header.validate_only || self.request_id.is_none()).then(|| self.progress.clone());
+        loop {
+            let connection = &mut self.connection;
+            let sending = send(
+                connection,
+                header.clone(),
+                &self.contacts,
+                part,
+                rows,
+                progress.as_ref(),
+            );
+            let sent = tokio::select! {
+                sent = sending => sent,
+                () = self.progress.write_lines() => continue,
+            };
+            let status = match sent {
+                Err(SendError::Status(status)) if error::is_temporary(&status) => status,
+                sent => return sent,
+            };
+            let Some(delay) = delays.next() else {
+                return Err(SendError::Status(status));
+            };
+            let asked = status
+                .get_details_retry_info()
+                .and_then(|info| info.retry_delay);
+            let delay = delay.max(asked.unwrap_or_default());
+            let reason = error::sentence(status);
+            self.progress.say(&format!(
+                "{reason}: trying again in {:.1} s",
+                delay.as_secs_f64()
+            ));
+            tokio::time::sleep(delay).await;
+        }
+    }
+}
+
+impl From<SendError> for CallsError {
+    fn from(error: SendError) -> Self {
+        match error {
+            SendError::Status(status) => Self {
+                is_unapplied: error::is_from_server(&status) && !error::is_temporary(&status),
+                error: error::sentence(status),
+            },
+            SendError::File(error) => Self {
+                error,
+                is_unapplied: true,
+            },
+        }
+    }
+}
+
+impl From<std::io::Error> for CallsError {
+    fn from(error: std::io::Error) -> Self {
+        Self {
+            error: anyhow!(error).context("cannot keep the rejected contacts in a temporary file"),
+            is_unapplied: false,
+        }
+    }
+}
+
+fn is_rejected(status: &Status) -> bool {
+    status
+        .get_details_error_info()
+        .is_some_and(|info| info.reason == CONTACTS_REJECTED)
+}
+
+/// The request_id of the call with this index. The first call's is the import's own.
+fn derived(id: Uuid, index: u64) -> Uuid {
+    if index == 0 {
+        return id;
+    }
+    let digest = Sha256::new()
+        .chain_update(id.as_bytes())
+        .chain_update(index.to_be_bytes())
+        .finalize();
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&digest[..16]);
+    Builder::from_random_bytes(bytes).into_uuid()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_call_has_a_request_id_of_its_own_and_the_same_in_every_run() {
+        let id = Uuid::from_u128(1);
+        assert_eq!(derived(id, 0), id);
+        assert_eq!(derived(id, 1), derived(id, 1));
+        assert_ne!(derived(id, 1), derived(id, 2));
+        assert_ne!(derived(id, 1), derived(Uuid::from_u128(2), 1));
+    }
+}

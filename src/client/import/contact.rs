@@ -1,0 +1,231 @@
+//! From a row to a contact.
+
+use anyhow::bail;
+use prost::Message;
+use prost_types::Struct;
+use serde_json::Value as Json;
+
+use super::{
+    columns::Columns,
+    dates::{self, DateOrder},
+    property,
+    settings::{LostPrefix, Region},
+    source::Row,
+};
+use crate::{
+    client::{
+        contact_columns::{Column, Field},
+        json,
+    },
+    domain::{phone_number::PhoneNumber, violation::Reason},
+    generated::google::r#type::Date,
+    proto::{Address, Contact, CustomObject, custom_property::Type},
+};
+
+/// No real date. A contact whose row cannot be read completely is sent with it, so that the server rejects it: an overwrite
+/// then keeps the member that it names.
+const NO_DATE: Date = Date {
+    year: 0,
+    month: 13,
+    day: 0,
+};
+
+/// The longest text of a key that is sent of a contact that is too large.
+const MAX_KEY_BYTES: usize = 1024;
+
+/// How rows are read.
+pub struct ContactReader {
+    /// The columns; `None` for JSONL.
+    pub columns: Option<Columns>,
+    /// Which of day and month comes first.
+    pub order: DateOrder,
+    /// The region of national phone numbers.
+    pub region: Option<Region>,
+    /// What phones of digits alone get back.
+    pub restore: Option<LostPrefix>,
+    /// The custom object of the properties.
+    pub object: Option<CustomObject>,
+    /// The most bytes that a contact may have.
+    pub max_bytes: usize,
+}
+
+/// A contact to send.
+pub struct ReadContact {
+    /// The contact. If there are problems, the server rejects it.
+    pub contact: Contact,
+    /// What could not be read, each a sentence.
+    pub problems: Vec<String>,
+}
+
+impl ContactReader {
+    /// Reads a row. Fails if it is no row at all, as where a file is cut off.
+    pub fn read(&self, row: &Row) -> anyhow::Result<ReadContact> {
+        let mut problems = Vec::new();
+        let mut contact = match &self.columns {
+            Some(columns) => self.contact_of(columns, row, &mut problems),
+            None => match serde_json::from_str(&row.line) {
+                Ok(Json::Object(fields)) => json::contact(fields, &mut problems),
+                _ => bail!(
+                    "line {} is not a JSON object: the file is damaged or cut off there",
+                    row.number
+                ),
+            },
+        };
+        if let Some(phone) = contact.phone.take() {
+            contact.phone = Some(self.phone(phone, &mut problems));
+        }
+        if contact.encoded_len() > self.max_bytes {
+            problems.push(format!(
+                "the contact has more than {} bytes",
+                self.max_bytes
+            ));
+            let is_key = |text: &String| text.len() <= MAX_KEY_BYTES;
+            contact = Contact {
+                phone: contact.phone.filter(is_key),
+                external_id: contact.external_id.filter(is_key),
+                ..Contact::default()
+            };
+        }
+        if !problems.is_empty() {
+            contact.birth_date = Some(NO_DATE);
+        }
+        Ok(ReadContact { contact, problems })
+    }
+
+    /// What to call a field in a sentence: its column's header, or else its path.
+    pub fn name_of(&self, path: &str) -> String {
+        let columns = self.columns.as_ref();
+        let mut imported = columns
+            .iter()
+            .flat_map(|it| it.imported.iter().zip(std::iter::repeat(it)));
+        let name = imported.find_map(|((column, index), columns)| {
+            (column.to_string() == path).then(|| columns.header[*index].to_owned())
+        });
+        name.unwrap_or_else(|| match path {
+            "" => "the contact".to_owned(),
+            path => path.to_owned(),
+        })
+    }
+
+    fn contact_of(&self, columns: &Columns, row: &Row, problems: &mut Vec<String>) -> Contact {
+        let mut contact = Contact::default();
+        let mut names = Names::default();
+        let mut properties = Struct::default();
+        for (column, index) in &columns.imported {
+            let cell = row.cells.get(*index).unwrap_or_default();
+            // An empty cell says nothing: what is stored stays.
+            if cell.trim().is_empty() {
+                continue;
+            }
+            match column {
+                Column::Field(field) => {
+                    if let Err(problem) = self.set(&mut contact, &mut names, *field, cell) {
+                        problems.push(format!("{} {problem}", &columns.header[*index]));
+                    }
+                }
+                Column::Property(key) => {
+                    let (value, problem) = property::read(self.type_of(key), cell, self.order);
+                    properties.fields.insert(key.clone(), value);
+                    problems.extend(problem.map(|it| format!("{} {it}", &columns.header[*index])));
+                }
+            }
+        }
+        names.join_into(&mut contact);
+        contact.properties = (!properties.fields.is_empty()).then_some(properties);
+        contact
+    }
+
+    fn set(
+        &self,
+        contact: &mut Contact,
+        names: &mut Names,
+        field: Field,
+        cell: &str,
+    ) -> Result<(), String> {
+        let text = cell.to_owned();
+        match field {
+            Field::Phone => contact.phone = Some(text),
+            Field::ExternalId => contact.external_id = Some(text),
+            Field::Email => contact.email = Some(text),
+            Field::Name => contact.name = Some(text),
+            Field::FirstName => names.first = text,
+            Field::LastName => names.last = text,
+            Field::Language => contact.language = Some(cell.trim().to_owned()),
+            Field::DefaultChannelId => contact.default_channel_id = Some(cell.trim().to_owned()),
+            Field::AddressLineOne => address(contact).address_line_one = text,
+            Field::AddressLineTwo => address(contact).address_line_two = text,
+            Field::City => address(contact).city = text,
+            Field::State => address(contact).state = text,
+            Field::PostCode => address(contact).post_code = text,
+            Field::Country => address(contact).country = text,
+            Field::BirthDate => match dates::read(cell) {
+                Ok(reading) => contact.birth_date = Some(reading.date(self.order)),
+                Err(problem) => return Err(problem.to_string()),
+            },
+        }
+        Ok(())
+    }
+
+    fn phone(&self, mut phone: String, problems: &mut Vec<String>) -> String {
+        let is_bare =
+            |phone: &str| phone.bytes().all(|it| it.is_ascii_digit()) && !phone.starts_with('0');
+        match self.restore {
+            Some(LostPrefix::Plus) if is_bare(phone.trim()) => phone = format!("+{}", phone.trim()),
+            Some(LostPrefix::Zero) if is_bare(phone.trim()) => phone = format!("0{}", phone.trim()),
+            _ => {}
+        }
+        let Some(Region { code, region }) = &self.region else {
+            return phone;
+        };
+        match PhoneNumber::parse(&phone, Some(*region)) {
+            Ok(number) => return number.as_str().to_owned(),
+            Err(invalid) => {
+                let name = self.name_of(Field::Phone.name());
+                problems.push(match invalid.reason {
+                    Reason::PhoneAmbiguous => format!(
+                        "{name} can be a number of {code} or one with a country code: write + and the country code"
+                    ),
+                    Reason::PhoneInvalid => format!("{name} is not a valid phone number"),
+                    _ => format!("{name} {}", invalid.message),
+                });
+            }
+        }
+        phone
+    }
+
+    fn type_of(&self, key: &str) -> Type {
+        let mut properties = self.object.iter().flat_map(|object| &object.properties);
+        properties
+            .find(|property| property.key == key)
+            .map_or(Type::Text, |property| property.r#type())
+    }
+}
+
+fn address(contact: &mut Contact) -> &mut Address {
+    contact.address.get_or_insert_default()
+}
+
+/// The parts of a name.
+#[derive(Default)]
+struct Names {
+    first: String,
+    last: String,
+}
+
+impl Names {
+    fn join_into(self, contact: &mut Contact) {
+        let (first, last) = (self.first.trim(), self.last.trim());
+        let name = match (first, last) {
+            ("", "") => return,
+            ("", name) | (name, "") => name.to_owned(),
+            // Chinese, Japanese and Korean names begin with the family's.
+            _ if last.chars().all(is_east_asian) => format!("{last} {first}"),
+            _ => format!("{first} {last}"),
+        };
+        contact.name = Some(name);
+    }
+}
+
+fn is_east_asian(letter: char) -> bool {
+    matches!(letter, '\u{2E80}'..='\u{9FFF}' | '\u{AC00}'..='\u{D7AF}' | '\u{F900}'..='\u{FAFF}')
+}

@@ -1,0 +1,175 @@
+//! The contacts of a file, read as often as it takes: once to look at them, once to send them.
+
+use std::sync::Arc;
+
+use anyhow::bail;
+use csv::StringRecord;
+
+use super::{
+    columns::Columns,
+    contact::ContactReader,
+    dates::{self, DateOrder},
+    source::{Row, Rows, Source},
+};
+use crate::{
+    client::contact_columns::{Column, Field},
+    proto::{CustomObject, custom_property::Type},
+};
+
+/// How many rows are shown before anything is sent.
+const SHOWN_ROWS: usize = 3;
+
+/// The contacts of a file. Clones are the same.
+#[derive(Clone)]
+pub struct Contacts {
+    /// The file.
+    pub source: Arc<Source>,
+    /// How its rows are read.
+    pub reader: Arc<ContactReader>,
+}
+
+impl Contacts {
+    /// The rows of the contacts, from the first one on.
+    pub fn rows(&self) -> anyhow::Result<ContactRows> {
+        let has_header = self.reader.columns.as_ref().is_some_and(|it| it.has_header);
+        ContactRows::open(&self.source, has_header)
+    }
+}
+
+/// Reads the rows of contacts one after another.
+pub struct ContactRows {
+    rows: Rows,
+    row: Row,
+    /// The index of the next contact in the file.
+    next: u64,
+}
+
+impl ContactRows {
+    fn open(source: &Source, has_header: bool) -> anyhow::Result<Self> {
+        let mut rows = Self {
+            rows: source.rows()?,
+            row: Row::default(),
+            next: 0,
+        };
+        if has_header {
+            rows.rows.read(&mut rows.row)?;
+        }
+        Ok(rows)
+    }
+
+    /// Reads the next row. Returns `None` after the last one.
+    pub fn read(&mut self) -> anyhow::Result<Option<&Row>> {
+        if !self.rows.read(&mut self.row)? {
+            return Ok(None);
+        }
+        self.next += 1;
+        Ok(Some(&self.row))
+    }
+
+    /// The index of the next contact in the file.
+    pub fn next(&self) -> u64 {
+        self.next
+    }
+
+    /// Skips contacts up to the one with this index.
+    pub fn skip_to(&mut self, index: u64) -> anyhow::Result<()> {
+        while self.next < index && self.read()?.is_some() {}
+        Ok(())
+    }
+}
+
+/// What a first reading of a file shows.
+#[derive(Debug, Default)]
+pub struct Survey {
+    /// How many contacts it has.
+    pub contact_count: u64,
+    /// The first rows of a table.
+    pub first_rows: Vec<StringRecord>,
+    /// The order of day and month that its dates show.
+    order: Option<DateOrder>,
+    /// A date that shows none, with its row's number.
+    ambiguous: Option<(u64, String)>,
+}
+
+impl Survey {
+    /// Reads the whole file. Fails where it is damaged or cut off, and if dates contradict each other while no `order` is given.
+    pub fn of_table(
+        source: &Source,
+        columns: &Columns,
+        object: Option<&CustomObject>,
+        order: Option<DateOrder>,
+    ) -> anyhow::Result<Self> {
+        let is_date = |column: &Column| match column {
+            Column::Field(field) => *field == Field::BirthDate,
+            Column::Property(key) => object.is_some_and(|object| {
+                let mut properties = object.properties.iter();
+                properties.any(|it| it.key == *key && it.r#type() == Type::Date)
+            }),
+        };
+        let dates = columns
+            .imported
+            .iter()
+            .filter(|(column, _)| is_date(column));
+        let dates: Vec<usize> = dates
+            .filter(|_| order.is_none())
+            .map(|(_, index)| *index)
+            .collect();
+        let mut rows = ContactRows::open(source, columns.has_header)?;
+        let mut survey = Self {
+            order,
+            ..Self::default()
+        };
+        while let Some(row) = rows.read()? {
+            survey.contact_count += 1;
+            if survey.first_rows.len() < SHOWN_ROWS {
+                survey.first_rows.push(row.cells.clone());
+            }
+            for index in &dates {
+                survey.look_at_date(row.number, row.cells.get(*index).unwrap_or_default())?;
+            }
+        }
+        Ok(survey)
+    }
+
+    /// The same of a JSONL file.
+    pub fn of_lines(contacts: &Contacts) -> anyhow::Result<Self> {
+        let mut rows = contacts.rows()?;
+        let mut survey = Self::default();
+        while let Some(row) = rows.read()? {
+            contacts.reader.read(row)?;
+            survey.contact_count += 1;
+        }
+        Ok(survey)
+    }
+
+    fn look_at_date(&mut self, number: u64, cell: &str) -> anyhow::Result<()> {
+        let Ok(reading) = dates::read(cell) else {
+            return Ok(());
+        };
+        match (reading.order(), self.order) {
+            (Some(order), Some(other)) if order != other => bail!(
+                "row {number} has the date {}, where other rows have day and month the other way round: \
+                 make them the same, or say --date-order",
+                cell.trim()
+            ),
+            (Some(order), _) => self.order = Some(order),
+            (None, _) if self.ambiguous.is_none() && reading.is_ambiguous() => {
+                self.ambiguous = Some((number, cell.trim().to_owned()));
+            }
+            (None, _) => {}
+        }
+        Ok(())
+    }
+
+    /// Which of day and month comes first. Fails with a question if some dates could be two, and none shows the order.
+    pub fn date_order(&self) -> anyhow::Result<DateOrder> {
+        match (self.order, &self.ambiguous) {
+            (Some(order), _) => Ok(order),
+            (None, None) => Ok(DateOrder::DayFirst),
+            (None, Some((number, date))) => bail!(
+                "row {number}: is {date} the day first or the month first? No date of the file shows it. \
+                 Say --date-order day-first or --date-order month-first"
+            ),
+        }
+    }
+}

@@ -1,0 +1,342 @@
+//! `contact-lists import`: a file as people have it, added to a contact list, removed from it, or as the whole of it.
+//!
+//! The file is read three times, so that memory does not grow with it: as bytes, for its encoding; as rows, for what they
+//! show about dates, and to find out whether it is cut off; and as contacts, which are sent as the server takes them.
+
+mod calls;
+mod columns;
+mod contact;
+mod contacts;
+pub mod dates;
+mod preview;
+mod progress;
+mod property;
+mod rejected;
+mod settings;
+mod source;
+mod spellings;
+mod state;
+mod stream;
+mod summary;
+pub(super) mod target;
+
+use std::{
+    io::{BufRead, IsTerminal, stdin},
+    process::ExitCode,
+    sync::Arc,
+};
+
+use anyhow::{Context, bail};
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+pub use self::settings::ImportSettings;
+use self::{
+    calls::{Calls, CallsError},
+    contacts::Contacts,
+    preview::{describe, look_at},
+    progress::Progress,
+    rejected::Rejections,
+    settings::ImportAction,
+    source::{Format, Source},
+    state::{State, StateFile},
+    stream::Part,
+    summary::Summary,
+};
+use super::connect::Connection;
+use crate::proto::{
+    ContactList, CustomObject, UpdateContactListContactsHeader as Header,
+    update_contact_list_contacts_header::{Action, RejectionPolicy},
+};
+
+/// All was applied but the rejected contacts.
+const EXIT_REJECTED: u8 = 3;
+
+/// A part may have been applied, and the same command ends what is missing.
+const EXIT_BROKEN_OFF: u8 = 4;
+
+/// Imports a file.
+pub async fn run(settings: ImportSettings) -> anyhow::Result<ExitCode> {
+    let mut connection = Connection::open(&settings.connection).await?;
+    let source = read_on_thread({
+        let file = settings.file.clone();
+        move || Source::open(&file)
+    });
+    let source = Arc::new(source.await?);
+    let object =
+        target::custom_object(&mut connection, settings.rows.custom_object.as_deref()).await?;
+    let (contacts, survey) = look_at(&settings, &connection, source, object.clone()).await?;
+    describe(&contacts, &survey);
+    if survey.contact_count == 0 && !settings.empties_the_list() {
+        return no_contacts(&settings, &contacts);
+    }
+    let list = target::contact_list(&mut connection, &settings.update).await?;
+    let header = header(&settings, &mut connection, &list, object).await?;
+    let import = Import {
+        settings,
+        contacts,
+        contact_count: survey.contact_count,
+        header,
+    };
+    import.run(connection, &list).await
+}
+
+/// An import that is ready to be sent.
+struct Import {
+    settings: ImportSettings,
+    contacts: Contacts,
+    contact_count: u64,
+    header: Header,
+}
+
+impl Import {
+    async fn run(self, connection: Connection, list: &ContactList) -> anyhow::Result<ExitCode> {
+        let limit = u64::try_from(connection.limits.max_contacts)
+            .unwrap_or(0)
+            .max(1);
+        self.check_limit(limit)?;
+        let state = self.state(&connection, limit)?;
+        let is_dry_run = self.settings.update.dry_run;
+        let random = Uuid::new_v4();
+        let request_id = self
+            .settings
+            .update
+            .request_id
+            .or(state.as_ref().map(|it| it.state.request_id));
+        let mut calls = Calls {
+            connection,
+            contacts: self.contacts.clone(),
+            header: self.header.clone(),
+            contact_count: self.contact_count,
+            contacts_per_call: state
+                .as_ref()
+                .map_or(limit, |it| it.state.contacts_per_call),
+            request_id: (!is_dry_run).then_some(request_id.unwrap_or(random)),
+            is_resumed: state.as_ref().is_some_and(|it| it.is_resumed),
+            progress: Progress::begin(self.contact_count)?,
+        };
+        if self.settings.update.action == ImportAction::Overwrite && !is_dry_run {
+            let confirmed = self.confirm(&mut calls, list).await;
+            calls.progress.end();
+            if !confirmed? {
+                eprintln!("nothing was changed");
+                return Ok(ExitCode::FAILURE);
+            }
+            calls.progress = Progress::begin(self.contact_count)?;
+        }
+        state.as_ref().map(StateFile::write).transpose()?;
+        let mut rejections = Rejections::new().context("cannot make a temporary file")?;
+        let made = calls.run(&mut rejections).await;
+        calls.progress.end();
+        let contacts_per_call = calls.contacts_per_call;
+        self.finish(made, rejections, state, contacts_per_call)
+            .await
+    }
+
+    /// An overwrite is one call: in several, the list would have only a part of the contacts in between.
+    fn check_limit(&self, limit: u64) -> anyhow::Result<()> {
+        let count = self.contact_count;
+        let update = &self.settings.update;
+        let in_one_call = match update.action {
+            ImportAction::Overwrite => "an overwrite",
+            _ if update.all_or_nothing => "--all-or-nothing",
+            _ => return Ok(()),
+        };
+        if count > limit {
+            bail!(
+                "the file has {count} contacts, the server takes {limit} in a call, and {in_one_call} needs a single call. \
+                 Nothing was changed. Ask the operator to set --max-contacts (CONTACT_LISTS_MAX_CONTACTS) to {count} or more"
+            );
+        }
+        Ok(())
+    }
+
+    /// What is kept beside the file; nothing for standard input, with --request-id, and if nothing is applied.
+    fn state(&self, connection: &Connection, limit: u64) -> anyhow::Result<Option<StateFile>> {
+        let update = &self.settings.update;
+        if self.settings.file.is_stdin() || update.request_id.is_some() || update.dry_run {
+            return Ok(None);
+        }
+        let retention = connection
+            .limits
+            .request_id_retention
+            .as_ref()
+            .map_or(0, |it| it.seconds);
+        let new = State {
+            server: connection.server.clone(),
+            contact_list_id: self.header.contact_list_id.clone(),
+            sha256: self.contacts.source.sha256.clone(),
+            options: format!(
+                "{:?} {:?} {:?}",
+                self.header, self.settings.rows, self.settings.file
+            ),
+            request_id: Uuid::new_v4(),
+            contacts_per_call: limit,
+            start_time: OffsetDateTime::now_utc(),
+        };
+        let path = self.settings.file.beside(".import-state");
+        StateFile::open(path, new, time::Duration::seconds(retention)).map(Some)
+    }
+
+    /// Shows what an overwrite would do, and asks whether to do it.
+    async fn confirm(&self, calls: &mut Calls, list: &ContactList) -> anyhow::Result<bool> {
+        if self.settings.update.yes || calls.is_applied().await? {
+            return Ok(true);
+        }
+        let part = Part {
+            start: 0,
+            end: self.contact_count,
+            offset: 0,
+        };
+        let outcome = calls.dry_run(part).await.map_err(|it| it.error)?;
+        calls.progress.end();
+        eprintln!(
+            "{} has {} contacts: {} would leave it, {} would join it, and {} of the file would be rejected.",
+            list.name(),
+            list.contact_count,
+            outcome.removed_count,
+            outcome.added_count,
+            outcome.rejected_count,
+        );
+        if !stdin().is_terminal() || self.settings.file.is_stdin() {
+            bail!("nothing was changed: without a terminal to ask in, an overwrite needs --yes");
+        }
+        eprint!("Overwrite it? [y/N] ");
+        let answer = read_on_thread(|| {
+            let mut answer = String::new();
+            stdin().lock().read_line(&mut answer)?;
+            Ok(answer)
+        });
+        Ok(["y", "yes"].contains(&answer.await?.trim().to_lowercase().as_str()))
+    }
+
+    async fn finish(
+        self,
+        made: Result<Summary, CallsError>,
+        rejections: Rejections,
+        state: Option<StateFile>,
+        contacts_per_call: u64,
+    ) -> anyhow::Result<ExitCode> {
+        let settings = self.settings.clone();
+        let path = settings.update.rejected.clone().unwrap_or_else(|| {
+            let is_jsonl = self.contacts.source.format == Format::Jsonl;
+            settings.file.beside(if is_jsonl {
+                ".rejected.jsonl"
+            } else {
+                ".rejected.csv"
+            })
+        });
+        let contacts = self.contacts;
+        let rejected_count = rejections.count;
+        let rejected = read_on_thread(move || rejections.write(&contacts, &path)).await;
+        let summary = match made {
+            Ok(summary) => summary,
+            Err(CallsError {
+                error,
+                is_unapplied,
+            }) => {
+                if let Ok(Some(path)) = rejected {
+                    eprintln!("{rejected_count} rejected rows are in {}", path.display());
+                }
+                return broken_off(error, is_unapplied, state);
+            }
+        };
+        println!(
+            "{}",
+            summary.headline(settings.update.dry_run, contacts_per_call)
+        );
+        print!("{summary}");
+        if let Some(path) = rejected? {
+            println!(
+                "The rejected rows are in {}, with the reasons. Mend them there, and import that file.",
+                path.display()
+            );
+        }
+        if summary.unlisted_count > 0 {
+            println!(
+                "{} more were rejected, but cannot be told apart: import the file again to see them.",
+                summary.unlisted_count
+            );
+        }
+        state.map(StateFile::remove).transpose()?;
+        Ok(match summary.rejected_count {
+            0 => ExitCode::SUCCESS,
+            _ => EXIT_REJECTED.into(),
+        })
+    }
+}
+
+fn broken_off(
+    error: anyhow::Error,
+    is_unapplied: bool,
+    state: Option<StateFile>,
+) -> anyhow::Result<ExitCode> {
+    let can_resume = state.is_some();
+    if is_unapplied {
+        state.map(StateFile::remove).transpose()?;
+        return Err(error.context("nothing was changed"));
+    }
+    eprintln!("error: {error:#}");
+    eprintln!(
+        "{}",
+        match can_resume {
+            true =>
+                "The import broke off. Run the same command again: what was applied is not applied twice.",
+            false =>
+                "The import broke off. Run again with the same --request-id, it is applied once; without, it is a new import.",
+        }
+    );
+    Ok(EXIT_BROKEN_OFF.into())
+}
+
+impl ImportSettings {
+    fn empties_the_list(&self) -> bool {
+        self.update.action == ImportAction::Overwrite && self.update.allow_empty
+    }
+}
+
+fn no_contacts(settings: &ImportSettings, contacts: &Contacts) -> anyhow::Result<ExitCode> {
+    let name = &contacts.source.name;
+    if settings.update.action == ImportAction::Overwrite {
+        bail!(
+            "{name} has no contacts, and would empty the list: if that is meant, say --allow-empty"
+        );
+    }
+    println!("Nothing was changed: {name} has no contacts.");
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn header(
+    settings: &ImportSettings,
+    connection: &mut Connection,
+    list: &ContactList,
+    object: Option<CustomObject>,
+) -> anyhow::Result<Header> {
+    let update = &settings.update;
+    let mut header = Header {
+        contact_list_id: list.id.clone(),
+        resubscribe: update.resubscribe,
+        custom_object_id: object.map(|object| object.id),
+        validate_only: update.dry_run,
+        allow_empty: update.allow_empty,
+        ..Header::default()
+    };
+    header.set_action(match update.action {
+        ImportAction::Add => Action::Add,
+        ImportAction::Remove => Action::Remove,
+        ImportAction::Overwrite => Action::Overwrite,
+    });
+    header.set_rejection_policy(match update.all_or_nothing && !update.dry_run {
+        true => RejectionPolicy::RejectAll,
+        false => RejectionPolicy::Skip,
+    });
+    target::set_opt_ins(connection, &mut header, &update.opt_in_to).await?;
+    Ok(header)
+}
+
+/// Runs what reads files or waits for a person beside the runtime.
+async fn read_on_thread<T: Send + 'static>(
+    read: impl FnOnce() -> anyhow::Result<T> + Send + 'static,
+) -> anyhow::Result<T> {
+    tokio::task::spawn_blocking(read).await?
+}

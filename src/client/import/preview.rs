@@ -1,0 +1,132 @@
+//! How a file is understood: found out and shown before anything is sent.
+
+use std::{
+    io::{IsTerminal, stderr},
+    sync::Arc,
+};
+
+use anyhow::{Context, bail};
+use csv::StringRecord;
+
+use super::{
+    ImportSettings,
+    columns::Columns,
+    contact::ContactReader,
+    contacts::{Contacts, Survey},
+    dates::DateOrder,
+    read_on_thread,
+    settings::RowSettings,
+    source::{Format, Row, Source},
+};
+use crate::{
+    client::{connect::Connection, contact_columns::Field},
+    proto::CustomObject,
+};
+
+/// How much of a cell is shown.
+const SHOWN_CHARACTERS: usize = 30;
+
+/// Recognizes the columns, and reads the file once.
+pub async fn look_at(
+    settings: &ImportSettings,
+    connection: &Connection,
+    source: Arc<Source>,
+    object: Option<CustomObject>,
+) -> anyhow::Result<(Contacts, Survey)> {
+    let rows = settings.rows.clone();
+    let max_bytes = usize::try_from(connection.limits.max_contact_bytes).unwrap_or(usize::MAX);
+    let limit = usize::try_from(connection.limits.max_message_bytes).unwrap_or(usize::MAX);
+    let reader = ContactReader {
+        columns: None,
+        order: DateOrder::DayFirst,
+        region: rows.region.clone(),
+        restore: rows.restore_phones,
+        object,
+        max_bytes: max_bytes.min(limit),
+    };
+    read_on_thread(move || {
+        let name = source.name.clone();
+        read_once(&rows, source, reader).context(name)
+    })
+    .await
+}
+
+fn read_once(
+    rows: &RowSettings,
+    source: Arc<Source>,
+    mut reader: ContactReader,
+) -> anyhow::Result<(Contacts, Survey)> {
+    if source.format == Format::Jsonl {
+        if !rows.map.is_empty() {
+            bail!("--map is for tables: the lines of a JSONL file have the names of the fields");
+        }
+        let contacts = Contacts {
+            source,
+            reader: Arc::new(reader),
+        };
+        let survey = Survey::of_lines(&contacts)?;
+        return Ok((contacts, survey));
+    }
+    let mut first = Row::default();
+    let mut survey = Survey::default();
+    if source.rows()?.read(&mut first)? {
+        let object = reader.object.as_ref();
+        let columns = Columns::recognize(&first.cells, &rows.map, object)?;
+        survey = Survey::of_table(&source, &columns, object, rows.date_order)?;
+        reader.order = survey.date_order()?;
+        reader.columns = Some(columns);
+    }
+    let contacts = Contacts {
+        source,
+        reader: Arc::new(reader),
+    };
+    Ok((contacts, survey))
+}
+
+/// Says how the file is understood, before anything is sent. Rows are shown in a terminal only: elsewhere they would go to a
+/// log.
+pub fn describe(contacts: &Contacts, survey: &Survey) {
+    let source = &contacts.source;
+    eprintln!(
+        "{}: {} contacts, {}",
+        source.name,
+        survey.contact_count,
+        source.description()
+    );
+    let Some(columns) = &contacts.reader.columns else {
+        return;
+    };
+    for (column, index) in &columns.imported {
+        eprintln!("  {:<26} {}", column.to_string(), &columns.header[*index]);
+    }
+    let left_out: Vec<&str> = columns.left_out().collect();
+    if !left_out.is_empty() {
+        eprintln!("  {:<26} {}", "(not imported)", left_out.join(", "));
+    }
+    let has_numbers = columns
+        .index_of(Field::Phone)
+        .is_some_and(|index| source.has_numbers(index));
+    if has_numbers && contacts.reader.restore.is_none() {
+        eprintln!(
+            "note: the sheet has phones as numbers, which have lost a + or a 0 in front. --restore-phones plus puts the + \
+             back, --restore-phones zero the 0; without, only what is valid as it stands is accepted"
+        );
+    }
+    if stderr().is_terminal() {
+        for row in &survey.first_rows {
+            eprintln!("  | {}", shown(row, columns));
+        }
+    }
+}
+
+/// The cells of a row that are imported.
+fn shown(row: &StringRecord, columns: &Columns) -> String {
+    let cells = columns.imported.iter().map(|(_, index)| {
+        let cell = row.get(*index).unwrap_or_default();
+        let printable = cell
+            .chars()
+            .map(|letter| if letter.is_control() { ' ' } else { letter });
+        printable.take(SHOWN_CHARACTERS).collect::<String>()
+    });
+    cells.collect::<Vec<_>>().join(" | ")
+}

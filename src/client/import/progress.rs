@@ -1,0 +1,116 @@
+//! How far an import is: a bar in a terminal, and else a line from time to time.
+
+use std::{
+    io::{IsTerminal, stderr},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+/// How often a line is written where there is no terminal.
+const LINE_INTERVAL: Duration = Duration::from_secs(10);
+
+/// How far an import is. Clones are the same.
+#[derive(Clone)]
+pub struct Progress {
+    /// In a terminal.
+    bar: Option<ProgressBar>,
+    sent: Arc<AtomicU64>,
+    contact_count: u64,
+    start: Instant,
+}
+
+impl Progress {
+    /// Begins to show how many of the contacts were sent.
+    pub fn begin(contact_count: u64) -> anyhow::Result<Self> {
+        let style = ProgressStyle::with_template(
+            "{wide_bar} {human_pos} of {human_len} contacts, {per_sec}, {eta} left {msg}",
+        )?;
+        let bar = stderr().is_terminal().then(|| {
+            let bar = ProgressBar::new(contact_count).with_style(style);
+            bar.enable_steady_tick(Duration::from_millis(200));
+            bar
+        });
+        Ok(Self {
+            bar,
+            sent: Arc::default(),
+            contact_count,
+            start: Instant::now(),
+        })
+    }
+
+    /// Sets how many contacts were sent.
+    pub fn set(&self, sent: u64) {
+        self.sent.store(sent, Ordering::Relaxed);
+        if let Some(bar) = &self.bar {
+            bar.set_position(sent);
+            if sent == self.contact_count {
+                bar.set_message("(the server applies them)");
+            }
+        }
+    }
+
+    /// Says something above the bar.
+    pub fn say(&self, line: &str) {
+        match &self.bar {
+            Some(bar) => bar.println(line),
+            None => eprintln!("{line}"),
+        }
+    }
+
+    /// Writes lines where there is no terminal, for as long as it is polled.
+    pub async fn write_lines(&self) {
+        let mut interval = tokio::time::interval(LINE_INTERVAL);
+        interval.tick().await;
+        loop {
+            interval.tick().await;
+            if self.bar.is_none() {
+                eprintln!("{}", self.line(self.start.elapsed()));
+            }
+        }
+    }
+
+    fn line(&self, elapsed: Duration) -> String {
+        let (sent, all) = (self.sent.load(Ordering::Relaxed), self.contact_count);
+        if sent >= all {
+            return format!("{all} contacts sent; the server applies them");
+        }
+        let rate = sent as f64 / elapsed.as_secs_f64();
+        let left = match rate > 0.0 {
+            true => format!(", {:.0} s left", (all - sent) as f64 / rate),
+            false => String::new(),
+        };
+        format!("{sent} of {all} contacts sent, {rate:.0} a second{left}")
+    }
+
+    /// Ends the bar.
+    pub fn end(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_has_the_rate_and_the_time_left() {
+        let progress = Progress::begin(1000).unwrap();
+        progress.set(250);
+        assert_eq!(
+            progress.line(Duration::from_secs(10)),
+            "250 of 1000 contacts sent, 25 a second, 30 s left"
+        );
+        progress.set(1000);
+        assert_eq!(
+            progress.line(Duration::from_secs(40)),
+            "1000 contacts sent; the server applies them"
+        );
+    }
+}

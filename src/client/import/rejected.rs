@@ -1,0 +1,189 @@
+//! The file of rejected contacts: their rows as they were, each with its number and the reasons. Mended, it can be imported.
+
+use std::{
+    fs::{self, File},
+    io::{self, BufRead, BufReader, BufWriter, Seek, Write},
+    path::{Path, PathBuf},
+};
+
+use anyhow::Context;
+use csv::{Writer, WriterBuilder};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value as Json};
+use tempfile::NamedTempFile;
+
+use super::{columns::REJECTION_COLUMNS, contacts::Contacts, source::Row};
+use crate::{client::json::REJECTION_MEMBERS, proto::Violation};
+
+/// With it, spreadsheets open a file as UTF-8.
+const BYTE_ORDER_MARK: &str = "\u{feff}";
+
+/// The rejected contacts, in the order of the file, in a temporary file.
+pub struct Rejections {
+    file: BufWriter<File>,
+    /// How many there are.
+    pub count: u64,
+}
+
+/// A rejected contact.
+#[derive(Serialize, Deserialize)]
+struct Rejected {
+    /// Its index in the file.
+    index: u64,
+    /// What is wrong: the paths of fields, each with a message.
+    violations: Vec<(String, String)>,
+}
+
+impl Rejections {
+    /// None yet.
+    pub fn new() -> io::Result<Self> {
+        Ok(Self {
+            file: BufWriter::new(tempfile::tempfile()?),
+            count: 0,
+        })
+    }
+
+    /// Adds the contact with this index in the file, which comes after those that were added before.
+    pub fn add(&mut self, index: u64, violations: Vec<Violation>) -> io::Result<()> {
+        let violations = violations.into_iter().map(|it| (it.field, it.message));
+        let rejected = Rejected {
+            index,
+            violations: violations.collect(),
+        };
+        serde_json::to_writer(&mut self.file, &rejected)?;
+        self.file.write_all(b"\n")?;
+        self.count += 1;
+        Ok(())
+    }
+
+    /// Writes the rows of the rejected contacts. Never to a file that exists: somebody may be mending it. Returns where they
+    /// are; `None` if there are none.
+    pub fn write(self, contacts: &Contacts, path: &Path) -> anyhow::Result<Option<PathBuf>> {
+        if self.count == 0 {
+            return Ok(None);
+        }
+        let path = free(path);
+        let written = self.write_to(contacts, &path);
+        written.with_context(|| format!("cannot write the rejected rows to {}", path.display()))?;
+        Ok(Some(path))
+    }
+
+    fn write_to(self, contacts: &Contacts, path: &Path) -> anyhow::Result<()> {
+        let folder = path
+            .parent()
+            .filter(|it| !it.as_os_str().is_empty())
+            .unwrap_or(Path::new("."));
+        let mut file = NamedTempFile::new_in(folder)?;
+        let mut rejected = self.file.into_inner()?;
+        rejected.rewind()?;
+        let mut output = Output::begin(contacts, BufWriter::new(file.as_file_mut()))?;
+        let mut rows = contacts.rows()?;
+        for line in BufReader::new(rejected).lines() {
+            let rejected: Rejected = serde_json::from_str(&line?)?;
+            rows.skip_to(rejected.index)?;
+            if let Some(row) = rows.read()? {
+                let reasons = reasons(contacts, row, &rejected)?;
+                output.write(row, &reasons)?;
+            }
+        }
+        output.end()?;
+        file.persist_noclobber(path)?;
+        Ok(())
+    }
+}
+
+/// The first path of `path`, `path` with "-2", … before its ending, that no file has.
+fn free(path: &Path) -> PathBuf {
+    let ending = path
+        .extension()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned();
+    let numbered = (2..).map(|number| path.with_extension(format!("{number}.{ending}")));
+    let mut paths = std::iter::once(path.to_owned()).chain(numbered);
+    paths
+        .find(|path| !fs::exists(path).unwrap_or(false))
+        .unwrap_or_else(|| path.to_owned())
+}
+
+/// All that is wrong with a row, in words.
+fn reasons(contacts: &Contacts, row: &Row, rejected: &Rejected) -> anyhow::Result<String> {
+    let mut reasons = contacts.reader.read(row)?.problems;
+    let is_marked = !reasons.is_empty();
+    for (field, message) in &rejected.violations {
+        // A row that could not be read completely was sent with a birth date that is none.
+        let is_mark = is_marked && field == "birth_date";
+        // What the client says about a field is closer to the file.
+        let name = contacts.reader.name_of(field);
+        let is_said = reasons
+            .iter()
+            .any(|reason| reason.starts_with(&format!("{name} ")));
+        if !is_mark && !is_said {
+            reasons.push(format!("{name} {message}"));
+        }
+    }
+    Ok(reasons.join("; "))
+}
+
+/// Where rejected rows are written.
+enum Output<'a> {
+    /// A table, with two columns in front of those with these indexes.
+    Table(Box<Writer<BufWriter<&'a mut File>>>, Vec<usize>),
+    /// JSONL, with two members in front.
+    Lines(BufWriter<&'a mut File>),
+}
+
+impl<'a> Output<'a> {
+    fn begin(contacts: &Contacts, mut file: BufWriter<&'a mut File>) -> anyhow::Result<Self> {
+        let Some(columns) = &contacts.reader.columns else {
+            return Ok(Self::Lines(file));
+        };
+        file.write_all(BYTE_ORDER_MARK.as_bytes())?;
+        let separator = contacts.source.separator();
+        let mut writer = WriterBuilder::new()
+            .delimiter(separator)
+            .flexible(true)
+            .from_writer(file);
+        let header = columns.recognizable_header();
+        let is_own = |index: &usize| !REJECTION_COLUMNS.contains(&header[*index].as_str());
+        let own: Vec<usize> = (0..header.len()).filter(is_own).collect();
+        let names = own.iter().map(|index| header[*index].as_str());
+        writer.write_record(REJECTION_COLUMNS.into_iter().chain(names))?;
+        Ok(Self::Table(Box::new(writer), own))
+    }
+
+    fn write(&mut self, row: &Row, reasons: &str) -> anyhow::Result<()> {
+        match self {
+            Self::Table(writer, own) => {
+                writer.write_field(row.number.to_string())?;
+                writer.write_field(reasons)?;
+                let cells = own
+                    .iter()
+                    .map(|index| row.cells.get(*index).unwrap_or_default());
+                writer.write_record(cells)?;
+            }
+            Self::Lines(file) => {
+                let Ok(Json::Object(own)) = serde_json::from_str(&row.line) else {
+                    return Ok(());
+                };
+                let mut object = Map::new();
+                object.insert("row".to_owned(), row.number.into());
+                object.insert("rejected_because".to_owned(), reasons.into());
+                object.extend(
+                    own.into_iter()
+                        .filter(|(key, _)| !REJECTION_MEMBERS.contains(&key.as_str())),
+                );
+                serde_json::to_writer(&mut *file, &object)?;
+                file.write_all(b"\n")?;
+            }
+        }
+        Ok(())
+    }
+
+    fn end(self) -> io::Result<()> {
+        match self {
+            Self::Table(mut writer, _) => writer.flush(),
+            Self::Lines(mut file) => file.flush(),
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! What an import did, in words and numbers.
+
+use std::fmt;
+
+use crate::proto::{ContactList, UpdateContactListContactsResponse as Outcome};
+
+/// The outcomes of all calls, added up.
+#[derive(Debug, Default)]
+pub struct Summary {
+    /// How many calls there were.
+    pub call_count: u64,
+    /// How many of them had been applied before: their outcomes are the recorded ones.
+    pub replayed_count: u64,
+    /// How many rejected contacts the server counted but did not list.
+    pub unlisted_count: u64,
+    /// How many contacts were rejected.
+    pub rejected_count: u64,
+    /// The list as it was after the last call.
+    pub contact_list: ContactList,
+    /// The ids of the recorded updates.
+    update_ids: Vec<String>,
+    counts: [u64; COUNTS.len()],
+}
+
+type Count = fn(&Outcome) -> i32;
+
+/// The counts of an outcome and their names, as they are shown.
+const COUNTS: [(&str, Count); 10] = [
+    ("received", |outcome| outcome.received_count),
+    ("created", |outcome| outcome.created_count),
+    ("updated", |outcome| outcome.updated_count),
+    ("unchanged", |outcome| outcome.unchanged_count),
+    ("duplicate", |outcome| outcome.duplicate_count),
+    ("rejected", |outcome| outcome.rejected_count),
+    ("added to the list", |outcome| outcome.added_count),
+    ("removed from the list", |outcome| outcome.removed_count),
+    ("opted in to channels", |outcome| outcome.opted_in_count),
+    ("kept opt-outs", |outcome| outcome.kept_opt_out_count),
+];
+
+impl Summary {
+    /// Adds the outcome of a call, of whose rejected contacts some are not listed.
+    pub fn add(&mut self, outcome: Outcome, unlisted_count: u64) {
+        self.call_count += 1;
+        self.replayed_count += u64::from(outcome.replayed);
+        self.unlisted_count += unlisted_count;
+        self.rejected_count += u64::try_from(outcome.rejected_count).unwrap_or(0);
+        for (sum, (_, count)) in self.counts.iter_mut().zip(COUNTS) {
+            *sum += u64::try_from(count(&outcome)).unwrap_or(0);
+        }
+        self.update_ids.push(outcome.update_id);
+        self.contact_list = outcome.contact_list.unwrap_or_default();
+    }
+
+    /// What happened, in a sentence or a few.
+    pub fn headline(&self, is_dry_run: bool, contacts_per_call: u64) -> String {
+        let (name, count) = (self.contact_list.name(), self.contact_list.contact_count);
+        let mut headline = match (is_dry_run, self.replayed_count) {
+            (true, _) => {
+                format!("Dry run, nothing was changed: {name} would have {count} contacts.")
+            }
+            (_, 0) => format!("Applied: {name} has {count} contacts."),
+            (_, replayed) if replayed == self.call_count => format!(
+                "Nothing was changed now: all of this had been applied before, when {name} had {count} contacts."
+            ),
+            (_, replayed) => format!(
+                "Applied, {replayed} of {} calls before and the others now: {name} has {count} contacts.",
+                self.call_count
+            ),
+        };
+        if self.call_count > 1 {
+            headline += &format!(
+                "\nThe counts are the sums of {} calls with at most {contacts_per_call} contacts, which the server takes at once.",
+                self.call_count
+            );
+        }
+        headline
+    }
+}
+
+impl fmt::Display for Summary {
+    /// The counts, a line each, and the update's id.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for ((name, _), count) in COUNTS.iter().zip(self.counts) {
+            writeln!(f, "  {name:<26} {count:>10}")?;
+        }
+        match &self.update_ids[..] {
+            [id] if !id.is_empty() => writeln!(f, "  {:<26} {id}", "update"),
+            _ => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! The program as a client of the API: what `import`, `export`, `lists`, `list` and `updates` do. Nothing here opens the
+//! database.
+
+pub mod connect;
+mod contact_columns;
+mod error;
+pub mod export;
+pub mod import;
+mod json;
+pub mod lists;
+pub mod updates;

@@ -1,0 +1,137 @@
+//! Rejected rows, and the file that they are mended in.
+
+use crate::*;
+
+/// The rows of a rejected file: their numbers and reasons.
+fn listed(text: &str) -> Vec<(u64, String)> {
+    let mut reader = csv::Reader::from_reader(text.trim_start_matches('\u{feff}').as_bytes());
+    let rows = reader.records().map(|row| row.expect("a row"));
+    rows.map(|row| (row[0].parse().expect("a number"), row[1].to_owned()))
+        .collect()
+}
+
+on_both! {
+    async fn a_newcomer_spoils_three_rows_mends_them_and_imports_again(desk: Desk) {
+        let spoilt = table(1..=20)
+            .replace(&number(3), "12")
+            .replace("Person 7\n", &format!("{}\n", "x".repeat(256)))
+            .replace(&number(11), "");
+        let ran = desk.import_text("contacts.csv", &spoilt, &[]).await.ends_with(3);
+        assert_eq!((ran.count("created"), ran.count("rejected")), (17, 3));
+        assert!(ran.stdout.contains("contacts.csv.rejected.csv"), "{ran:?}");
+
+        let rejected = desk.read("contacts.csv.rejected.csv");
+        let rows = listed(&rejected);
+        assert_eq!(rows.iter().map(|row| row.0).collect::<Vec<_>>(), [4, 8, 12]);
+        assert!(rows[0].1.starts_with("phone must start with +"), "{rows:?}");
+        assert_eq!(rows[1].1, "name must have at most 255 characters");
+        assert!(rows[2].1.starts_with("phone "), "{rows:?}");
+
+        let mended = rejected
+            .replace(",12,", &format!(",{},", number(3)))
+            .replace(&"x".repeat(256), "Person 7")
+            .replace(",,Person 11", &format!(",{},Person 11", number(11)));
+        desk.write("contacts.csv.rejected.csv", mended);
+        let ran = desk.import("contacts.csv.rejected.csv", &[]).await.ends_with(0);
+        assert_eq!(ran.count("created"), 3);
+        assert!(!ran.stderr.contains("not imported"), "{ran:?}");
+        assert_eq!(desk.phones().await, numbers(1..=20));
+    }
+
+    async fn row_numbers_are_those_of_the_spreadsheet(desk: Desk) {
+        let text = format!("phone,name\n{},\"two\nlines\"\n\n12,A\n{},B\n\n\n12,C", number(1), number(2));
+        desk.import_text("contacts.csv", &text, &[]).await.ends_with(3);
+        let rows = listed(&desk.read("contacts.csv.rejected.csv"));
+        assert_eq!(rows.iter().map(|row| row.0).collect::<Vec<_>>(), [4, 8]);
+    }
+
+    async fn every_reason_is_listed_by_its_column(desk: Desk) {
+        let text = "Telefon;E-Mail;Geburtsdatum\n12;x@;31.12.80\n";
+        desk.import_text("contacts.csv", text, &["--region", "DE"]).await.ends_with(3);
+        let rejected = desk.read("contacts.csv.rejected.csv");
+        let rejected = rejected.lines().nth(1).unwrap();
+        for reason in [
+            "Telefon is not a valid phone number",
+            "E-Mail is not a valid email address",
+            "Geburtsdatum has a year of two digits: write all four",
+        ] {
+            assert_eq!(rejected.matches(reason).count(), 1, "{rejected}");
+        }
+        assert_eq!(rejected.matches("Geburtsdatum").count(), 1, "{rejected}");
+        assert_eq!(rejected.matches("Telefon").count(), 1, "{rejected}");
+    }
+
+    async fn all_of_thousands_of_rejected_rows_are_listed(database: Database) {
+        let desk = Desk::with(database, &["--max-contacts", "40000"]).await;
+        // More than a response lists, between good ones.
+        let rows = (0..15_000).map(|n| if n % 5 == 0 { format!("{}\n", number(n)) } else { format!("bad {n}\n") });
+        let text = format!("phone\n{}", rows.collect::<String>());
+        let ran = desk.import_text("contacts.csv", &text, &[]).await.ends_with(3);
+        assert_eq!((ran.count("created"), ran.count("rejected")), (3_000, 12_000));
+        let numbers: Vec<u64> = listed(&desk.read("contacts.csv.rejected.csv")).into_iter().map(|row| row.0).collect();
+        let expected: Vec<u64> = (0..15_000).filter(|n| n % 5 != 0).map(|n| n + 2).collect();
+        assert!(numbers == expected, "{} rows", numbers.len());
+        assert_eq!(desk.update_count().await, 1);
+    }
+
+    async fn a_rejected_file_that_is_being_mended_is_never_overwritten(desk: Desk) {
+        for _ in 0..2 {
+            desk.import_text("contacts.csv", "phone\n12\n", &[]).await.ends_with(3);
+            desk.write("contacts.csv.rejected.csv", "being mended");
+        }
+        assert_eq!(desk.read("contacts.csv.rejected.csv"), "being mended");
+        assert_eq!(listed(&desk.read("contacts.csv.rejected.2.csv")).len(), 1);
+    }
+
+    async fn a_rejected_line_of_jsonl_is_a_line_that_imports_again(desk: Desk) {
+        let line = json!({"phone": "12", "name": "Ada"});
+        desk.import_text("contacts.jsonl", &format!("{line}\n"), &[]).await.ends_with(3);
+        let rejected = desk.read("contacts.jsonl.rejected.jsonl");
+        assert!(rejected.contains("\"row\":1") && rejected.contains("\"rejected_because\":\"phone must"), "{rejected}");
+        desk.write("mended.jsonl", rejected.replace("\"12\"", &format!("\"{}\"", number(1))));
+        desk.import("mended.jsonl", &[]).await.ends_with(0);
+        assert_eq!(desk.name_of(&number(1)).await, "Ada");
+    }
+
+    async fn a_member_of_an_unknown_name_rejects_its_line(desk: Desk) {
+        let line = json!({"phone": number(1), "nickname": "Ada"});
+        desk.import_text("contacts.jsonl", &format!("{line}\n"), &[]).await.ends_with(3);
+        assert!(desk.read("contacts.jsonl.rejected.jsonl").contains("nickname is not a field of a contact"));
+    }
+
+    async fn all_or_nothing_applies_nothing_and_lists_what_is_rejected(desk: Desk) {
+        let text = format!("phone\n{}\n12\n", number(1));
+        desk.import_text("contacts.csv", &text, &["--all-or-nothing"]).await.refused_with("nothing was changed");
+        assert_eq!(desk.update_count().await, 0);
+        assert_eq!(listed(&desk.read("contacts.csv.rejected.csv"))[0].0, 3);
+        assert!(!desk.has("contacts.csv.import-state"));
+    }
+
+    async fn a_dry_run_lists_what_would_be_rejected_and_changes_nothing(desk: Desk) {
+        let text = format!("phone\n{}\n12\n", number(1));
+        let ran = desk.import_text("contacts.csv", &text, &["--dry-run"]).await.ends_with(3);
+        assert!(ran.stdout.starts_with("Dry run, nothing was changed: Newsletter would have 1 contacts."), "{ran:?}");
+        assert_eq!((ran.count("created"), ran.count("rejected")), (1, 1));
+        assert_eq!(listed(&desk.read("contacts.csv.rejected.csv"))[0].0, 3);
+        assert_eq!(desk.update_count().await, 0);
+        assert!(!desk.has("contacts.csv.import-state"));
+    }
+
+    async fn a_row_that_the_program_cannot_read_keeps_its_member_in_an_overwrite(desk: Desk) {
+        desk.import_text("contacts.csv", &table(1..=2), &[]).await.ends_with(0);
+        let text = format!("phone,birthday\n{},31.12.80\n", number(1));
+        let ran = desk.import_text("new.csv", &text, &["--action", "overwrite", "--yes"]).await.ends_with(3);
+        assert_eq!(ran.count("rejected"), 1);
+        let ran = desk.import_text("new.csv", &format!("{text}{},\n", number(3)), &["--action", "overwrite", "--yes"]).await;
+        assert_eq!(ran.ends_with(3).count("removed from the list"), 1);
+        assert_eq!(desk.phones().await, numbers([1, 3]));
+    }
+
+    async fn a_contact_that_is_too_large_is_rejected_and_the_others_are_not(desk: Desk) {
+        desk.admin.create_customer_object().await;
+        let text = format!("phone,name\n{},{}\n{},Ada\n", number(1), "x".repeat(5_000_000), number(2));
+        let ran = desk.import_text("contacts.csv", &text, &[]).await.ends_with(3);
+        assert_eq!((ran.count("created"), ran.count("rejected")), (1, 1));
+        assert!(desk.read("contacts.csv.rejected.csv").contains("the contact has more than 65536 bytes"));
+    }
+}
