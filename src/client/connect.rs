@@ -189,16 +189,12 @@ fn first_call_failed(server: &str, status: Status) -> anyhow::Error {
     let Some(transport) = status.source() else {
         return error::sentence(status);
     };
-    let root = error::root(transport);
-    // By now the error has been turned into text.
-    if root.contains("CertificateRequired") {
-        return anyhow!("{server} wants a certificate: give --client-certificate and --client-key");
-    }
     let hint = match server.starts_with("http://") {
-        true => ": if it has TLS, give --server with https://",
-        false => "",
+        true => "if it has TLS, give --server with https://",
+        false => "if it wants a certificate, give --client-certificate and --client-key",
     };
-    anyhow!("{server} does not respond as contact-lists does{hint} ({root})")
+    let cause = error::root(transport);
+    anyhow!("{server} does not respond as contact-lists does: {hint} ({cause})")
 }
 
 /// The first error of this type among `error` and what caused it.
