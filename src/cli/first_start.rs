@@ -181,6 +181,26 @@ impl Example {
     }
 }
 
+/// The command that imports the sample. With TLS it depends on who signed the certificate.
+fn import_command(made: &Made, target: &Target) -> String {
+    if target.with_tls {
+        return String::new();
+    }
+    let (list, address) = (made.list, target.address);
+    let key = match &target.key_file {
+        None => format!("--key {}", made.key.expose()),
+        Some(path) => format!("--key-file '{}'", path.display()),
+    };
+    format!(
+        "\
+Import the sample, 3000 contacts in a file:
+
+contact-lists import examples/contacts.csv --list {list} --server http://{address} {key}
+
+"
+    )
+}
+
 fn commands(made: &Made, target: &Target) -> String {
     let (organization, list, address) = (made.organization, made.list, target.address);
     let security = if target.with_tls {
@@ -204,6 +224,7 @@ fn commands(made: &Made, target: &Target) -> String {
             )
         }
     };
+    let import = import_command(made, target);
     let grpcurl = format!("grpcurl {security} -H {authorization}");
     let service = "contactlists.v1.ContactListService";
     format!(
@@ -215,7 +236,7 @@ First start: made an organization with a channel, a contact list, a custom objec
   contact list  {list}
   API key       {key}
 
-Add a contact to the list:
+{import}Add a contact to the list:
 
 {grpcurl} -d '{{\"header\": {{\"contact_list_id\": \"{list}\", \"action\": \"ACTION_ADD\"}}, \
 \"contacts\": [{{\"phone\": \"+4915123456789\", \"name\": \"Ada Example\", \"properties\": {{\"plan\": \"pro\"}}}}]}}' \

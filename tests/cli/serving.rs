@@ -1,6 +1,6 @@
 //! Serving: the first start, the address, the log, the end.
 
-use std::os::unix::fs::PermissionsExt;
+use std::{os::unix::fs::PermissionsExt, path::Path};
 
 use contact_lists::proto::ListContactListsRequest;
 use tonic::transport::Endpoint;
@@ -71,6 +71,29 @@ fn the_first_start_prints_lines_to_try_and_keeps_the_key_out_of_the_log() {
     assert!(
         listed[0].starts_with(server_organization(&greeting)),
         "{listed:?}"
+    );
+}
+
+#[test]
+fn the_first_start_prints_an_import_of_the_sample_that_works_when_pasted() {
+    let folder = Folder::new();
+    let server = folder.serve(&[]);
+    let mut lines = server.greeting.iter();
+    let line = lines.find(|line| line.starts_with("contact-lists import "));
+    let program = Path::new(env!("CARGO_BIN_EXE_contact-lists"))
+        .parent()
+        .unwrap();
+    let output = Command::new("/bin/sh")
+        .args(["-c", &format!("{} --dry-run", line.expect("the line"))])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .env_clear()
+        .env("PATH", program)
+        .output()
+        .unwrap();
+    let shown = text(&output.stdout);
+    assert!(
+        shown.contains("Newsletter would have 3000 contacts"),
+        "{output:?}"
     );
 }
 
