@@ -1,7 +1,7 @@
 //! The database that everything is measured on: an organization, three channels, lists, and a base of contacts; the
 //! service on it, and the floor's own connection to it.
 
-use std::{any::Any, path::Path, str::FromStr, time::Duration};
+use std::{any::Any, net::SocketAddr, path::Path, str::FromStr, time::Duration};
 
 use anyhow::Context;
 use contact_lists::{
@@ -45,6 +45,8 @@ pub struct Database {
     pub tenant: Tenant,
     /// The API key of a caller.
     pub key: String,
+    /// Where the service listens.
+    pub address: SocketAddr,
     /// A caller of the service.
     pub caller: Caller,
     /// The floor.
@@ -109,6 +111,7 @@ impl Database {
         let mut database = Self {
             name,
             tenant,
+            address,
             caller: Caller::connect(address, secret.expose()).await?,
             key: secret.expose().to_owned(),
             floor: connect(&url).await?,

@@ -12,6 +12,7 @@ mod floor;
 mod floor_postgres;
 mod floor_sqlite;
 mod growth;
+mod import;
 mod large;
 mod measure;
 mod plot;
@@ -61,6 +62,9 @@ pub struct Flags {
     /// Leave out the base of a million contacts, as --short does
     #[arg(long)]
     no_growth: bool,
+    /// Measure nothing but `contact-lists import` with files of this many contacts, against the benchmark's caller
+    #[arg(long, value_name = "CONTACTS")]
+    import: Option<u64>,
     /// Only this database
     #[arg(long, value_enum)]
     database: Option<Engine>,
@@ -124,7 +128,7 @@ impl Flags {
     /// How many contacts a call may have.
     fn largest_call(&self) -> u64 {
         let large = self.large_contacts.iter().copied().max().unwrap_or(0);
-        large.max(self.contacts)
+        large.max(self.contacts).max(self.import.unwrap_or(0))
     }
 
     fn steps(&self) -> u64 {
@@ -152,9 +156,11 @@ async fn main() -> anyhow::Result<()> {
     let folder = temporary.with_file_name("bench");
     fs::create_dir_all(temporary)?;
     fs::create_dir_all(&folder)?;
-    let progress = ProgressBar::new(2 * flags.steps()).with_style(ProgressStyle::with_template(
-        "{elapsed_precise} {wide_bar} {pos}/{len} {msg}",
-    )?);
+    if let Some(contacts) = flags.import {
+        println!("{}", import::measure(temporary, &flags, contacts).await?);
+        return Ok(());
+    }
+    let progress = progress(&flags)?;
 
     progress.set_message("starting the binary");
     let mut report = Report::new(start::measure(temporary).await?, flags.base());
@@ -194,6 +200,12 @@ async fn main() -> anyhow::Result<()> {
     write(&report, &folder)?;
     println!("{}\nWritten to {}", report.markdown(), folder.display());
     Ok(())
+}
+
+/// A bar of as many steps as there are runs.
+fn progress(flags: &Flags) -> anyhow::Result<ProgressBar> {
+    let style = ProgressStyle::with_template("{elapsed_precise} {wide_bar} {pos}/{len} {msg}")?;
+    Ok(ProgressBar::new(2 * flags.steps()).with_style(style))
 }
 
 /// Writes what was measured so far, so that an interrupted run keeps it.
