@@ -36,12 +36,21 @@ pub fn sentence(status: Status) -> anyhow::Error {
 
 /// Whether sending the call again can help: the server says so, or its response was lost.
 pub fn is_temporary(status: &Status) -> bool {
-    status.get_details_retry_info().is_some() || !is_from_server(status)
+    status.get_details_retry_info().is_some() || status.get_details_error_info().is_none()
 }
 
-/// Whether the server itself refused the call: it has changed nothing then.
-pub fn is_from_server(status: &Status) -> bool {
-    status.get_details_error_info().is_some()
+/// Whether it is certain that the call has changed nothing. With these codes it may have been committing.
+pub fn has_changed_nothing(status: &Status) -> bool {
+    let is_from_server = status.get_details_error_info().is_some();
+    is_from_server
+        && !matches!(
+            status.code(),
+            Code::Unavailable
+                | Code::DeadlineExceeded
+                | Code::Cancelled
+                | Code::Internal
+                | Code::Unknown
+        )
 }
 
 /// The innermost cause of an error, which says most.

@@ -113,7 +113,10 @@ impl Calls {
                 ..self.header.clone()
             };
             outcome = match self.send(header, part, rows).await {
-                Err(SendError::Status(status)) if is_rejected(&status) => {
+                Err(Unsent {
+                    error: SendError::Status(status),
+                    is_certain: true,
+                }) if is_rejected(&status) => {
                     let listed = self.dry_run(part).await?;
                     self.list(part, &listed, rejections).await?;
                     return Err(CallsError {
@@ -138,7 +141,8 @@ impl Calls {
     }
 
     /// Collects the rejected contacts of a call. A response lists only the first of many; the others are found by asking what
-    /// would happen to the same contacts, those behind the last listed one first. Returns how many are not found even so.
+    /// would happen to the same contacts, those behind the last listed one first. Returns how many are not found even so: the
+    /// import has been applied, and does not fail for that.
     async fn list(
         &mut self,
         mut part: Part,
@@ -164,7 +168,10 @@ impl Calls {
                 return Ok(all.saturating_sub(listed_count));
             }
             part.offset = next_offset;
-            outcome = self.dry_run(part).await?;
+            outcome = match self.dry_run(part).await {
+                Ok(outcome) => outcome,
+                Err(_) => return Ok(all - listed_count),
+            };
         }
     }
 
@@ -186,7 +193,10 @@ impl Calls {
                 }))
             }
             Err(status) if status.code() == Code::NotFound => Ok(None),
-            Err(status) => Err(SendError::Status(status).into()),
+            Err(status) => Err(CallsError {
+                error: error::sentence(status),
+                is_unapplied: false,
+            }),
         }
     }
 
@@ -196,13 +206,14 @@ impl Calls {
         header: Header,
         part: Part,
         rows: &mut Option<ContactRows>,
-    ) -> Result<Outcome, SendError> {
+    ) -> Result<Outcome, Unsent> {
+        let mut is_certain = true;
         let delays = ExponentialBuilder::default()
             .with_min_delay(RETRY_DELAY)
             .with_max_times(MAX_RETRIES);
         let mut delays = delays.with_jitter().build();
-        let progress =
-            (!header.validate_only || self.request_id.is_none()).then(|| self.progress.clone());
+        // Where contacts are only looked at again, for those that a response did not list, nothing moves on.
+        let progress = (part.offset == 0).then(|| self.progress.clone());
         loop {
             let connection = &mut self.connection;
             let sending = send(
@@ -218,11 +229,15 @@ impl Calls {
                 () = self.progress.write_lines() => continue,
             };
             let status = match sent {
-                Err(SendError::Status(status)) if error::is_temporary(&status) => status,
-                sent => return sent,
+                Ok(outcome) => return Ok(outcome),
+                Err(SendError::Status(status)) => status,
+                Err(error) => return Err(Unsent { error, is_certain }),
             };
-            let Some(delay) = delays.next() else {
-                return Err(SendError::Status(status));
+            is_certain &= error::has_changed_nothing(&status);
+            let delay = delays.next().filter(|_| error::is_temporary(&status));
+            let Some(delay) = delay else {
+                let error = SendError::Status(status);
+                return Err(Unsent { error, is_certain });
             };
             let asked = status
                 .get_details_retry_info()
@@ -238,17 +253,23 @@ impl Calls {
     }
 }
 
-impl From<SendError> for CallsError {
-    fn from(error: SendError) -> Self {
-        match error {
-            SendError::Status(status) => Self {
-                is_unapplied: error::is_from_server(&status) && !error::is_temporary(&status),
-                error: error::sentence(status),
-            },
-            SendError::File(error) => Self {
-                error,
-                is_unapplied: true,
-            },
+/// A call that was sent in vain.
+struct Unsent {
+    error: SendError,
+    /// Whether it is certain that no attempt was applied.
+    is_certain: bool,
+}
+
+impl From<Unsent> for CallsError {
+    fn from(Unsent { error, is_certain }: Unsent) -> Self {
+        let is_unapplied = is_certain;
+        let error = match error {
+            SendError::Status(status) => error::sentence(status),
+            SendError::File(error) => error,
+        };
+        Self {
+            error,
+            is_unapplied,
         }
     }
 }
