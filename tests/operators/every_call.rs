@@ -5,11 +5,12 @@ use contact_lists::proto::{
     CreateContactListRequest, CreateCustomObjectRequest, DeleteChannelRequest,
     DeleteContactListRequest, DeleteContactRequest, DeleteCustomObjectRequest,
     ExportContactListContactsRequest, GetChannelRequest, GetContactListRequest, GetContactRequest,
-    GetCustomObjectRequest, ListChannelsRequest, ListCommunicationPreferencesRequest,
-    ListContactListContactsRequest, ListContactListUpdatesRequest, ListContactListsRequest,
-    ListContactsRequest, ListCustomObjectsRequest, UpdateChannelRequest, UpdateContactListRequest,
-    UpdateContactRequest, channel, contact_reference, custom_property::Type,
-    get_contact_list_update_request, get_contact_request::Reference,
+    GetCustomObjectRequest, GetLimitsRequest, ListChannelsRequest,
+    ListCommunicationPreferencesRequest, ListContactListContactsRequest,
+    ListContactListUpdatesRequest, ListContactListsRequest, ListContactsRequest,
+    ListCustomObjectsRequest, UpdateChannelRequest, UpdateContactListRequest, UpdateContactRequest,
+    channel, contact_reference, custom_property::Type, get_contact_list_update_request,
+    get_contact_request::Reference,
 };
 use tonic::{Response, Status};
 
@@ -136,6 +137,7 @@ impl Made {
         ok(lists.update_contact_list(request).await);
         let id = self.list.clone();
         ok(lists.get_contact_list(GetContactListRequest { id }).await);
+        ok(lists.get_limits(GetLimitsRequest {}).await);
         let request = ListContactListsRequest {
             name_prefix: Some("MarkedList".to_owned()),
             ..Default::default()
