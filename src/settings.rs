@@ -124,7 +124,7 @@ pub struct ServeSettings {
     #[arg(long, env = "CONTACT_LISTS_MAX_CALLS_PER_KEY", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..), help_heading = LIMITS)]
     pub max_calls_per_key: u32,
     /// How many seconds a stream may go without a message
-    #[arg(long, env = "CONTACT_LISTS_STREAM_IDLE_SECONDS", value_parser = clap::value_parser!(u64).range(1..), default_value_t = 30, help_heading = LIMITS)]
+    #[arg(long, env = "CONTACT_LISTS_STREAM_IDLE_SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400), default_value_t = 30, help_heading = LIMITS)]
     pub stream_idle_seconds: u64,
     /// How many bytes of messages a stream must bring for each second that it lets the service wait, once it has waited for
     /// --stream-idle-seconds in all
@@ -139,13 +139,13 @@ pub struct ServeSettings {
     #[arg(long, env = "CONTACT_LISTS_DRAIN_SECONDS", value_parser = clap::value_parser!(u64).range(..=3600), help_heading = STOPPING)]
     pub drain_seconds: Option<u64>,
     /// How many seconds running calls may take to end after that
-    #[arg(long, env = "CONTACT_LISTS_GRACE_SECONDS", default_value_t = 20, help_heading = STOPPING)]
+    #[arg(long, env = "CONTACT_LISTS_GRACE_SECONDS", value_parser = clap::value_parser!(u64).range(..=86_400), default_value_t = 20, help_heading = STOPPING)]
     pub grace_seconds: u64,
     /// How many hours a recorded update keeps its request_id and its rejected contacts; its counts are kept permanently
     #[arg(long, env = "CONTACT_LISTS_RETENTION_HOURS", default_value_t = 168, value_parser = clap::value_parser!(u64).range(24..=876_000), help_heading = RETENTION)]
     pub retention_hours: u64,
     /// How many seconds pass between two searches for updates that are older
-    #[arg(long, env = "CONTACT_LISTS_PURGE_INTERVAL_SECONDS", default_value_t = 600, value_parser = clap::value_parser!(u64).range(1..), help_heading = RETENTION)]
+    #[arg(long, env = "CONTACT_LISTS_PURGE_INTERVAL_SECONDS", default_value_t = 600, value_parser = clap::value_parser!(u64).range(1..=31_536_000), help_heading = RETENTION)]
     pub purge_interval_seconds: u64,
     /// The collector that traces are sent to by OTLP over gRPC, such as http://localhost:4317; without it, none are sent
     #[arg(long, env = "CONTACT_LISTS_OTLP_ENDPOINT", help_heading = LOG)]

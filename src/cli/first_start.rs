@@ -8,7 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use secrecy::{ExposeSecret, SecretString};
 use uuid::Uuid;
 
@@ -89,6 +89,12 @@ impl KeyFile {
     fn create(path: &Path) -> anyhow::Result<Self> {
         let mut options = OpenOptions::new();
         let file = options.write(true).create_new(true).mode(0o600).open(path);
+        let file = match file {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(anyhow!(
+                "the file exists; if it is of a start that broke off, remove it"
+            )),
+            file => file.map_err(anyhow::Error::new),
+        };
         let file =
             file.with_context(|| format!("cannot write the first key to {}", path.display()))?;
         Ok(Self(file))
@@ -108,9 +114,9 @@ impl KeyFile {
 /// to standard output and never to the log, as they hold the key.
 ///
 /// They are printed, and the key is written to its file, before the transaction commits. So a start that is killed never leaves
-/// an example whose key is not known; the next start makes another.
+/// an example whose key is not known; the next start makes another, once the file is removed.
 pub async fn make_example(repository: &Repository, target: Target) -> anyhow::Result<()> {
-    let example = Example::parse().map_err(|invalid| anyhow::anyhow!(invalid.message))?;
+    let example = Example::parse().map_err(|invalid| anyhow!(invalid.message))?;
     let path = target.key_file.clone();
     let file = path.as_deref().map(KeyFile::create).transpose()?;
     let input = (example, target, file);

@@ -71,7 +71,8 @@ impl KeyUses {
     async fn write_and_log(&self, repository: &Repository) {
         if let Err(error) = self.write(repository).await {
             // They are written next time.
-            tracing::warn!(%error, "api_keys.uses_not_written");
+            let cause = format!("{:#}", anyhow::Error::from(error));
+            tracing::warn!(cause, "api_keys.uses_not_written");
         }
     }
 

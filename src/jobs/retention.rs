@@ -37,7 +37,10 @@ pub async fn watch(
         match purged {
             Ok(0) => {}
             Ok(update_count) => tracing::info!(update_count, "updates.purged"),
-            Err(error) => tracing::warn!(%error, "updates.purge_failed"),
+            Err(error) => {
+                let cause = format!("{:#}", anyhow::Error::from(error));
+                tracing::warn!(cause, "updates.purge_failed");
+            }
         }
         tokio::select! {
             () = tokio::time::sleep(interval) => {}

@@ -126,6 +126,9 @@ fn make(path: &Path) -> io::Result<()> {
 fn path(url: &str) -> Result<Option<PathBuf>, ConnectError> {
     let options = SqliteConnectOptions::from_str(url).map_err(|_| ConnectError::UrlMalformed)?;
     let path = options.get_filename();
+    if path.as_os_str().is_empty() {
+        return Err(ConnectError::UrlMalformed);
+    }
     let is_in_memory = path.as_os_str().as_bytes().starts_with(b"file:");
     Ok((!is_in_memory).then(|| path.to_owned()))
 }

@@ -162,7 +162,7 @@ impl Repository {
         self.check_file()?;
         let begin = self.writers.begin(write_options());
         let db = self.metrics.begin(Pool::Write, begin).await?;
-        telemetry::end_phase();
+        telemetry::begin_phase(Phase::Handle);
         let transaction = Transaction::new(db, caller_left.clone(), self);
         let result = work(input, &transaction).await;
         let result = result.and_then(|outcome| {
@@ -174,7 +174,7 @@ impl Repository {
             Ok(TransactionOutcome::Commit(value)) => {
                 telemetry::begin_phase(Phase::Commit);
                 transaction.db.commit().await?;
-                telemetry::end_phase();
+                telemetry::begin_phase(Phase::Handle);
                 if let Some(checkpoints) = &self.checkpoints {
                     checkpoints.note_commit();
                 }

@@ -47,7 +47,7 @@ impl Api {
             limit: self.max_reads_per_key,
             scope: "api_key",
         })?;
-        telemetry::end_phase();
+        telemetry::begin_phase(Phase::Handle);
         Ok((caller, ReadTurn { _permit }))
     }
 }

@@ -62,6 +62,9 @@ impl Server {
     /// schema up to date, and listens.
     pub async fn bind(settings: ServeSettings) -> anyhow::Result<Self> {
         let addresses = addresses(&settings).await?;
+        let endpoint = settings.otlp_endpoint.as_deref();
+        let endpoint = endpoint.filter(|it| !it.is_empty());
+        let traces = endpoint.map(Traces::to_collector).transpose()?;
         connections::raise_descriptor_limit();
         spool::check_folder()?;
         let tls = Tls::load(&settings).await?.map(Arc::new);
@@ -80,9 +83,6 @@ impl Server {
             Some(address) => Some(admin::bind(address).await?),
             None => None,
         };
-        let endpoint = settings.otlp_endpoint.as_deref();
-        let endpoint = endpoint.filter(|it| !it.is_empty());
-        let traces = endpoint.map(Traces::to_collector).transpose()?;
         Ok(Self {
             settings,
             tls,

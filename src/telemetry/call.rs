@@ -26,11 +26,13 @@ pub enum Phase {
     Authenticate,
     /// The call waits for its turn and for a connection to the database.
     Wait,
+    /// The call does its work, waiting for locks included; an update and an export have phases of their own for most of it.
+    Handle,
     /// The stream of an update arrives, and its contacts are checked.
     Receive,
     /// The contacts of an update are grouped by phone.
     Fold,
-    /// The contacts of an update are looked up, and it is decided what to write.
+    /// The contacts of an update are looked up and locked, and it is decided what to write.
     Plan,
     /// The plan of an update is written.
     Write,
@@ -154,9 +156,4 @@ pub fn begin_phase(phase: Phase) {
         call.end_phase(now);
         call.running_phase = Some((phase, now));
     });
-}
-
-/// Ends the phase that the call is in.
-pub fn end_phase() {
-    note(|call| call.end_phase(Instant::now()));
 }

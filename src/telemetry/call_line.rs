@@ -27,6 +27,7 @@ macro_rules! write_at {
             total_ms = milliseconds(ended.end - ended.start),
             authenticate_ms = phase(call, Phase::Authenticate),
             wait_ms = phase(call, Phase::Wait),
+            handle_ms = phase(call, Phase::Handle),
             receive_ms = phase(call, Phase::Receive),
             fold_ms = phase(call, Phase::Fold),
             plan_ms = phase(call, Phase::Plan),

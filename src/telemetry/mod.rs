@@ -12,7 +12,7 @@ mod trace_parent;
 mod traces;
 
 pub use self::{
-    call::{Call, CallRecord, Phase, begin_phase, end_phase, note},
+    call::{Call, CallRecord, Phase, begin_phase, note},
     log::{LogFormat, start},
     metrics::{
         CallMetrics, Connections, DatabaseMetrics, JobMetrics, MetricDescription, Metrics, Pool,

@@ -59,7 +59,7 @@ impl Calls {
 
     /// Begins a call.
     pub fn begin(&self, origin: Origin) -> RunningCall {
-        self.metrics.begin();
+        self.metrics.begin(&origin);
         RunningCall {
             calls: self.clone(),
             origin,

@@ -21,6 +21,9 @@ use super::{TraceParent, call::Call, running_call::EndedCall};
 
 const SERVICE_NAME: &str = "contact-lists";
 
+/// The variables of OpenTelemetry that can name the service.
+const NAME_VARIABLES: [&str; 2] = ["OTEL_SERVICE_NAME", "OTEL_RESOURCE_ATTRIBUTES"];
+
 /// How long the collector has to take some spans.
 const EXPORT_LIMIT: Duration = Duration::from_secs(5);
 
@@ -55,10 +58,12 @@ impl Traces {
             .build()
             .with_context(|| format!("cannot send traces to {endpoint}"))?;
         let version = KeyValue::new("service.version", env!("CARGO_PKG_VERSION"));
-        let resource = Resource::builder()
-            .with_service_name(SERVICE_NAME)
-            .with_attribute(version)
-            .build();
+        let mut resource = Resource::builder().with_attribute(version);
+        // Else the builder has found the name there.
+        if !NAME_VARIABLES.into_iter().any(names_the_service) {
+            resource = resource.with_service_name(SERVICE_NAME);
+        }
+        let resource = resource.build();
         let provider = SdkTracerProvider::builder()
             .with_batch_exporter(exporter)
             .with_resource(resource)
@@ -162,5 +167,16 @@ impl Clock {
 
     fn at(&self, instant: Instant) -> SystemTime {
         self.end_time - self.end.duration_since(instant)
+    }
+}
+
+/// Whether a variable of OpenTelemetry names the service.
+fn names_the_service(variable: &str) -> bool {
+    let value = std::env::var(variable).unwrap_or_default();
+    match variable {
+        "OTEL_RESOURCE_ATTRIBUTES" => value
+            .split(',')
+            .any(|it| it.trim().starts_with("service.name=")),
+        _ => !value.is_empty(),
     }
 }

@@ -163,7 +163,7 @@ fn a_file_that_is_there_is_not_overwritten_by_the_first_key() {
     let line = folder.refusal(&["--listen", "127.0.0.1:0", "--first-key-file", "first.key"]);
     assert_eq!(
         line,
-        "error: cannot write the first key to first.key: File exists (os error 17)"
+        "error: cannot write the first key to first.key: the file exists; if it is of a start that broke off, remove it"
     );
     assert_eq!(
         std::fs::read_to_string(folder.path("first.key")).unwrap(),

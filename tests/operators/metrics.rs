@@ -1,6 +1,6 @@
 //! Metrics, as Prometheus scrapes them.
 
-use contact_lists::proto::ListChannelsRequest;
+use contact_lists::{proto::ListChannelsRequest, repository::Connection};
 
 use test_support::*;
 
@@ -101,8 +101,23 @@ on_both! {
         let (first, second) = (admin.open(header(&list).add()).await, admin.open(header(&list).add()).await);
         first.send_contacts(contacts([1])).await;
         second.send_contacts(contacts([1])).await;
-        first.finish().await.expect("an update");
-        second.finish().await.expect("an update");
+        let other_client = service.database().connect().await;
+        let lock = match service.database().is_postgres() {
+            true => "BEGIN; SELECT id FROM contact_lists FOR UPDATE",
+            false => "BEGIN IMMEDIATE",
+        };
+        other_client.execute_unprepared(lock).await.expect("a lock");
+        let released = async {
+            until("one of them waits for its turn", async || {
+                let waiting = "contact_lists_queue_waiting_calls{queue=\"list\"}";
+                metric(&scrape(&service).await, waiting) == Some(1.0)
+            })
+            .await;
+            other_client.execute_unprepared("ROLLBACK").await.expect("a release");
+        };
+        let (first, second, ()) = tokio::join!(first.finish(), second.finish(), released);
+        first.expect("an update");
+        second.expect("an update");
         let scraped = scrape(&service).await;
         let waits = metric(&scraped, "contact_lists_queue_wait_seconds_count{queue=\"list\"}");
         assert_eq!(waits, Some(2.0), "{scraped}");

@@ -177,7 +177,7 @@ impl IncomingUpdate {
         let groups = long_work::aside(contacts.size_bytes(), || {
             Groups::of(contacts, &mut rejections, &self.quota)
         })?;
-        telemetry::end_phase();
+        telemetry::begin_phase(Phase::Handle);
         Ok(ReceivedUpdate::New(Box::new(Update {
             caller: self.caller,
             header: self.header,

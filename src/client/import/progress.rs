@@ -1,6 +1,7 @@
 //! How far an import is: a bar in a terminal, and else a line from time to time.
 
 use std::{
+    fmt,
     io::{IsTerminal, stderr},
     sync::{
         Arc,
@@ -9,16 +10,22 @@ use std::{
     time::{Duration, Instant},
 };
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 
 /// How often a line is written where there is no terminal.
 const LINE_INTERVAL: Duration = Duration::from_secs(10);
+
+/// What is shown once all was sent.
+const APPLYING: &str =
+    "{spinner} {human_len} contacts sent; the server applies them, for {elapsed} so far";
 
 /// How far an import is. Clones are the same.
 #[derive(Clone)]
 pub struct Progress {
     /// In a terminal.
     bar: Option<ProgressBar>,
+    /// How the bar looks once all was sent.
+    applying: ProgressStyle,
     sent: Arc<AtomicU64>,
     contact_count: u64,
     start: Instant,
@@ -27,16 +34,23 @@ pub struct Progress {
 impl Progress {
     /// Begins to show how many of the contacts were sent.
     pub fn begin(contact_count: u64) -> anyhow::Result<Self> {
-        let style = ProgressStyle::with_template(
-            "{wide_bar} {human_pos} of {human_len} contacts, {per_sec}, {eta} left {msg}",
+        let sending = ProgressStyle::with_template(
+            "{wide_bar} {human_pos} of {human_len} contacts, {rate} a second, {eta} left",
         )?;
+        let sending = sending.with_key(
+            "rate",
+            |state: &ProgressState, text: &mut dyn fmt::Write| {
+                let _ = write!(text, "{:.0}", state.per_sec());
+            },
+        );
         let bar = stderr().is_terminal().then(|| {
-            let bar = ProgressBar::new(contact_count).with_style(style);
+            let bar = ProgressBar::new(contact_count).with_style(sending);
             bar.enable_steady_tick(Duration::from_millis(200));
             bar
         });
         Ok(Self {
             bar,
+            applying: ProgressStyle::with_template(APPLYING)?,
             sent: Arc::default(),
             contact_count,
             start: Instant::now(),
@@ -49,7 +63,7 @@ impl Progress {
         if let Some(bar) = &self.bar {
             bar.set_position(sent);
             if sent == self.contact_count {
-                bar.set_message("(the server applies them)");
+                bar.set_style(self.applying.clone());
             }
         }
     }

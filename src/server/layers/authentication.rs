@@ -55,7 +55,7 @@ pub async fn authenticate(
     };
     telemetry::begin_phase(Phase::Authenticate);
     let caller = auth::authenticate(&lookup.repository, key).await;
-    telemetry::end_phase();
+    telemetry::begin_phase(Phase::Handle);
     drop(permit);
     lookup.with_good(|good| match caller {
         Ok(_) => {

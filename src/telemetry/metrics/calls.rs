@@ -7,7 +7,10 @@ use prometheus_client::{
 use strum::IntoEnumIterator;
 
 use super::{
-    super::{call::Phase, running_call::EndedCall},
+    super::{
+        call::Phase,
+        running_call::{EndedCall, Origin},
+    },
     Metrics, durations,
 };
 use crate::{domain::update_outcome::Counts, error::reason_name};
@@ -87,7 +90,7 @@ impl CallMetrics {
     /// Adds them to `metrics`.
     #[rustfmt::skip] // A table: a row for each metric.
     pub fn register(&self, metrics: &mut Metrics) {
-        metrics.add("running_calls", "Calls that are running", self.running.clone());
+        metrics.add("running_calls", "Calls that are running, but for those that need no key", self.running.clone());
         metrics.add("calls_total", "Calls that have ended, by method, status and reason", self.ended.clone());
         metrics.add("internal_errors_total", "Calls that ended with INTERNAL, which is a defect of the service", self.defects.clone());
         metrics.add("call_duration_seconds", "How long calls took, by method", self.durations.clone());
@@ -101,14 +104,18 @@ impl CallMetrics {
     }
 
     /// Counts a call that begins.
-    pub fn begin(&self) {
-        self.running.inc();
+    pub(in crate::telemetry) fn begin(&self, origin: &Origin) {
+        if !origin.is_open {
+            self.running.inc();
+        }
     }
 
     /// Counts a call that ends.
     pub(in crate::telemetry) fn end(&self, ended: &EndedCall<'_>) {
         let (method, call) = (ended.origin.method, ended.call);
-        self.running.dec();
+        if !ended.origin.is_open {
+            self.running.dec();
+        }
         let result = ByResult {
             method,
             status: ended.status,
