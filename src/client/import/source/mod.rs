@@ -83,8 +83,8 @@ impl Source {
             .map_or(settings.file.as_path(), NamedTempFile::path)
             .to_owned();
         let name = settings.name();
-        let format = settings.format()?;
         let (sha256, evidence) = examine(&path).with_context(|| format!("cannot read {name}"))?;
+        let format = settings.format()?;
         let mut source = Self {
             format,
             sha256,
