@@ -162,6 +162,7 @@ impl Database {
             contact_count: Set(0),
             create_time: Set(now()),
             update_time: Set(now()),
+            version: Set(0),
         };
         Ok(list.insert(&self.db).await?.id)
     }

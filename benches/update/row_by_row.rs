@@ -164,6 +164,7 @@ impl Call {
             contact_list_id: Set(self.list),
             contact_id: Set(contact),
             join_time: Set(self.now),
+            update_id: Set(Some(self.update)),
         };
         let inserted = contact_list_contact::Entity::insert(member)
             .on_conflict_do_nothing()
@@ -195,6 +196,9 @@ impl Call {
                 "received": received, "created": created, "contact_count": contact_count
             })),
             rejected_contacts: Set(None),
+            list_version: Set(Some(1)),
+            consent: Set(None),
+            reverted_update_id: Set(None),
         };
         record.insert(transaction).await?;
         Ok(())

@@ -48,6 +48,7 @@ pub async fn create_in(
         contact_count: 0,
         create_time: now,
         update_time: now,
+        version: 0,
     };
     refuse_taken_name(transaction, organization, &list).await?;
     contact_lists::insert(transaction, organization, &list).await?;

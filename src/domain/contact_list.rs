@@ -26,6 +26,9 @@ pub struct ContactList {
     /// When the list's name, color or state last changed.
     #[serde(with = "time::serde::timestamp::microseconds")]
     pub update_time: OffsetDateTime,
+    /// Grows by one with every recorded update, every revert, and every erasure of a member.
+    #[serde(default)]
+    pub version: i64,
 }
 
 /// The states of a contact list.

@@ -45,6 +45,7 @@ pub async fn insert(
         contact_count: Set(list.contact_count),
         create_time: Set(list.create_time),
         update_time: Set(list.update_time),
+        version: Set(list.version),
     };
     model.insert(transaction.db()).await?;
     Ok(())
@@ -175,7 +176,7 @@ pub async fn update(
     Ok(())
 }
 
-/// Writes a list's count of contacts.
+/// Writes a list's count of contacts and its version.
 pub async fn set_contact_count(
     transaction: &Transaction,
     organization: OrganizationId,
@@ -185,6 +186,7 @@ pub async fn set_contact_count(
         organization_id: Set(organization.0),
         id: Set(list.id),
         contact_count: Set(list.contact_count),
+        version: Set(list.version),
         ..Default::default()
     };
     model.update(transaction.db()).await?;
@@ -204,6 +206,7 @@ pub async fn remove_from(
             .await?;
         let list = ContactList {
             contact_count: list.contact_count - 1,
+            version: list.version + 1,
             ..list.clone()
         };
         set_contact_count(transaction, organization, &list).await?;
@@ -223,6 +226,7 @@ impl TryFrom<contact_list::Model> for ContactList {
             contact_count: model.contact_count,
             create_time: model.create_time,
             update_time: model.update_time,
+            version: model.version,
         })
     }
 }

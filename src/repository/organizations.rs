@@ -47,6 +47,7 @@ pub async fn create_in(
         default_region: Set(default_region.map(str::to_owned)),
         opt_out_key: Set(opt_out_key),
         create_time: Set(now()),
+        ..Default::default()
     };
     Ok(model.insert(transaction.db()).await?.into())
 }

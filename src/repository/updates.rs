@@ -72,6 +72,9 @@ pub async fn insert(
         fingerprint: Set(update.fingerprint.clone()),
         outcome: Set(serde_json::to_value(outcome).map_err(Error::internal)?),
         rejected_contacts: Set(rejected_contacts),
+        list_version: Set(Some(update.outcome.contact_list.version)),
+        consent: Set(None),
+        reverted_update_id: Set(None),
     };
     model.insert(transaction.db()).await?;
     Ok(())

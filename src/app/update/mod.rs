@@ -152,20 +152,15 @@ impl Update {
             update_id: origin.update_id,
             contact_list: ContactList {
                 contact_count: list.contact_count + change,
+                version: list.version + i64::from(!self.header.validate_only),
                 ..list
             },
             counts,
             rejected_contacts: plan.rejections.contacts.into_contacts(),
             replayed: false,
         };
-        if change != 0 {
-            contact_lists::set_contact_count(
-                transaction,
-                self.organization(),
-                &outcome.contact_list,
-            )
+        contact_lists::set_contact_count(transaction, self.organization(), &outcome.contact_list)
             .await?;
-        }
         if self.header.validate_only {
             outcome.update_id = None;
         } else {

@@ -1,11 +1,11 @@
 //! Members of lists.
 
-use time::OffsetDateTime;
+use sea_orm::Value;
 use uuid::Uuid;
 
 use super::execute;
 use crate::{
-    domain::OrganizationId,
+    domain::{OrganizationId, preference::ChangeOrigin},
     error::Result,
     repository::{Transaction, sql::Rows},
 };
@@ -16,18 +16,32 @@ pub async fn add_new_members(
     organization: OrganizationId,
     contact_list: Uuid,
     contact_ids: impl Iterator<Item = Uuid>,
-    join_time: OffsetDateTime,
+    origin: ChangeOrigin,
 ) -> Result<u64> {
-    let sql = "INSERT INTO contact_list_contacts (organization_id, contact_list_id, contact_id, join_time) \
-        SELECT l.organization_id, l.id, contacts.id, $3 \
+    let sql = "INSERT INTO contact_list_contacts (organization_id, contact_list_id, contact_id, join_time, update_id) \
+        SELECT l.organization_id, l.id, contacts.id, $3, $4 \
         FROM contact_lists l CROSS JOIN {contacts} WHERE l.organization_id = $1 AND l.id = $2";
     execute(
         transaction,
         sql,
-        [organization.0.into(), contact_list.into(), join_time.into()],
+        joining_scalars(organization, contact_list, origin),
         [Rows::ids("contacts", contact_ids)],
     )
     .await
+}
+
+/// Returns the scalars of statements that add members: the organization, the list, then the change's time and update.
+fn joining_scalars(
+    organization: OrganizationId,
+    contact_list: Uuid,
+    origin: ChangeOrigin,
+) -> [Value; 4] {
+    [
+        organization.0.into(),
+        contact_list.into(),
+        origin.change_time.into(),
+        origin.update_id.into(),
+    ]
 }
 
 /// Makes contacts members of a list. Returns how many were not members before.
@@ -36,16 +50,16 @@ pub async fn add_members(
     organization: OrganizationId,
     contact_list: Uuid,
     contact_ids: impl Iterator<Item = Uuid>,
-    join_time: OffsetDateTime,
+    origin: ChangeOrigin,
 ) -> Result<u64> {
-    let sql = "INSERT INTO contact_list_contacts (organization_id, contact_list_id, contact_id, join_time) \
-        SELECT l.organization_id, l.id, contacts.id, $3 \
+    let sql = "INSERT INTO contact_list_contacts (organization_id, contact_list_id, contact_id, join_time, update_id) \
+        SELECT l.organization_id, l.id, contacts.id, $3, $4 \
         FROM contact_lists l CROSS JOIN {contacts} WHERE l.organization_id = $1 AND l.id = $2 \
         ON CONFLICT (organization_id, contact_list_id, contact_id) DO NOTHING";
     execute(
         transaction,
         sql,
-        [organization.0.into(), contact_list.into(), join_time.into()],
+        joining_scalars(organization, contact_list, origin),
         [Rows::ids("contacts", contact_ids)],
     )
     .await

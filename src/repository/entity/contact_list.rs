@@ -15,6 +15,7 @@ pub struct Model {
     pub contact_count: i64,
     pub create_time: TimeDateTimeWithTimeZone,
     pub update_time: TimeDateTimeWithTimeZone,
+    pub version: i64,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

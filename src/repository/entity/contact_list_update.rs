@@ -17,6 +17,9 @@ pub struct Model {
     pub fingerprint: Option<Vec<u8>>,
     pub outcome: Json,
     pub rejected_contacts: Option<Json>,
+    pub list_version: Option<i64>,
+    pub consent: Option<Json>,
+    pub reverted_update_id: Option<Uuid>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -11,6 +11,8 @@ pub struct Model {
     pub default_region: Option<String>,
     pub opt_out_key: Vec<u8>,
     pub create_time: TimeDateTimeWithTimeZone,
+    pub default_custom_object_id: Option<Uuid>,
+    pub max_removed_percent: Option<f64>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -7,6 +7,7 @@ mod m0002_search_indexes;
 mod m0003_purge_times;
 mod m0004_api_key_details;
 mod m0005_erasures;
+mod m0006_journal;
 
 /// Runs the migrations that a database does not have yet.
 pub struct Migrator;
@@ -19,6 +20,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0003_purge_times::Migration),
             Box::new(m0004_api_key_details::Migration),
             Box::new(m0005_erasures::Migration),
+            Box::new(m0006_journal::Migration),
         ]
     }
 }

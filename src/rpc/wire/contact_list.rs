@@ -16,6 +16,7 @@ impl From<ContactList> for proto::ContactList {
             contact_count: count(list.contact_count.unsigned_abs()),
             create_time: Some(timestamp(list.create_time)),
             update_time: Some(timestamp(list.update_time)),
+            version: list.version,
         }
     }
 }

@@ -5,7 +5,7 @@ use sea_orm::{ConnectionTrait, Statement};
 use super::Service;
 
 /// All tables that hold anything about an organization.
-const TABLES: [&str; 13] = [
+const TABLES: [&str; 17] = [
     "organizations",
     "api_keys",
     "channels",
@@ -19,6 +19,10 @@ const TABLES: [&str; 13] = [
     "custom_properties",
     "custom_object_records",
     "erasures",
+    "consents",
+    "preference_changes",
+    "contact_changes",
+    "journal",
 ];
 
 /// The tables in which a text stands in any column of any row.

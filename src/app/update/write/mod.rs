@@ -150,7 +150,7 @@ impl Writer<'_> {
 
     async fn change_members(&mut self, chunk: &Chunk) -> Result<()> {
         let (transaction, organization) = (self.transaction, self.update.organization());
-        let (list, join_time) = (self.update.header.contact_list_id, self.origin.change_time);
+        let (list, origin) = (self.update.header.contact_list_id, self.origin);
         // A new contact cannot be a member yet.
         let created = chunk.created.iter().map(|contact| contact.id);
         let stored = chunk.stored_ids.iter().copied();
@@ -163,11 +163,11 @@ impl Writer<'_> {
         }
         if !chunk.created.is_empty() {
             self.counts.added +=
-                bulk::add_new_members(transaction, organization, list, created, join_time).await?;
+                bulk::add_new_members(transaction, organization, list, created, origin).await?;
         }
         if !chunk.stored_ids.is_empty() {
             self.counts.added +=
-                bulk::add_members(transaction, organization, list, stored, join_time).await?;
+                bulk::add_members(transaction, organization, list, stored, origin).await?;
         }
         Ok(())
     }
