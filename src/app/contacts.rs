@@ -4,17 +4,18 @@ use uuid::Uuid;
 
 use crate::{
     app::{
-        custom_objects,
+        custom_objects, journal,
         preferences::numbers,
         update::{checks::Checks, plan::PlannedChange},
     },
     domain::{
         OrganizationId,
         caller::Caller,
-        contact::{ContactChanges, ContactFieldSet, ContactReference, StoredContact},
+        contact::{Contact, ContactChanges, ContactFieldSet, ContactReference, StoredContact},
         contact_list::{ContactList, ListState},
         now,
         organization::Organization,
+        phone_number::PhoneNumber,
         preference::{ChangeOrigin, Preference},
         property_value::Properties,
         suppression::Erasure,
@@ -163,7 +164,7 @@ impl ContactUpdate {
         let PlannedChange::Update {
             contact,
             record,
-            old_phone,
+            old,
         } = change
         else {
             return Ok(TransactionOutcome::RollBack((stored, stored_record)));
@@ -172,11 +173,10 @@ impl ContactUpdate {
         let updated = [&*contact];
         bulk::update_contacts(transaction, organization.id, fields, &updated, origin).await?;
         self.write_record(transaction, record.as_ref()).await?;
+        let (old_phone, changed) = (old.phone(), (contact.id, *old));
+        journal::note_updated(transaction, organization.id, changed, origin.change_time).await?;
         if let Some(old_phone) = old_phone {
-            numbers::detach_opt_outs(transaction, organization, &[(contact.id, old_phone)]).await?;
-            let arrived = [(contact.id, contact.phone)];
-            let no_opt_ins = (&[][..], origin);
-            numbers::inherit_opt_outs(transaction, organization, &arrived, &channels, no_opt_ins)
+            self.hand_over_numbers(transaction, (&contact, old_phone), &channels, origin)
                 .await?;
         }
         let updated = StoredContact {
@@ -188,6 +188,23 @@ impl ContactUpdate {
             updated,
             record.or(stored_record),
         )))
+    }
+
+    /// Leaves opt-outs with the number that the contact gives up, and gives it those of its new one.
+    async fn hand_over_numbers(
+        &self,
+        transaction: &Transaction,
+        (contact, old_phone): (&Contact, PhoneNumber),
+        channels: &[Uuid],
+        origin: ChangeOrigin,
+    ) -> Result<()> {
+        let organization = &self.caller.organization;
+        numbers::detach_opt_outs(transaction, organization, &[(contact.id, old_phone)]).await?;
+        let arrived = [(contact.id, contact.phone)];
+        let no_opt_ins = (&[][..], origin);
+        numbers::inherit_opt_outs(transaction, organization, &arrived, channels, no_opt_ins)
+            .await?;
+        Ok(())
     }
 
     async fn refuse_taken(

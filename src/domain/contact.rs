@@ -87,6 +87,17 @@ macro_rules! contact_fields {
             }
         }
 
+        impl ContactFields {
+            /// Returns what brings these fields back where they are now `new`.
+            pub fn changes_back(&self, new: &Self) -> FieldChanges {
+                let mut back = FieldChanges::default();
+                $(if self.$field != new.$field {
+                    back.$field = Some(self.$field.clone());
+                })*
+                back
+            }
+        }
+
         impl FieldChanges {
             /// The fields that are set or cleared.
             pub fn given(&self) -> ContactFieldSet {
@@ -102,6 +113,30 @@ macro_rules! contact_fields {
                 $(if later.$field.is_some() {
                     self.$field = later.$field;
                 })*
+            }
+
+            /// What the changes say about the fields that are not `excluded`.
+            #[must_use]
+            pub fn without(mut self, excluded: ContactFieldSet) -> Self {
+                $(if excluded.contains(ContactField::$variant) {
+                    self.$field = None;
+                })*
+                self
+            }
+
+            /// The changes as a JSON object that has only the fields that are set or cleared.
+            fn to_json(&self) -> serde_json::Result<serde_json::Map<String, serde_json::Value>> {
+                let mut json = serde_json::Map::new();
+                $(if let Some(value) = &self.$field {
+                    json.insert(stringify!($field).to_owned(), serde_json::to_value(value)?);
+                })*
+                Ok(json)
+            }
+
+            fn from_json(mut json: serde_json::Map<String, serde_json::Value>) -> serde_json::Result<Self> {
+                Ok(Self {
+                    $($field: json.remove(stringify!($field)).map(serde_json::from_value).transpose()?,)*
+                })
             }
 
             /// Whether the changes would leave `fields` as they are.
@@ -136,6 +171,29 @@ contact_fields! {
     birth_date, BirthDate: BirthDate;
 }
 
+/// Writes changes of fields as a JSON object without the fields that stay as they are.
+pub(super) mod changes_as_json {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
+    use serde_json::{Map, Value};
+
+    use super::FieldChanges;
+
+    pub fn serialize<S: Serializer>(
+        changes: &FieldChanges,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        let json = changes.to_json().map_err(ser::Error::custom)?;
+        json.serialize(serializer)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<FieldChanges, D::Error> {
+        let json = Map::<String, Value>::deserialize(deserializer)?;
+        FieldChanges::from_json(json).map_err(de::Error::custom)
+    }
+}
+
 impl ContactFields {
     /// Returns how many bytes the texts take.
     pub fn text_bytes(&self) -> usize {
@@ -161,6 +219,11 @@ impl ContactFieldSet {
         Self(self.0 | 1 << field as u8)
     }
 
+    /// Whether the field is one of them.
+    pub fn contains(self, field: ContactField) -> bool {
+        self.0 & 1 << field as u8 != 0
+    }
+
     /// The fields of both sets.
     #[must_use]
     pub fn union(self, other: Self) -> Self {
@@ -170,7 +233,7 @@ impl ContactFieldSet {
     /// The fields, always in the same order.
     pub fn iter(self) -> impl Iterator<Item = ContactField> + Clone {
         let all = ContactField::ALL.iter().copied();
-        all.filter(move |field| self.0 & 1 << *field as u8 != 0)
+        all.filter(move |field| self.contains(*field))
     }
 }
 

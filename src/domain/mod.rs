@@ -10,6 +10,7 @@ pub mod custom_object;
 pub mod email;
 pub mod language;
 pub mod name;
+pub mod old_values;
 pub mod organization;
 pub mod phone_number;
 pub mod preference;

@@ -15,7 +15,7 @@ use super::{
     Transaction,
     bulk::{self, malformed_number},
     entity::{communication_preference, contact, contact_list, contact_list_contact},
-    records,
+    journal, records,
     search::{self, Found},
     sql::{Rows, statement},
 };
@@ -251,6 +251,7 @@ pub async fn delete(
         .exec(transaction.db())
         .await?;
     records::delete_of_contact(transaction, organization, id).await?;
+    journal::forget_contacts(transaction, organization, [id].into_iter()).await?;
     contact::Entity::delete_by_id((organization.0, id))
         .exec(transaction.db())
         .await?;

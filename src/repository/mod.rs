@@ -45,6 +45,7 @@ pub mod contacts;
 pub mod custom_objects;
 mod db_error;
 pub mod entity;
+pub mod journal;
 mod migrate;
 pub mod migration;
 pub mod opted_out_numbers;

@@ -9,6 +9,7 @@ use crate::{
         OrganizationId,
         channel::Channel,
         custom_object::ObjectChoice,
+        old_values::OldRecord,
         organization::Organization,
         phone_number::DefaultRegion,
         property_value::{Properties, PropertyChanges},
@@ -53,17 +54,21 @@ impl Checks {
         }
     }
 
-    /// Returns the record that a contact's changes make of the stored one; `None` if it stays as it is. Fails with what is
-    /// wrong with the new one.
+    /// Returns the record that a contact's changes make of the stored one, and what that was; `None` if it stays as it is.
+    /// Fails with what is wrong with the new one.
     pub fn changed_record(
         &self,
         stored: Option<&Properties>,
         changes: &PropertyChanges,
-    ) -> Result<Option<Properties>, Vec<Violation>> {
-        match self.custom_object.object() {
-            Some(object) if !changes.is_empty() => object.merge(stored, changes),
-            _ => Ok(None),
-        }
+    ) -> Result<Option<(Properties, OldRecord)>, Vec<Violation>> {
+        let Some(object) = self.custom_object.object().filter(|_| !changes.is_empty()) else {
+            return Ok(None);
+        };
+        let new = object.merge(stored, changes)?;
+        Ok(new.map(|new| {
+            let old = OldRecord::of(object.id, stored, &new);
+            (new, old)
+        }))
     }
 
     /// Locks what the contacts were checked against, and returns the organization's channels. Fails if it has changed

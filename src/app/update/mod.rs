@@ -20,6 +20,7 @@ use uuid::Uuid;
 
 use self::{checks::Checks, group::Groups, plan::Plan, rejections::Rejections, replay::replayed};
 use crate::{
+    app::journal::Journal,
     domain::{
         OrganizationId,
         caller::Caller,
@@ -96,10 +97,11 @@ impl Update {
         }
         let list = active(list, self.header.contact_list_id)?;
         let channels = self.checks.hold(transaction, self.organization()).await?;
+        let mut journal = Journal::new(Uuid::now_v7(), &self.quota);
         let origin = ChangeOrigin {
             change_time: now(),
             api_key_id: self.caller.api_key_id,
-            update_id: Some(Uuid::now_v7()),
+            update_id: Some(journal.change),
         };
         let mut plan = plan::make_plan(self, transaction).await?;
         let rejected = &plan.rejections.contacts;
@@ -115,8 +117,12 @@ impl Update {
         let mut counts = if plan.groups.is_empty() && self.received_count > 0 {
             Counts::default()
         } else {
-            write::write_plan(self, transaction, &mut plan, &channels, origin).await?
+            let change = (origin, &mut journal);
+            write::write_plan(self, transaction, &mut plan, (&list, &channels), change).await?
         };
+        journal
+            .write(transaction, self.organization(), origin.change_time)
+            .await?;
         counts.received = self.received_count;
         counts.rejected = plan.rejections.contacts.count();
         let outcome = self.finish(transaction, list, counts, plan, origin).await?;

@@ -18,6 +18,7 @@ use super::{
 use crate::{
     domain::{
         contact::{Contact, ContactChanges, ContactFields},
+        old_values::{OldRecord, OldValues},
         phone_number::PhoneNumber,
         property_value::{Properties, as_json, memory_bytes},
         update_header::Action,
@@ -72,8 +73,9 @@ pub enum PlannedChange {
         /// Its record, if that changes.
         #[serde(with = "as_json")]
         record: Option<Properties>,
-        /// The number that it gives up.
-        old_phone: Option<PhoneNumber>,
+        /// What it was.
+        #[serde(with = "as_json")]
+        old: Box<OldValues>,
     },
     /// A stored contact is already as given.
     Keep(Uuid),
@@ -100,11 +102,11 @@ impl Item for Planned {
 }
 
 impl PlannedChange {
-    /// What `changes` make of a stored contact. `record` is its record, if that changes.
+    /// What `changes` make of a stored contact. `record` is its record and what that was, if it changes.
     pub fn of_stored(
         stored: &Contact,
         changes: &ContactChanges,
-        record: Option<Properties>,
+        record: Option<(Properties, OldRecord)>,
     ) -> Self {
         if record.is_none() && changes.hold_for(stored) {
             return Self::Keep(stored.id);
@@ -112,11 +114,11 @@ impl PlannedChange {
         let mut contact = Box::new(stored.clone());
         contact.phone = changes.phone;
         changes.fields.apply_to(&mut contact.fields);
-        let old_phone = (stored.phone != contact.phone).then_some(stored.phone);
+        let (record, old_record) = record.unzip();
         Self::Update {
+            old: Box::new(OldValues::of(stored, &contact, old_record)),
             contact,
             record,
-            old_phone,
         }
     }
 }
@@ -222,11 +224,9 @@ impl Planner<'_> {
             let change = self.change(group, identity, record);
             match &change {
                 PlannedChange::Reject(_) => self.rejects = true,
-                PlannedChange::Update {
-                    contact, old_phone, ..
-                } => {
+                PlannedChange::Update { contact, old, .. } => {
                     self.keep_member(contact.id)?;
-                    self.give_up(*old_phone, contact)?;
+                    self.give_up(old.phone(), contact)?;
                 }
                 PlannedChange::Keep(id) => self.keep_member(*id)?,
                 PlannedChange::Create { .. } => {}
@@ -284,6 +284,7 @@ impl Planner<'_> {
                 phone: group.phone(),
                 fields,
             });
+            let record = record.map(|(record, _)| record);
             return PlannedChange::Create { contact, record };
         };
         PlannedChange::of_stored(stored, group.changes(), record)

@@ -16,10 +16,13 @@ pub use self::{
         contacts_by_external_id, contacts_by_id, contacts_by_phone, delete_contacts, ids_named_by,
         insert_contacts, release_phones, update_contacts,
     },
-    members::{add_members, add_new_members, remove_members, remove_other_members},
+    members::{
+        FormerMember, add_members, add_new_members, nth_member, remove_members,
+        remove_other_members,
+    },
     preferences::{
-        incomplete_opt_ins, lift_opt_outs_of_all_channels, opt_in, opt_in_new_contacts, opt_out,
-        opt_out_of_all_channels, resubscribe,
+        incomplete_opt_ins, lift_opt_outs_of_all_channels, missing_opt_ins, opt_in,
+        opt_in_new_contacts, opt_out, opt_out_of_all_channels, resubscribe,
     },
     records::{add_to_records, record_above, records, upsert_records},
 };

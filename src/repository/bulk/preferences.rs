@@ -1,6 +1,6 @@
 //! Opt-ins and opt-outs of contacts.
 
-use sea_orm::ConnectionTrait;
+use sea_orm::{ConnectionTrait, QueryResult};
 use uuid::Uuid;
 
 use super::{execute, origin_scalars};
@@ -64,6 +64,25 @@ pub async fn incomplete_opt_ins(
             Ok((row.try_get_by_index(0)?, count.unsigned_abs()))
         })
         .collect()
+}
+
+/// Returns the pairs of contacts and channels that are not opted in.
+pub async fn missing_opt_ins(
+    transaction: &Transaction,
+    organization: OrganizationId,
+    contact_ids: &[Uuid],
+    channel_ids: &[Uuid],
+) -> Result<Vec<(Uuid, Uuid)>> {
+    let sql = "SELECT contacts.id, targets.id FROM {contacts} CROSS JOIN {targets} WHERE NOT EXISTS \
+        (SELECT 1 FROM communication_preferences p WHERE p.organization_id = $1 AND p.contact_id = contacts.id \
+        AND p.channel_id = targets.id AND p.opted_in)";
+    let sources = [
+        Rows::ids("contacts", contact_ids.iter().copied()),
+        Rows::ids("targets", channel_ids.iter().copied()),
+    ];
+    let statement = statement(transaction.backend(), sql, [organization.0.into()], sources)?;
+    let read = |row: &QueryResult| Ok((row.try_get_by_index(0)?, row.try_get_by_index(1)?));
+    transaction.db().read_all(statement, read).await
 }
 
 /// Opts contacts in to channels, except those that they are opted out of. Returns how many pairs were newly opted in.

@@ -64,7 +64,8 @@ CREATE TABLE contact_changes (
     contact_id {uuid} NOT NULL,
     change_id {uuid} NOT NULL,
     change_time {time} NOT NULL,
-    old_values {json} NOT NULL,
+    -- JSON that no statement looks into.
+    old_values {text} NOT NULL,
     PRIMARY KEY (organization_id, contact_id, change_id)
 ) {link_table};
 

@@ -18,6 +18,7 @@ pub(super) enum Column {
     Bytes(Vec<Vec<u8>>),
     Boolean(Vec<bool>),
     Time(Vec<OffsetDateTime>),
+    Number(Vec<i64>),
 }
 
 impl Rows {
@@ -70,6 +71,11 @@ impl Rows {
         self.column(column, Column::Time(values.into_iter().collect()))
     }
 
+    /// Adds a column of whole numbers.
+    pub fn numbers(self, column: &'static str, values: impl IntoIterator<Item = i64>) -> Self {
+        self.column(column, Column::Number(values.into_iter().collect()))
+    }
+
     fn column(mut self, name: &'static str, column: Column) -> Self {
         self.columns.push((name, column));
         self
@@ -116,6 +122,7 @@ impl Column {
             Self::Bytes(values) => values.len(),
             Self::Boolean(values) => values.len(),
             Self::Time(values) => values.len(),
+            Self::Number(values) => values.len(),
         }
     }
 
@@ -127,6 +134,7 @@ impl Column {
             Self::Bytes(values) => values[row].clone().into(),
             Self::Boolean(values) => values[row].into(),
             Self::Time(values) => values[row].into(),
+            Self::Number(values) => values[row].into(),
         }
     }
 
@@ -142,6 +150,7 @@ impl Column {
             Self::Bytes(values) => array(ArrayType::Bytes, values),
             Self::Boolean(values) => array(ArrayType::Bool, values),
             Self::Time(values) => array(ArrayType::TimeDateTimeWithTimeZone, values),
+            Self::Number(values) => array(ArrayType::BigInt, values),
         }
     }
 
@@ -153,6 +162,7 @@ impl Column {
             Self::Bytes(_) => "bytea",
             Self::Boolean(_) => "boolean",
             Self::Time(_) => "timestamptz",
+            Self::Number(_) => "bigint",
         }
     }
 }

@@ -7,8 +7,8 @@ use uuid::Uuid;
 use crate::{
     app::update::plan::{Planned, PlannedChange},
     domain::{
-        contact::Contact, phone_number::PhoneNumber, property_value::Properties,
-        update_outcome::Counts,
+        contact::Contact, old_values::OldValues, phone_number::PhoneNumber,
+        property_value::Properties, update_outcome::Counts,
     },
     error::Result,
     long_work::Pieces,
@@ -23,6 +23,8 @@ pub(super) struct Chunk {
     pub(super) stored_ids: Vec<Uuid>,
     pub(super) created: Vec<Contact>,
     pub(super) updated: Vec<Contact>,
+    /// What the updated contacts were.
+    pub(super) old_values: Vec<(Uuid, OldValues)>,
     pub(super) records: Vec<(Uuid, Properties)>,
     /// The contacts that give up a number, with that number.
     pub(super) moved: Vec<(Uuid, PhoneNumber)>,
@@ -75,15 +77,16 @@ impl Chunk {
             PlannedChange::Update {
                 contact,
                 record,
-                old_phone,
+                old,
             } => {
-                if let Some(old_phone) = old_phone {
+                if let Some(old_phone) = old.phone() {
                     self.moved.push((contact.id, old_phone));
                     self.arrived.push((contact.id, contact.phone));
                 }
                 let id = contact.id;
                 self.stored_ids.push(id);
                 self.updated.push(*contact);
+                self.old_values.push((id, *old));
                 (id, record)
             }
             PlannedChange::Keep(id) => {

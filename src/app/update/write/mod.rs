@@ -15,23 +15,23 @@ use super::{
     plan::{Plan, Planned},
 };
 use crate::{
-    app::preferences::numbers,
+    app::{journal::Journal, preferences::numbers},
     domain::{
-        phone_number::PhoneNumber, preference::ChangeOrigin, update_header::Action,
-        update_outcome::Counts,
+        contact_list::ContactList, phone_number::PhoneNumber, preference::ChangeOrigin,
+        update_header::Action, update_outcome::Counts,
     },
     error::Result,
-    repository::{Transaction, bulk},
+    repository::{Transaction, bulk, journal},
     spool::{Items, Spool},
 };
 
-/// Writes `plan`. Returns the counts of what changed.
+/// Writes `plan`, and what it does to contacts into `journal`. Returns the counts of what changed.
 pub async fn write_plan(
     update: &Update,
     transaction: &Transaction,
     plan: &mut Plan,
-    channels: &[Uuid],
-    origin: ChangeOrigin,
+    (list, channels): (&ContactList, &[Uuid]),
+    (origin, journal): (ChangeOrigin, &mut Journal),
 ) -> Result<Counts> {
     let mut writer = Writer {
         update,
@@ -40,6 +40,8 @@ pub async fn write_plan(
         targets: opt_ins::targets(update, channels),
         origin,
         counts: Counts::default(),
+        member_count: list.contact_count.unsigned_abs(),
+        journal,
         passed_on: plan.passed_on.iter().peekable(),
     };
     if update.header.action == Action::Overwrite {
@@ -61,6 +63,9 @@ struct Writer<'a> {
     targets: Vec<Uuid>,
     origin: ChangeOrigin,
     counts: Counts,
+    /// How many members the list has before.
+    member_count: u64,
+    journal: &'a mut Journal,
     /// The numbers that are passed on by groups which are not written yet.
     passed_on: Peekable<Items<'a, PassedOn>>,
 }
@@ -113,6 +118,9 @@ impl Writer<'_> {
         chunk.count(&mut self.counts);
         let created: Vec<_> = chunk.created.iter().collect();
         if !created.is_empty() {
+            for contact in &created {
+                self.journal.created.push(contact.id)?;
+            }
             bulk::insert_contacts(
                 self.transaction,
                 organization,
@@ -124,6 +132,17 @@ impl Writer<'_> {
         }
         let updated: Vec<_> = chunk.updated.iter().collect();
         if !updated.is_empty() {
+            for contact in &updated {
+                self.journal.updated.push(contact.id)?;
+            }
+            let (change, old) = (self.journal.change, &chunk.old_values);
+            journal::insert_old_values(
+                self.transaction,
+                organization,
+                (change, self.origin.change_time),
+                old,
+            )
+            .await?;
             bulk::update_contacts(
                 self.transaction,
                 organization,
@@ -156,8 +175,14 @@ impl Writer<'_> {
         let stored = chunk.stored_ids.iter().copied();
         if self.update.header.action == Action::Remove {
             if !chunk.stored_ids.is_empty() {
-                self.counts.removed +=
-                    bulk::remove_members(transaction, organization, list, stored).await?;
+                self.counts.removed += bulk::remove_members(
+                    transaction,
+                    organization,
+                    list,
+                    stored,
+                    &mut self.journal.removed,
+                )
+                .await?;
             }
             return Ok(());
         }

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::{Writer, chunk::Chunk};
 use crate::{
-    app::{preferences::numbers, update::Update},
+    app::{journal::KeptOptOut, preferences::numbers, update::Update},
     domain::update_header::{Action, OptIns},
     error::Result,
     repository::bulk,
@@ -112,6 +112,9 @@ impl Writer<'_> {
             .map(|(_, count)| self.targets.len() as u64 - count)
             .sum();
         let contacts: Vec<Uuid> = incomplete.into_iter().map(|(contact, _)| contact).collect();
+        for contact in &contacts {
+            self.journal.opted_in.push(*contact)?;
+        }
         let opted_in = if self.update.header.resubscribe {
             bulk::resubscribe(
                 transaction,
@@ -132,7 +135,25 @@ impl Writer<'_> {
             .await?
         };
         self.counts.opted_in += opted_in;
-        self.counts.kept_opt_out += missing_pairs - opted_in;
+        let kept_opt_outs = missing_pairs - opted_in;
+        if kept_opt_outs > 0 {
+            self.counts.kept_opt_out += kept_opt_outs;
+            self.note_kept_opt_outs(&contacts).await?;
+        }
+        Ok(())
+    }
+
+    /// Notes the channels that opt-outs keep contacts from being opted in to.
+    async fn note_kept_opt_outs(&mut self, contacts: &[Uuid]) -> Result<()> {
+        let organization = self.update.organization();
+        let kept =
+            bulk::missing_opt_ins(self.transaction, organization, contacts, &self.targets).await?;
+        for (contact_id, channel_id) in kept {
+            self.journal.kept_opt_outs.push(KeptOptOut {
+                contact_id,
+                channel_id,
+            })?;
+        }
         Ok(())
     }
 }

@@ -10,6 +10,9 @@ use crate::{
 /// How many ids of members that stay one statement takes.
 const KEPT_IDS_CHUNK: usize = 10_000;
 
+/// About how many members one statement removes at most: SQLite keeps what a statement returns in memory.
+const REMOVED_MEMBERS_CHUNK: u64 = 20_000;
+
 impl Writer<'_> {
     /// Removes the members that are neither among `stored_ids`, those of the plan, nor identified by a rejected contact. It
     /// goes through ranges of ids, so that no statement gets too long.
@@ -20,29 +23,34 @@ impl Writer<'_> {
     ) -> Result<()> {
         let mut rejected_ids = self.rejected_ids(rejections).await?;
         long_work::aside(rejected_ids.size_bytes(), || rejected_ids.sort());
-        let mut kept = merged(stored_ids, &rejected_ids);
-        let mut after = Uuid::nil();
-        loop {
-            self.transaction.check_caller()?;
-            let ids: Vec<Uuid> = kept.by_ref().take(KEPT_IDS_CHUNK).collect::<Result<_>>()?;
-            let is_last = ids.len() < KEPT_IDS_CHUNK;
-            let up_to = match ids.last() {
-                Some(last) if !is_last => *last,
-                _ => Uuid::max(),
-            };
-            self.counts.removed += bulk::remove_other_members(
-                self.transaction,
-                self.update.organization(),
-                self.update.header.contact_list_id,
-                (after, up_to),
-                &ids,
-            )
-            .await?;
-            if is_last {
-                return Ok(());
+        let mut kept = merged(stored_ids, &rejected_ids).peekable();
+        let list = self.update.header.contact_list_id;
+        let (transaction, organization) = (self.transaction, self.update.organization());
+        let (mut after, mut is_long) = (Uuid::nil(), self.member_count > REMOVED_MEMBERS_CHUNK);
+        while after < Uuid::max() {
+            transaction.check_caller()?;
+            let mut up_to = None;
+            if is_long {
+                let count = REMOVED_MEMBERS_CHUNK;
+                up_to = bulk::nth_member(transaction, organization, list, after, count).await?;
+                is_long = up_to.is_some();
             }
+            let mut up_to = up_to.unwrap_or(Uuid::max());
+            let is_in_range = |id: &Result<Uuid>| id.as_ref().map_or(true, |id| *id <= up_to);
+            let in_range = std::iter::from_fn(|| kept.next_if(is_in_range));
+            let ids: Vec<Uuid> = in_range.take(KEPT_IDS_CHUNK).collect::<Result<_>>()?;
+            if let Some(last) = ids.last()
+                && ids.len() == KEPT_IDS_CHUNK
+            {
+                up_to = *last;
+            }
+            let (range, removed) = ((after, up_to), &mut self.journal.removed);
+            let removed =
+                bulk::remove_other_members(transaction, organization, list, range, &ids, removed);
+            self.counts.removed += removed.await?;
             after = up_to;
         }
+        Ok(())
     }
 
     /// The stored contacts that a rejected contact, of the stream or of the plan, identifies.
