@@ -141,9 +141,12 @@ pub struct ServeSettings {
     /// How many seconds running calls may take to end after that
     #[arg(long, env = "CONTACT_LISTS_GRACE_SECONDS", value_parser = clap::value_parser!(u64).range(..=86_400), default_value_t = 20, help_heading = STOPPING)]
     pub grace_seconds: u64,
-    /// How many hours a recorded update keeps its request_id and its rejected contacts; its counts are kept permanently
+    /// How many hours a recorded update keeps its request_id; its counts are kept permanently
     #[arg(long, env = "CONTACT_LISTS_RETENTION_HOURS", default_value_t = 168, value_parser = clap::value_parser!(u64).range(24..=876_000), help_heading = RETENTION)]
     pub retention_hours: u64,
+    /// How many days an update can be undone; so long it keeps its rejected contacts, and what its contacts were before
+    #[arg(long, env = "CONTACT_LISTS_UNDO_DAYS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=36_500), help_heading = RETENTION)]
+    pub undo_days: u64,
     /// How many seconds pass between two searches for updates that are older
     #[arg(long, env = "CONTACT_LISTS_PURGE_INTERVAL_SECONDS", default_value_t = 600, value_parser = clap::value_parser!(u64).range(1..=31_536_000), help_heading = RETENTION)]
     pub purge_interval_seconds: u64,
@@ -163,6 +166,15 @@ pub struct ServeSettings {
         env = "CONTACT_LISTS_LOG",
         default_value = "info,sea_orm_migration=warn,sqlx::postgres::notice=warn", help_heading = LOG)]
     pub log: String,
+}
+
+/// How long what belongs to recorded updates is kept.
+#[derive(Debug, Clone, Copy)]
+pub struct Retention {
+    /// Their request_ids.
+    pub request_ids: Duration,
+    /// Their journal and their rejected contacts: so long they can be undone.
+    pub undo: Duration,
 }
 
 impl ServeSettings {
@@ -191,9 +203,12 @@ impl ServeSettings {
         Duration::from_secs(self.connection_idle_seconds)
     }
 
-    /// Returns how long a recorded update keeps its `request_id`.
-    pub fn retention(&self) -> Duration {
-        Duration::from_secs(self.retention_hours * 3600)
+    /// Returns how long what belongs to recorded updates is kept.
+    pub fn retention(&self) -> Retention {
+        Retention {
+            request_ids: Duration::from_secs(self.retention_hours * 3600),
+            undo: Duration::from_secs(self.undo_days * 24 * 3600),
+        }
     }
 
     /// Returns the time between two purges.

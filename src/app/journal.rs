@@ -10,7 +10,7 @@ use crate::{
     domain::{OrganizationId, old_values::OldValues},
     error::{Error, Result},
     repository::{
-        Transaction,
+        Repository, Transaction, TransactionOutcome,
         bulk::FormerMember,
         journal::{self, JournalKind, JournalRow},
     },
@@ -240,6 +240,44 @@ impl Writer<'_> {
         let rows = std::mem::take(&mut self.rows);
         journal::insert(self.transaction, self.organization, self.change, rows).await
     }
+}
+
+/// Purges the journal's rows from before `time`, and what their contacts were before, a few in each transaction.
+pub async fn purge(
+    repository: &Repository,
+    organization: OrganizationId,
+    time: OffsetDateTime,
+) -> Result<()> {
+    let input = (organization, time);
+    let purge_some = async || {
+        repository
+            .write(input, |(organization, time), transaction| {
+                Box::pin(async move {
+                    let count = purge_in(transaction, *organization, *time).await?;
+                    Ok(TransactionOutcome::Commit(count))
+                })
+            })
+            .await
+    };
+    while purge_some().await? == STATEMENT_ROWS {}
+    Ok(())
+}
+
+async fn purge_in(
+    transaction: &Transaction,
+    organization: OrganizationId,
+    time: OffsetDateTime,
+) -> Result<usize> {
+    let rows = journal::aged(transaction, organization, time, STATEMENT_ROWS as u32).await?;
+    for row in &rows {
+        let contacts: Vec<Uuid> = unpack(&row.changed)?;
+        if !contacts.is_empty() {
+            let contacts = contacts.into_iter();
+            journal::forget_changes(transaction, organization, row.change_id, contacts).await?;
+        }
+        journal::delete(transaction, organization, row).await?;
+    }
+    Ok(rows.len())
 }
 
 /// Returns the contacts of a row of the journal.

@@ -6,5 +6,6 @@ pub mod contacts;
 pub mod custom_objects;
 pub mod journal;
 pub mod preferences;
+pub mod revert;
 pub mod suppressions;
 pub mod update;

@@ -12,6 +12,7 @@ use crate::{
         export::ExportSettings,
         import::ImportSettings,
         lists::{ListCommand, ListsSettings},
+        revert::RevertSettings,
         updates::UpdatesSettings,
     },
     domain::scope::Scope,
@@ -94,6 +95,8 @@ pub enum Command {
     },
     /// List the recorded updates, the oldest first: id, time, contact list, action, counts
     Updates(UpdatesSettings),
+    /// Undo a contact list's latest update: members, opt-ins, fields and created contacts, but for what has changed since
+    Revert(RevertSettings),
     /// Print the completions of a shell
     Completions {
         /// The shell

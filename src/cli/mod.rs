@@ -16,7 +16,7 @@ use clap::CommandFactory;
 use self::args::Command;
 pub use self::args::CommandLine;
 use crate::{
-    client::{export, import, lists, updates},
+    client::{export, import, lists, revert, updates},
     repository::{DatabaseOptions, Repository},
     settings::DatabaseSettings,
 };
@@ -42,6 +42,7 @@ pub async fn run(command_line: CommandLine) -> anyhow::Result<ExitCode> {
         Some(Command::Lists(settings)) => lists::run(settings).await?,
         Some(Command::List { command }) => lists::run_one(command).await?,
         Some(Command::Updates(settings)) => updates::run(settings).await?,
+        Some(Command::Revert(settings)) => revert::run(settings).await?,
         Some(Command::Completions { shell }) => {
             let mut command = CommandLine::command();
             clap_complete::generate(shell, &mut command, "contact-lists", &mut io::stdout());

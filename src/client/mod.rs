@@ -1,4 +1,4 @@
-//! The program as a client of the API: what `import`, `export`, `lists`, `list` and `updates` do. Nothing here opens the
+//! The program as a client of the API: what `import`, `export`, `lists`, `list`, `updates` and `revert` do. Nothing here opens the
 //! database.
 
 pub mod connect;
@@ -8,4 +8,5 @@ pub mod export;
 pub mod import;
 mod json;
 pub mod lists;
+pub mod revert;
 pub mod updates;

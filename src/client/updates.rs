@@ -54,6 +54,7 @@ fn line(update: &ContactListUpdate) -> String {
     let time = OffsetDateTime::from_unix_timestamp(seconds).ok();
     let time = time.and_then(|time| time.format(&Rfc3339).ok());
     let action = match update.action() {
+        Action::Unspecified if update.revert.is_some() => "revert",
         Action::Unspecified => "unknown",
         Action::Add => "add",
         Action::Remove => "remove",

@@ -15,6 +15,7 @@ pub mod organization;
 pub mod phone_number;
 pub mod preference;
 pub mod property_value;
+pub mod revert;
 pub mod scope;
 pub mod suppression;
 pub mod text;

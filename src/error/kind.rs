@@ -58,6 +58,8 @@ impl Error {
             Self::ContactListNotActive { .. } => (C::FailedPrecondition, R::ContactListNotActive, None),
             Self::ResourceLimitReached { .. } => (C::FailedPrecondition, R::ResourceLimitReached, None),
             Self::ResourceInUse { .. } => (C::FailedPrecondition, R::ResourceInUse, None),
+            Self::UpdateNotLatest { .. } => (C::FailedPrecondition, R::UpdateNotLatest, None),
+            Self::UpdateNotRevertible { .. } => (C::FailedPrecondition, R::UpdateNotRevertible, None),
             Self::ConcurrentChange | Self::DefinitionsChanged => (C::Aborted, R::ConcurrentChange, AFTER_A_COMMIT),
             // A limit of the server is reached.
             Self::TooManyCalls { .. } => (C::ResourceExhausted, R::TooManyCalls, AFTER_A_CALL),
@@ -110,6 +112,9 @@ impl Error {
             Self::ResourceInUse { resource_type, resource_name, used_by } => named([
                 ("resource_type", resource_type), ("resource_name", resource_name), ("used_by", used_by),
             ]),
+            Self::UpdateNotLatest { update_id, latest_update_id } =>
+                named([("update_id", update_id), ("latest_update_id", latest_update_id)]),
+            Self::UpdateNotRevertible { update_id, .. } => named([("update_id", update_id)]),
             Self::TooManyCalls { limit, scope } => named([("limit", limit), ("scope", scope)]),
             Self::SpoolFull { limit_bytes } | Self::MemoryFull { limit_bytes } =>
                 named([("limit_bytes", limit_bytes)]),

@@ -102,6 +102,16 @@ pub enum Error {
         resource_name: String,
         used_by: &'static str,
     },
+    #[error("update {update_id} is not the list's latest: {latest_update_id} is")]
+    UpdateNotLatest {
+        update_id: Uuid,
+        latest_update_id: Uuid,
+    },
+    #[error("update {update_id} can't be taken back: {cause}")]
+    UpdateNotRevertible {
+        update_id: Uuid,
+        cause: &'static str,
+    },
     #[error("the call lost a race with other calls; nothing was changed; try again")]
     ConcurrentChange,
     #[error(

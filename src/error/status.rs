@@ -106,6 +106,10 @@ fn add_subject(error: &Error, message: &str, details: &mut ErrorDetails) {
                 message,
             );
         }
+        Error::UpdateNotLatest { update_id, .. } | Error::UpdateNotRevertible { update_id, .. } => {
+            let subject = format!("contact_list_update/{update_id}");
+            details.add_precondition_failure_violation(reason, subject, message);
+        }
         Error::ResourceLimitReached { resource_type, .. } => {
             details.add_precondition_failure_violation(reason, *resource_type, message);
         }

@@ -10,18 +10,20 @@ use time::OffsetDateTime;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    app::journal,
     domain::{OrganizationId, now},
     error::Result,
     repository::{
         Repository, Transaction, TransactionOutcome, organizations, purge_times, updates,
     },
+    settings::Retention,
     telemetry::JobMetrics,
 };
 
-/// Removes what is no longer needed from updates that are older than `retention`, once every `interval` until `draining`.
+/// Removes what is no longer needed of updates that are older than `retention`, once every `interval` until `draining`.
 pub async fn watch(
     repository: Repository,
-    retention: Duration,
+    retention: Retention,
     interval: Duration,
     metrics: JobMetrics,
     draining: CancellationToken,
@@ -64,7 +66,7 @@ impl LastPurge {
 
 async fn purge(
     repository: &Repository,
-    retention: Duration,
+    retention: Retention,
     last: &mut HashMap<OrganizationId, LastPurge>,
 ) -> Result<u64> {
     let mut update_count = 0;
@@ -87,6 +89,7 @@ async fn purge(
             .await?;
         last.insert(organization.id, LastPurge { purge_time, at });
         update_count += count;
+        journal::purge(repository, organization.id, purge_time - retention.undo).await?;
     }
     Ok(update_count)
 }
@@ -95,12 +98,19 @@ async fn purge_in(
     transaction: &Transaction,
     organization: OrganizationId,
     waited_until: Option<OffsetDateTime>,
-    retention: Duration,
+    retention: Retention,
 ) -> Result<TransactionOutcome<(OffsetDateTime, u64)>> {
     let stored = purge_times::get(transaction, organization).await?;
     let purge_time = next_purge_time(stored, waited_until, now());
     purge_times::set(transaction, organization, purge_time).await?;
-    let count = updates::purge(transaction, organization, purge_time - retention).await?;
+    let count = updates::forget_request_ids(
+        transaction,
+        organization,
+        purge_time - retention.request_ids,
+    )
+    .await?;
+    let undo_time = purge_time - retention.undo;
+    updates::forget_rejected_contacts(transaction, organization, undo_time).await?;
     Ok(TransactionOutcome::Commit((purge_time, count)))
 }
 

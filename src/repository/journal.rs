@@ -170,3 +170,73 @@ pub async fn forget_contacts(
     execute(transaction, sql, [organization.0.into()], [contacts]).await?;
     Ok(())
 }
+
+/// A row of the journal that is to be purged.
+pub struct AgedRow {
+    /// The change.
+    pub change_id: Uuid,
+    /// The name of what the change did to the contacts.
+    pub kind: String,
+    /// The row's place.
+    pub position: i64,
+    /// The contacts, where what they were is kept.
+    pub changed: Vec<u8>,
+}
+
+/// Returns at most `limit` rows from before `time`.
+pub async fn aged(
+    transaction: &Transaction,
+    organization: OrganizationId,
+    time: OffsetDateTime,
+    limit: u32,
+) -> Result<Vec<AgedRow>> {
+    let sql = "SELECT j.change_id, j.kind, j.position, CASE WHEN j.kind = $4 THEN j.contacts ELSE {no_hash} END \
+        FROM journal j WHERE j.organization_id = $1 AND j.create_time < $2 ORDER BY j.create_time LIMIT $3";
+    let scalars = [
+        organization.0.into(),
+        time.into(),
+        i64::from(limit).into(),
+        JournalKind::Updated.name().into(),
+    ];
+    let statement = statement(transaction.backend(), sql, scalars, [])?;
+    let read = |row: &QueryResult| {
+        Ok(AgedRow {
+            change_id: row.try_get_by_index(0)?,
+            kind: row.try_get_by_index(1)?,
+            position: row.try_get_by_index(2)?,
+            changed: row.try_get_by_index(3)?,
+        })
+    };
+    transaction.db().read_all(statement, read).await
+}
+
+/// Deletes a row.
+pub async fn delete(
+    transaction: &Transaction,
+    organization: OrganizationId,
+    row: &AgedRow,
+) -> Result<()> {
+    let sql = "DELETE FROM journal WHERE organization_id = $1 AND change_id = $2 AND kind = $3 AND position = $4";
+    let scalars = [
+        organization.0.into(),
+        row.change_id.into(),
+        row.kind.as_str().into(),
+        row.position.into(),
+    ];
+    execute(transaction, sql, scalars, []).await?;
+    Ok(())
+}
+
+/// Forgets what contacts were before a change.
+pub async fn forget_changes(
+    transaction: &Transaction,
+    organization: OrganizationId,
+    change: Uuid,
+    contact_ids: impl Iterator<Item = Uuid>,
+) -> Result<()> {
+    let sql = "DELETE FROM contact_changes WHERE organization_id = $1 AND change_id = $2 AND contact_id {in_contacts}";
+    let contacts = Rows::ids("contacts", contact_ids);
+    let scalars = [organization.0.into(), change.into()];
+    execute(transaction, sql, scalars, [contacts]).await?;
+    Ok(())
+}

@@ -1,8 +1,8 @@
 //! Recorded updates: audit and idempotency in one.
 
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, EntityTrait,
-    IdenStatic, Iterable, QueryFilter, QueryOrder, QuerySelect, sea_query::Expr,
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, IdenStatic,
+    Iterable, QueryFilter, QueryOrder, QuerySelect, sea_query::Expr,
 };
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
@@ -11,22 +11,41 @@ use uuid::Uuid;
 use super::{
     Transaction,
     entity::{contact_list_update, parse_name},
+    sql::statement,
 };
 use crate::{
     domain::{
         OrganizationId,
         contact_list::ContactList,
+        revert::{RevertCounts, RevertOutcome},
         update_header::Action,
         update_outcome::{Counts, RejectedContact, UpdateOutcome},
     },
     error::{Error, Result},
 };
 
-/// An applied update as recorded.
+/// What was done to a list.
+#[derive(Debug, Clone)]
+pub enum RecordedAction {
+    /// An update.
+    Update(Action),
+    /// An update was taken back.
+    Revert {
+        /// The update.
+        update_id: Uuid,
+        /// What that came to.
+        counts: RevertCounts,
+    },
+}
+
+/// The name of a revert among the actions.
+const REVERT: &str = "revert";
+
+/// An applied update, or a revert of one, as recorded.
 #[derive(Debug, Clone)]
 pub struct RecordedUpdate {
     /// Its action.
-    pub action: Action,
+    pub action: RecordedAction,
     /// The caller's API key.
     pub api_key_id: Uuid,
     /// When it was applied.
@@ -35,8 +54,34 @@ pub struct RecordedUpdate {
     pub request_id: Option<Uuid>,
     /// SHA-256 over the header and contacts as sent, if there is a `request_id`.
     pub fingerprint: Option<Vec<u8>>,
+    /// The list's version right after it; `None` if an older program recorded it.
+    pub list_version: Option<i64>,
     /// The outcome.
     pub outcome: UpdateOutcome,
+}
+
+impl RecordedUpdate {
+    /// The update that it takes back, if it is a revert.
+    pub fn reverted_update_id(&self) -> Option<Uuid> {
+        match &self.action {
+            RecordedAction::Update(_) => None,
+            RecordedAction::Revert { update_id, .. } => Some(*update_id),
+        }
+    }
+
+    /// The outcome of a revert, if it is one.
+    pub fn into_revert_outcome(self, replayed: bool) -> Option<RevertOutcome> {
+        let RecordedAction::Revert { update_id, counts } = self.action else {
+            return None;
+        };
+        Some(RevertOutcome {
+            update_id: self.outcome.update_id,
+            reverted_update_id: update_id,
+            contact_list: self.outcome.contact_list,
+            counts,
+            replayed,
+        })
+    }
 }
 
 /// What the column `outcome` holds.
@@ -44,6 +89,8 @@ pub struct RecordedUpdate {
 struct StoredOutcome {
     contact_list: ContactList,
     counts: Counts,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    revert: Option<RevertCounts>,
 }
 
 /// Records an update.
@@ -52,9 +99,14 @@ pub async fn insert(
     organization: OrganizationId,
     update: &RecordedUpdate,
 ) -> Result<()> {
+    let (action, revert) = match &update.action {
+        RecordedAction::Update(action) => (action.name(), None),
+        RecordedAction::Revert { counts, .. } => (REVERT, Some(counts.clone())),
+    };
     let outcome = StoredOutcome {
         contact_list: update.outcome.contact_list.clone(),
         counts: update.outcome.counts,
+        revert,
     };
     let rejected = &update.outcome.rejected_contacts;
     let rejected_contacts = match rejected.as_slice() {
@@ -65,16 +117,16 @@ pub async fn insert(
         organization_id: Set(organization.0),
         id: Set(update.outcome.update_id.unwrap_or_default()),
         contact_list_id: Set(update.outcome.contact_list.id),
-        action: Set(update.action.name().to_owned()),
+        action: Set(action.to_owned()),
         api_key_id: Set(update.api_key_id),
         create_time: Set(update.create_time),
         request_id: Set(update.request_id),
         fingerprint: Set(update.fingerprint.clone()),
         outcome: Set(serde_json::to_value(outcome).map_err(Error::internal)?),
         rejected_contacts: Set(rejected_contacts),
-        list_version: Set(Some(update.outcome.contact_list.version)),
+        list_version: Set(update.list_version),
         consent: Set(None),
-        reverted_update_id: Set(None),
+        reverted_update_id: Set(update.reverted_update_id()),
     };
     model.insert(transaction.db()).await?;
     Ok(())
@@ -111,6 +163,59 @@ pub async fn find_by_request_id(
         .transpose()
 }
 
+/// Finds the revert of an update.
+pub async fn find_revert_of(
+    db: &impl ConnectionTrait,
+    organization: OrganizationId,
+    update: Uuid,
+) -> Result<Option<RecordedUpdate>> {
+    contact_list_update::Entity::find()
+        .filter(contact_list_update::Column::OrganizationId.eq(organization.0))
+        .filter(contact_list_update::Column::RevertedUpdateId.eq(update))
+        .one(db)
+        .await?
+        .map(RecordedUpdate::try_from)
+        .transpose()
+}
+
+/// Returns the latest update of a list that is neither a revert nor reverted, of those that have a version.
+pub async fn latest_unreverted(
+    transaction: &Transaction,
+    organization: OrganizationId,
+    contact_list: Uuid,
+) -> Result<Option<Uuid>> {
+    let sql = "SELECT u.id FROM contact_list_updates u WHERE u.organization_id = $1 AND u.contact_list_id = $2 \
+        AND u.list_version IS NOT NULL AND u.reverted_update_id IS NULL AND NOT EXISTS \
+        (SELECT 1 FROM contact_list_updates r WHERE r.organization_id = $1 AND r.reverted_update_id = u.id) \
+        ORDER BY u.list_version DESC LIMIT 1";
+    let scalars = [organization.0.into(), contact_list.into()];
+    let statement = statement(transaction.backend(), sql, scalars, [])?;
+    let row = transaction.db().query_one_raw(statement).await?;
+    let id = row.map(|row| row.try_get_by_index(0));
+    Ok(id.transpose()?)
+}
+
+/// Returns whether an older program has updated a list after an update.
+pub async fn any_unversioned_after(
+    transaction: &Transaction,
+    organization: OrganizationId,
+    contact_list: Uuid,
+    update: Uuid,
+) -> Result<bool> {
+    let found = contact_list_update::Entity::find()
+        .select_only()
+        .column(contact_list_update::Column::Id)
+        .filter(contact_list_update::Column::OrganizationId.eq(organization.0))
+        .filter(contact_list_update::Column::ContactListId.eq(contact_list))
+        .filter(contact_list_update::Column::Id.gt(update))
+        .filter(contact_list_update::Column::ListVersion.is_null())
+        .limit(1)
+        .into_tuple::<Uuid>()
+        .one(transaction.db())
+        .await?;
+    Ok(found.is_some())
+}
+
 /// Returns at most `limit` updates of one list or of all, with an id above `after`, ordered by id. Their rejected contacts
 /// are left out.
 pub async fn page(
@@ -140,29 +245,51 @@ pub async fn page(
     models.into_iter().map(RecordedUpdate::try_from).collect()
 }
 
-/// Clears the `request_id`, its fingerprint and the rejected contacts of updates from before `time`. Returns how many it
-/// cleared.
-pub async fn purge(
+/// Clears the `request_id` and its fingerprint of updates from before `time`. Returns how many it cleared.
+pub async fn forget_request_ids(
     transaction: &Transaction,
     organization: OrganizationId,
     time: OffsetDateTime,
 ) -> Result<u64> {
-    let has_something = Condition::any()
-        .add(contact_list_update::Column::RequestId.is_not_null())
-        .add(contact_list_update::Column::RejectedContacts.is_not_null());
-    let purged = contact_list_update::Entity::update_many()
-        .set(contact_list_update::ActiveModel {
-            request_id: Set(None),
-            fingerprint: Set(None),
-            rejected_contacts: Set(None),
-            ..Default::default()
-        })
+    let cleared = contact_list_update::ActiveModel {
+        request_id: Set(None),
+        fingerprint: Set(None),
+        ..Default::default()
+    };
+    let column = contact_list_update::Column::RequestId;
+    clear(transaction, organization, time, cleared, column).await
+}
+
+/// Clears the rejected contacts of updates from before `time`. Returns how many updates it cleared.
+pub async fn forget_rejected_contacts(
+    transaction: &Transaction,
+    organization: OrganizationId,
+    time: OffsetDateTime,
+) -> Result<u64> {
+    let cleared = contact_list_update::ActiveModel {
+        rejected_contacts: Set(None),
+        ..Default::default()
+    };
+    let column = contact_list_update::Column::RejectedContacts;
+    clear(transaction, organization, time, cleared, column).await
+}
+
+/// Writes `cleared` into the updates from before `time` that have something in `column`.
+async fn clear(
+    transaction: &Transaction,
+    organization: OrganizationId,
+    time: OffsetDateTime,
+    cleared: contact_list_update::ActiveModel,
+    column: contact_list_update::Column,
+) -> Result<u64> {
+    let cleared = contact_list_update::Entity::update_many()
+        .set(cleared)
         .filter(contact_list_update::Column::OrganizationId.eq(organization.0))
         .filter(contact_list_update::Column::CreateTime.lt(time))
-        .filter(has_something)
+        .filter(column.is_not_null())
         .exec(transaction.db())
         .await?;
-    Ok(purged.rows_affected)
+    Ok(cleared.rows_affected)
 }
 
 impl TryFrom<contact_list_update::Model> for RecordedUpdate {
@@ -175,8 +302,13 @@ impl TryFrom<contact_list_update::Model> for RecordedUpdate {
             None => Vec::new(),
             Some(rejected) => serde_json::from_value(rejected).map_err(Error::internal)?,
         };
+        let action = match (model.reverted_update_id, stored.revert) {
+            (Some(update_id), Some(counts)) => RecordedAction::Revert { update_id, counts },
+            _ => RecordedAction::Update(parse_name(&model.action)?),
+        };
         Ok(Self {
-            action: parse_name(&model.action)?,
+            action,
+            list_version: model.list_version,
             api_key_id: model.api_key_id,
             create_time: model.create_time,
             request_id: model.request_id,

@@ -7,14 +7,14 @@ use super::{
     call::{CallPermit, authorize, response_with},
     contact_list_change::list_change,
     export,
-    fields::{Fields, optional_id, required_id},
+    fields::{Fields, id, optional_id, required_id},
     members::{self, MemberRequest, wire_member},
     page::Page,
     update_message::UpdateMessage,
     update_stream, wire,
 };
 use crate::{
-    app,
+    app::{self, revert::Revert},
     domain::{
         contact_list::{Color, ListState},
         name::Name,
@@ -30,12 +30,17 @@ use crate::{
         GetLimitsRequest, GetLimitsResponse, ListContactListContactsRequest,
         ListContactListContactsResponse, ListContactListUpdatesRequest,
         ListContactListUpdatesResponse, ListContactListsRequest, ListContactListsResponse,
+        RevertContactListUpdateRequest, RevertContactListUpdateResponse,
         UpdateContactListContactsResponse, UpdateContactListRequest, UpdateContactListResponse,
         contact_list::State, contact_list_service_server::ContactListService,
     },
     repository::{
-        contact_lists, contact_lists::ListFilter, contacts, contacts::Member, updates,
-        updates::RecordedUpdate,
+        contact_lists,
+        contact_lists::ListFilter,
+        contacts,
+        contacts::Member,
+        updates,
+        updates::{RecordedAction, RecordedUpdate},
     },
     telemetry::{self, Phase},
 };
@@ -272,6 +277,37 @@ impl ContactListService for Api {
         }))
     }
 
+    async fn revert_contact_list_update(
+        &self,
+        request: Request<RevertContactListUpdateRequest>,
+    ) -> Result<Response<RevertContactListUpdateResponse>, Status> {
+        let caller = authorize(&request, Scope::Admin)?;
+        let request = request.into_inner();
+        let mut fields = Fields::default();
+        let update_id = fields.read("update_id", id(&request.update_id));
+        let request_id = match request.request_id.as_deref() {
+            None => Some(None),
+            Some(text) => fields.read("request_id", id(text)).map(Some),
+        };
+        let (update_id, request_id) = fields.finish(update_id.zip(request_id))?;
+        telemetry::note(|call| {
+            call.update_id = Some(update_id);
+            call.request_id = request_id;
+            call.validate_only = request.validate_only;
+        });
+        let revert = Revert {
+            caller,
+            update_id,
+            request_id,
+            validate_only: request.validate_only,
+            retention: self.limits.undo_retention,
+            quota: self.quota.clone(),
+        };
+        let outcome = revert.apply(&self.repository).await?;
+        telemetry::note(|call| call.replayed = outcome.replayed);
+        Ok(Response::new(outcome.into()))
+    }
+
     async fn get_limits(
         &self,
         request: Request<GetLimitsRequest>,
@@ -295,10 +331,12 @@ fn list_state(state: State) -> Option<ListState> {
 fn wire_update(update: RecordedUpdate) -> proto::ContactListUpdate {
     use proto::update_contact_list_contacts_header::Action as WireAction;
     let action = match update.action {
-        Action::Add => WireAction::Add,
-        Action::Remove => WireAction::Remove,
-        Action::Overwrite => WireAction::Overwrite,
+        RecordedAction::Update(Action::Add) => WireAction::Add,
+        RecordedAction::Update(Action::Remove) => WireAction::Remove,
+        RecordedAction::Update(Action::Overwrite) => WireAction::Overwrite,
+        RecordedAction::Revert { .. } => WireAction::Unspecified,
     };
+    let revert = update.clone().into_revert_outcome(false).map(Into::into);
     let outcome = UpdateContactListContactsResponse::from(update.outcome);
     proto::ContactListUpdate {
         id: outcome.update_id.clone(),
@@ -311,5 +349,6 @@ fn wire_update(update: RecordedUpdate) -> proto::ContactListUpdate {
         api_key_id: update.api_key_id.to_string(),
         create_time: Some(wire::timestamp(update.create_time)),
         outcome: Some(outcome),
+        revert,
     }
 }

@@ -56,6 +56,8 @@ pub struct Limits {
     pub stream_idle: Duration,
     /// How long a recorded update keeps its `request_id`.
     pub retention: Duration,
+    /// How long an update can be taken back.
+    pub undo_retention: Duration,
 }
 
 impl Api {

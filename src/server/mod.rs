@@ -275,6 +275,7 @@ fn limits(settings: &ServeSettings) -> Limits {
         // An export keeps its connection while it reads, and others read as well.
         max_exports: (settings.database.max_connections as usize / 8).max(1),
         stream_idle: settings.stream_idle(),
-        retention: settings.retention(),
+        retention: settings.retention().request_ids,
+        undo_retention: settings.retention().undo,
     }
 }

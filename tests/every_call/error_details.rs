@@ -250,6 +250,14 @@ fn other_errors() -> Vec<Status> {
             resource_type: "channel",
             limit: 1000,
         },
+        Error::UpdateNotLatest {
+            update_id: uuid::Uuid::nil(),
+            latest_update_id: uuid::Uuid::max(),
+        },
+        Error::UpdateNotRevertible {
+            update_id: uuid::Uuid::nil(),
+            cause: "it is too old",
+        },
         Error::TooManyCalls {
             limit: 64,
             scope: "API key",

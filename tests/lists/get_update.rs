@@ -99,7 +99,8 @@ on_both! {
         let list = admin.create_list("Old").await;
         let request_id = Uuid::new_v4().to_string();
         let outcome = add_one_of_two(&admin, &list, &request_id).await;
-        age(&service, "Old", 169).await;
+        // The default of undo, with which the rejected contacts go, is 30 days.
+        age(&service, "Old", 721).await;
         let update = purged(&admin, &outcome.update_id).await;
         let expected = Outcome {
             rejected_contacts: vec![],
@@ -112,6 +113,16 @@ on_both! {
         assert_eq!(service.rows(kept).await, 0);
         let gone = admin.recorded_update(Reference::RequestId(request_id)).await;
         assert_refused(gone, Code::NotFound, "RESOURCE_NOT_FOUND");
+    }
+
+    async fn rejected_contacts_are_kept_as_long_as_an_update_can_be_undone(database: Database) {
+        let service = purging(database).await;
+        let admin = service.admin();
+        let list = admin.create_list("Old").await;
+        let outcome = add_one_of_two(&admin, &list, &Uuid::new_v4().to_string()).await;
+        age(&service, "Old", 719).await;
+        let update = purged(&admin, &outcome.update_id).await;
+        assert_eq!(update.outcome, Some(outcome));
     }
 
     async fn a_purged_request_id_can_be_used_again(database: Database) {

@@ -10,6 +10,7 @@ mod limits;
 mod list;
 mod list_updates;
 mod members;
+mod revert;
 mod update;
 
 use contact_lists::proto::{

@@ -8,9 +8,9 @@ use contact_lists::proto::{
     GetCustomObjectRequest, GetLimitsRequest, ListChannelsRequest,
     ListCommunicationPreferencesRequest, ListContactListContactsRequest,
     ListContactListUpdatesRequest, ListContactListsRequest, ListContactsRequest,
-    ListCustomObjectsRequest, UpdateChannelRequest, UpdateContactListRequest, UpdateContactRequest,
-    channel, contact_reference, custom_property::Type, get_contact_list_update_request,
-    get_contact_request::Reference,
+    ListCustomObjectsRequest, RevertContactListUpdateRequest, UpdateChannelRequest,
+    UpdateContactListRequest, UpdateContactRequest, channel, contact_reference,
+    custom_property::Type, get_contact_list_update_request, get_contact_request::Reference,
 };
 use tonic::{Response, Status};
 
@@ -159,6 +159,12 @@ impl Made {
         recorded.expect("a recorded update");
         let request = ListContactListUpdatesRequest::default();
         ok(lists.list_contact_list_updates(request).await);
+        let request = RevertContactListUpdateRequest {
+            update_id: self.update.clone(),
+            request_id: None,
+            validate_only: true,
+        };
+        ok(lists.revert_contact_list_update(request).await);
     }
 
     async fn read_contacts(&self) {

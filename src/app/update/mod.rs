@@ -4,7 +4,7 @@
 pub mod checks;
 mod claims;
 pub mod group;
-mod passed_on;
+pub(crate) mod passed_on;
 mod phone_set;
 pub(crate) mod plan;
 pub mod receive;
@@ -35,7 +35,7 @@ use crate::{
     error::{Error, Result},
     repository::{
         Repository, Transaction, TransactionOutcome, WriteLength, contact_lists, updates,
-        updates::RecordedUpdate,
+        updates::{RecordedAction, RecordedUpdate},
     },
     spool::SpoolQuota,
     telemetry::{self, Phase},
@@ -171,7 +171,8 @@ impl Update {
             outcome.update_id = None;
         } else {
             let recorded = RecordedUpdate {
-                action: self.header.action,
+                action: RecordedAction::Update(self.header.action),
+                list_version: Some(outcome.contact_list.version),
                 api_key_id: origin.api_key_id,
                 create_time: origin.change_time,
                 request_id: self.header.request_id,
@@ -193,7 +194,7 @@ impl Update {
 }
 
 /// The list, if it exists and is active.
-fn active(list: Option<ContactList>, id: Uuid) -> Result<ContactList> {
+pub(crate) fn active(list: Option<ContactList>, id: Uuid) -> Result<ContactList> {
     let list = list.ok_or_else(|| Error::not_found("contact_list", id))?;
     if list.state != ListState::Active {
         return Err(Error::ContactListNotActive {

@@ -7,6 +7,7 @@ mod contacts;
 mod members;
 mod preferences;
 mod records;
+mod reverts;
 
 use sea_orm::{ConnectionTrait, Value};
 
@@ -25,6 +26,11 @@ pub use self::{
         opt_in_new_contacts, opt_out, opt_out_of_all_channels, resubscribe,
     },
     records::{add_to_records, record_above, records, upsert_records},
+    reverts::{
+        contacts_in_use, delete_records, erase_contacts, give_back_opt_outs,
+        remove_members_of_update, restore_members, restore_preferences, whole_contacts,
+        withdraw_opt_ins,
+    },
 };
 use super::{
     Transaction,

@@ -15,6 +15,8 @@ ALTER TABLE contact_list_updates ADD COLUMN list_version BIGINT;
 ALTER TABLE contact_list_updates ADD COLUMN consent {json};
 -- The update that this one takes back.
 ALTER TABLE contact_list_updates ADD COLUMN reverted_update_id {uuid};
+-- The latest update of a list.
+CREATE INDEX contact_list_updates_list_version_idx ON contact_list_updates (organization_id, contact_list_id, list_version);
 CREATE UNIQUE INDEX contact_list_updates_reverted_update_id_key
     ON contact_list_updates (organization_id, reverted_update_id) WHERE reverted_update_id IS NOT NULL;
 

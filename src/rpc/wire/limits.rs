@@ -13,6 +13,7 @@ impl From<Limits> for proto::Limits {
             max_contact_bytes: count(MAX_ENCODED_BYTES as u64),
             stream_idle: Some(duration(limits.stream_idle)),
             request_id_retention: Some(duration(limits.retention)),
+            undo_retention: Some(duration(limits.undo_retention)),
         }
     }
 }

@@ -8,6 +8,7 @@ mod limits;
 pub mod preference;
 pub mod property;
 pub mod reference;
+mod revert_outcome;
 pub mod update_header;
 pub mod update_outcome;
 pub mod violation;
@@ -26,4 +27,9 @@ pub fn timestamp(time: OffsetDateTime) -> Timestamp {
 /// A count on the wire. A count that does not fit is sent as the largest that does.
 pub fn count(count: u64) -> i32 {
     i32::try_from(count).unwrap_or(i32::MAX)
+}
+
+/// A count of pairs of contact and channel on the wire.
+pub fn count_of_pairs(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
 }
