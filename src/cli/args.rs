@@ -10,6 +10,7 @@ use uuid::Uuid;
 use crate::{
     client::{
         export::ExportSettings,
+        health::HealthSettings,
         import::ImportSettings,
         lists::{ListCommand, ListsSettings},
         revert::RevertSettings,
@@ -97,6 +98,10 @@ pub enum Command {
     Updates(UpdatesSettings),
     /// Undo a contact list's latest update: members, opt-ins, fields and created contacts, but for what has changed since
     Revert(RevertSettings),
+    /// Ask a server whether it serves; the exit code is 0 only if it does
+    Health(HealthSettings),
+    /// Print the descriptor set of the API, which tools read in place of the .proto files
+    Descriptor,
     /// Print the completions of a shell
     Completions {
         /// The shell

@@ -8,7 +8,12 @@ mod organization;
 mod serve;
 mod suppression;
 
-use std::{io, pin::pin, process::ExitCode, time::Duration};
+use std::{
+    io::{self, Write},
+    pin::pin,
+    process::ExitCode,
+    time::Duration,
+};
 
 use anyhow::{Context, ensure};
 use clap::CommandFactory;
@@ -16,8 +21,9 @@ use clap::CommandFactory;
 use self::args::Command;
 pub use self::args::CommandLine;
 use crate::{
-    client::{export, import, lists, revert, updates},
+    client::{export, health, import, lists, revert, updates},
     repository::{DatabaseOptions, Repository},
+    server,
     settings::DatabaseSettings,
 };
 
@@ -43,6 +49,11 @@ pub async fn run(command_line: CommandLine) -> anyhow::Result<ExitCode> {
         Some(Command::List { command }) => lists::run_one(command).await?,
         Some(Command::Updates(settings)) => updates::run(settings).await?,
         Some(Command::Revert(settings)) => revert::run(settings).await?,
+        Some(Command::Health(settings)) => health::run(settings).await?,
+        Some(Command::Descriptor) => {
+            let written = io::stdout().write_all(&server::descriptor_set());
+            written.context("cannot print")?;
+        }
         Some(Command::Completions { shell }) => {
             let mut command = CommandLine::command();
             clap_complete::generate(shell, &mut command, "contact-lists", &mut io::stdout());

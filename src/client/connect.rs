@@ -30,6 +30,21 @@ const KEEP_ALIVE: Duration = Duration::from_secs(30);
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Server")]
 pub struct ConnectionSettings {
+    /// Where it is.
+    #[command(flatten)]
+    pub server: ServerSettings,
+    /// The API key; other users of this machine can see a flag, but neither the variable nor a file
+    #[arg(long, env = "CONTACT_LISTS_KEY", hide_env_values = true)]
+    pub key: Option<SecretString>,
+    /// A file that has the API key alone
+    #[arg(long, env = "CONTACT_LISTS_KEY_FILE")]
+    pub key_file: Option<PathBuf>,
+}
+
+/// Where a server is, and its TLS.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Server")]
+pub struct ServerSettings {
     /// The server: http://HOST:PORT, or https://HOST:PORT for TLS
     #[arg(
         long,
@@ -37,12 +52,6 @@ pub struct ConnectionSettings {
         default_value = "http://127.0.0.1:50051"
     )]
     pub server: String,
-    /// The API key; other users of this machine can see a flag, but neither the variable nor a file
-    #[arg(long, env = "CONTACT_LISTS_KEY", hide_env_values = true)]
-    pub key: Option<SecretString>,
-    /// A file that has the API key alone
-    #[arg(long, env = "CONTACT_LISTS_KEY_FILE")]
-    pub key_file: Option<PathBuf>,
     /// The certificate authorities that may have signed the server's certificate, a PEM file; by default the public ones
     #[arg(long, env = "CONTACT_LISTS_CA")]
     pub ca: Option<PathBuf>,
@@ -83,9 +92,8 @@ impl Connection {
     /// Connects, and asks the server for its limits. An error says in a sentence what is wrong.
     pub async fn open(settings: &ConnectionSettings) -> anyhow::Result<Self> {
         let authorization = Authorization(settings.authorization()?);
-        let server = &settings.server;
-        let channel = settings.endpoint()?.connect().await;
-        let channel = channel.map_err(|error| cannot_connect(server, &error))?;
+        let server = &settings.server.server;
+        let channel = settings.server.connect().await?;
         let authorized = InterceptedService::new(channel, authorization);
         let mut lists = ContactListServiceClient::new(authorized.clone());
         let response = lists.get_limits(GetLimitsRequest {}).await;
@@ -114,6 +122,14 @@ impl ConnectionSettings {
             .map_err(|_| anyhow!("the API key has characters that no key has"))?;
         authorization.set_sensitive(true);
         Ok(authorization)
+    }
+}
+
+impl ServerSettings {
+    /// Connects. An error says in a sentence what is wrong.
+    pub async fn connect(&self) -> anyhow::Result<Channel> {
+        let channel = self.endpoint()?.connect().await;
+        channel.map_err(|error| cannot_connect(&self.server, &error))
     }
 
     fn endpoint(&self) -> anyhow::Result<Endpoint> {
@@ -185,7 +201,7 @@ fn tls_error(server: &str, error: &rustls::Error) -> anyhow::Error {
 }
 
 /// The first call shows whether both sides speak the same protocol, and whether the key is right.
-fn first_call_failed(server: &str, status: Status) -> anyhow::Error {
+pub fn first_call_failed(server: &str, status: Status) -> anyhow::Error {
     let Some(transport) = status.source() else {
         return error::sentence(status);
     };

@@ -1,10 +1,11 @@
-//! The program as a client of the API: what `import`, `export`, `lists`, `list`, `updates` and `revert` do. Nothing here opens the
+//! The program as a client of the API: what `import`, `export`, `lists`, `list`, `updates`, `revert` and `health` do. Nothing here opens the
 //! database.
 
 pub mod connect;
 mod contact_columns;
 mod error;
 pub mod export;
+pub mod health;
 pub mod import;
 mod json;
 pub mod lists;

@@ -24,6 +24,7 @@ use tokio::{
 use tokio_util::task::AbortOnDropHandle;
 use tonic::service::Routes;
 
+pub use self::services::descriptor_set;
 use self::{
     admin::Admin,
     connections::{Connections, Tls},

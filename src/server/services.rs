@@ -74,6 +74,19 @@ static METHODS: LazyLock<HashSet<String>> = LazyLock::new(|| {
     names
 });
 
+/// Returns the descriptor set of the API, with that of the details of its errors. The first is not decoded: that would lose the
+/// options of its fields.
+pub fn descriptor_set() -> Vec<u8> {
+    // The build writes the sets, and a test reads what is returned.
+    let files = |set| FileDescriptorSet::decode(set).unwrap_or_default().file;
+    let own = files(FILE_DESCRIPTOR_SET);
+    let mut details = files(tonic_types::pb::FILE_DESCRIPTOR_SET);
+    details.retain(|file| own.iter().all(|it| it.name() != file.name()));
+    let details = FileDescriptorSet { file: details };
+    // Sets that follow each other are one set.
+    [FILE_DESCRIPTOR_SET, &details.encode_to_vec()].concat()
+}
+
 /// Returns the name of the call at `path`, or "unknown": what a caller makes up is neither logged nor counted.
 pub fn method(path: &str) -> &'static str {
     let name = path.strip_prefix('/').unwrap_or(path);

@@ -1,6 +1,8 @@
 //! The built program, as a person uses it.
 
 mod commands;
+mod descriptor;
+mod health;
 mod help;
 mod serving;
 mod settings;

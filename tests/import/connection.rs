@@ -59,6 +59,7 @@ on_both! {
         };
         let whole = ["--ca", &ca, "--client-certificate", &certificate, "--client-key", &key];
         lists(&tls, &whole).await.ends_with(0);
+        run(program(folder.path(), &tls, "", &[&["health"], &whole[..]].concat())).await.ends_with(0);
         lists(&tls, &whole[..2]).await.refused_with("give --client-certificate and --client-key");
         lists(&tls, &[]).await.refused_with("not signed by a known authority: name it with --ca");
         lists(&plain, &[]).await.refused_with("if it has TLS, give --server with https://");
