@@ -77,6 +77,7 @@ const FLAGS: [(&str, &str, &str); 29] = [
     ("--drain-seconds", "CONTACT_LISTS_DRAIN_SECONDS", ""),
     ("--grace-seconds", "CONTACT_LISTS_GRACE_SECONDS", "20"),
     ("--retention-hours", "CONTACT_LISTS_RETENTION_HOURS", "168"),
+    ("--undo-days", "CONTACT_LISTS_UNDO_DAYS", "30"),
     (
         "--purge-interval-seconds",
         "CONTACT_LISTS_PURGE_INTERVAL_SECONDS",
