@@ -38,6 +38,19 @@ on_both! {
         assert_eq!(desk.phones().await, numbers(1..=20));
     }
 
+    async fn a_row_with_more_cells_than_the_header_is_rejected_with_all_its_cells(desk: Desk) {
+        let text = format!("phone,name,email\n{0},Doe, Jane,jane@example.com\n{1},Ada,,\n", number(1), number(2));
+        let ran = desk.import_text("contacts.csv", &text, &[]).await.ends_with(3);
+        assert_eq!((ran.count("created"), ran.count("rejected")), (1, 1));
+        let rejected = desk.read("contacts.csv.rejected.csv");
+        assert!(rejected.contains("the row has 4 cells, the header has 3"), "{rejected}");
+        let mended = rejected.replace("Doe, Jane", "\"Doe, Jane\"");
+        assert_ne!(mended, rejected);
+        desk.import_text("mended.csv", &mended, &[]).await.ends_with(0);
+        let contact = desk.admin.contact(&number(1)).await.contact.unwrap();
+        assert_eq!((contact.name.as_deref(), contact.email.as_deref()), (Some("Doe, Jane"), Some("jane@example.com")));
+    }
+
     async fn row_numbers_are_those_of_the_spreadsheet(desk: Desk) {
         let text = format!("phone,name\n{},\"two\nlines\"\n\n12,A\n{},B\n\n\n12,C", number(1), number(2));
         desk.import_text("contacts.csv", &text, &[]).await.ends_with(3);

@@ -111,6 +111,14 @@ impl ContactReader {
         let mut contact = Contact::default();
         let mut names = Names::default();
         let mut properties = Struct::default();
+        let length = columns.header.len();
+        let more = row.cells.iter().skip(length);
+        if more.clone().any(|cell| !cell.trim().is_empty()) {
+            problems.push(format!(
+                "the row has {} cells, the header has {length}: a cell with a separator in it needs quotes",
+                row.cells.len()
+            ));
+        }
         for (column, index) in &columns.imported {
             let cell = row.cells.get(*index).unwrap_or_default();
             // An empty cell says nothing: what is stored stays.

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use anyhow::bail;
-use csv::StringRecord;
+use csv::{ReaderBuilder, StringRecord};
 
 use super::{
     columns::Columns,
     contact::ContactReader,
     dates::{self, DateOrder},
-    source::{Row, Rows, Source},
+    source::{Format, Row, Rows, Source},
+    spellings::is_like_phone,
 };
 use crate::{
     client::contact_columns::{Column, Field},
@@ -32,7 +33,7 @@ impl Contacts {
     /// The rows of the contacts, from the first one on.
     pub fn rows(&self) -> anyhow::Result<ContactRows> {
         let has_header = self.reader.columns.as_ref().is_some_and(|it| it.has_header);
-        ContactRows::open(&self.source, has_header)
+        ContactRows::open(self.source.rows()?, has_header)
     }
 }
 
@@ -45,9 +46,9 @@ pub struct ContactRows {
 }
 
 impl ContactRows {
-    fn open(source: &Source, has_header: bool) -> anyhow::Result<Self> {
+    fn open(rows: Rows, has_header: bool) -> anyhow::Result<Self> {
         let mut rows = Self {
-            rows: source.rows()?,
+            rows,
             row: Row::default(),
             next: 0,
         };
@@ -85,6 +86,8 @@ pub struct Survey {
     pub contact_count: u64,
     /// The first rows of a table.
     pub first_rows: Vec<StringRecord>,
+    /// The number of the last row, if it alone has no line end.
+    pub unended_row: Option<u64>,
     /// The order of day and month that its dates show.
     order: Option<DateOrder>,
     /// A date that shows none, with its row's number.
@@ -114,13 +117,22 @@ impl Survey {
             .filter(|_| order.is_none())
             .map(|(_, index)| *index)
             .collect();
-        let mut rows = ContactRows::open(source, columns.has_header)?;
+        let mut rows = ContactRows::open(source.checked_rows()?, columns.has_header)?;
         let mut survey = Self {
             order,
             ..Self::default()
         };
         while let Some(row) = rows.read()? {
             survey.contact_count += 1;
+            if source.format != Format::Xlsx
+                && has_row_inside(&row.cells, columns, source.separator())
+            {
+                bail!(
+                    "row {}: a quote begins a cell there that goes on over lines which look like rows of their own. Remove \
+                     the quote, or end it in its row",
+                    row.number
+                );
+            }
             if survey.first_rows.len() < SHOWN_ROWS {
                 survey.first_rows.push(row.cells.clone());
             }
@@ -128,6 +140,7 @@ impl Survey {
                 survey.look_at_date(row.number, row.cells.get(*index).unwrap_or_default())?;
             }
         }
+        survey.unended_row = rows.rows.unended_row();
         Ok(survey)
     }
 
@@ -172,4 +185,33 @@ impl Survey {
             ),
         }
     }
+}
+
+/// Whether a cell has a line that looks like a row: as many cells as the header, with a phone where the phone is.
+fn has_row_inside(cells: &StringRecord, columns: &Columns, separator: u8) -> bool {
+    let is_line_end = |letter| letter == '\n' || letter == '\r';
+    if !cells.as_slice().contains(is_line_end) {
+        return false;
+    }
+    let Some(phone) = columns.index_of(Field::Phone) else {
+        return false;
+    };
+    let looks_like_row = |before: usize, line: &str| {
+        let mut reader = ReaderBuilder::new()
+            .delimiter(separator)
+            .has_headers(false)
+            .from_reader(line.as_bytes());
+        let row = reader.records().next().and_then(Result::ok);
+        row.is_some_and(|row| {
+            let cell = phone.checked_sub(before).and_then(|index| row.get(index));
+            before + row.len() >= columns.header.len() && cell.is_some_and(is_like_phone)
+        })
+    };
+    cells.iter().enumerate().any(|(index, cell)| {
+        let mut lines = cell.split(is_line_end);
+        // In the first line are the cells that the quote has joined.
+        let first = lines.next().unwrap_or_default();
+        let has_lines = cell.len() > first.len();
+        has_lines && (looks_like_row(index, first) || lines.any(|line| looks_like_row(0, line)))
+    })
 }

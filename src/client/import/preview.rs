@@ -112,6 +112,12 @@ pub fn describe(contacts: &Contacts, survey: &Survey) {
              back, --restore-phones zero the 0; without, only what is valid as it stands is accepted"
         );
     }
+    if let Some(row) = survey.unended_row {
+        eprintln!(
+            "note: row {row}, the last one, has no line end, and the others have: if the file was cut off there, its last cell is \
+             not complete and rows are missing. Compare the number of contacts"
+        );
+    }
     if stderr().is_terminal() {
         for row in &survey.first_rows {
             eprintln!("  | {}", shown(row, columns));

@@ -127,8 +127,8 @@ fn reasons(contacts: &Contacts, row: &Row, rejected: &Rejected) -> anyhow::Resul
 
 /// Where rejected rows are written.
 enum Output<'a> {
-    /// A table, with two columns in front of those with these indexes.
-    Table(Box<Writer<BufWriter<&'a mut File>>>, Vec<usize>),
+    /// A table, with two columns in front of those with these indexes, and what a row has behind the header's last column.
+    Table(Box<Writer<BufWriter<&'a mut File>>>, Vec<usize>, usize),
     /// JSONL, with two members in front.
     Lines(BufWriter<&'a mut File>),
 }
@@ -149,18 +149,18 @@ impl<'a> Output<'a> {
         let own: Vec<usize> = (0..header.len()).filter(is_own).collect();
         let names = own.iter().map(|index| header[*index].as_str());
         writer.write_record(REJECTION_COLUMNS.into_iter().chain(names))?;
-        Ok(Self::Table(Box::new(writer), own))
+        Ok(Self::Table(Box::new(writer), own, header.len()))
     }
 
     fn write(&mut self, row: &Row, reasons: &str) -> anyhow::Result<()> {
         match self {
-            Self::Table(writer, own) => {
+            Self::Table(writer, own, length) => {
                 writer.write_field(row.number.to_string())?;
                 writer.write_field(reasons)?;
                 let cells = own
                     .iter()
                     .map(|index| row.cells.get(*index).unwrap_or_default());
-                writer.write_record(cells)?;
+                writer.write_record(cells.chain(row.cells.iter().skip(*length)))?;
             }
             Self::Lines(file) => {
                 let Ok(Json::Object(own)) = serde_json::from_str(&row.line) else {
@@ -182,7 +182,7 @@ impl<'a> Output<'a> {
 
     fn end(self) -> io::Result<()> {
         match self {
-            Self::Table(mut writer, _) => writer.flush(),
+            Self::Table(mut writer, ..) => writer.flush(),
             Self::Lines(mut file) => file.flush(),
         }
     }

@@ -2,17 +2,18 @@
 
 use std::fs::File;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use csv::{Reader, ReaderBuilder, StringRecord};
 
 use super::{
     CHUNK_BYTES, Row, TextForm,
     decoded::{Decoded, END},
+    quotes::Quotes,
 };
 
 /// Reads rows. The empty ones are left out, but counted.
 pub struct CellRows {
-    reader: Reader<Decoded<File>>,
+    reader: Reader<Quotes<Decoded<File>>>,
     /// The number of the row that was read last.
     number: u64,
     /// The line at its end.
@@ -23,14 +24,14 @@ pub struct CellRows {
 }
 
 impl CellRows {
-    /// Reads rows from the start of a text.
-    pub fn new(text: Decoded<File>, form: TextForm) -> anyhow::Result<Self> {
+    /// Reads rows from the start of a text. If it `checks_quotes`, a quote that is where none should be is an error.
+    pub fn new(text: Decoded<File>, form: TextForm, checks_quotes: bool) -> anyhow::Result<Self> {
         let reader = ReaderBuilder::new()
             .delimiter(form.separator)
             .has_headers(false)
             .flexible(true)
             .buffer_capacity(CHUNK_BYTES)
-            .from_reader(text);
+            .from_reader(Quotes::new(text, form.separator, checks_quotes));
         let mut rows = Self {
             line: reader.position().line(),
             reader,
@@ -57,7 +58,7 @@ impl CellRows {
             }
         }
         let is_cut = self.last_length < self.first_length;
-        if is_cut && !self.reader.get_ref().ends_with_line_end() {
+        if is_cut && self.lacks_line_end() {
             bail!(
                 "row {} has {} of {} cells, and no line end: the file seems to be cut off there",
                 self.number,
@@ -68,8 +69,23 @@ impl CellRows {
         Ok(false)
     }
 
+    /// The number of the last row, if it has no line end while the others have one. For after the last row.
+    pub fn unended_row(&self) -> Option<u64> {
+        (self.number > 1 && self.lacks_line_end()).then_some(self.number)
+    }
+
+    fn lacks_line_end(&self) -> bool {
+        !self.reader.get_ref().get_ref().ends_with_line_end()
+    }
+
     fn next(&mut self, cells: &mut StringRecord) -> anyhow::Result<bool> {
         let has_row = self.reader.read_record(cells);
+        if let Some(row) = self.reader.get_ref().misplaced() {
+            return Err(anyhow!(
+                "row {row}: text follows the quote that ends a cell. A quote there is one too many, or one inside a cell that \
+                 is not written twice; what comes after it would be misread"
+            ));
+        }
         if !has_row.with_context(|| format!("after row {}", self.number))? || &cells[0] == END {
             return Ok(false);
         }

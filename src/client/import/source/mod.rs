@@ -3,6 +3,7 @@
 mod cells;
 mod decoded;
 mod encoding;
+mod quotes;
 mod separator;
 mod sheet;
 
@@ -148,8 +149,17 @@ impl Source {
             .is_some_and(|sheet| sheet.has_numbers(index))
     }
 
-    /// The rows from the first one on.
+    /// The rows from the first one on, once they were checked.
     pub fn rows(&self) -> anyhow::Result<Rows> {
+        self.open_rows(false)
+    }
+
+    /// The rows from the first one on. A quote that is where none should be is an error.
+    pub fn checked_rows(&self) -> anyhow::Result<Rows> {
+        self.open_rows(true)
+    }
+
+    fn open_rows(&self, checks_quotes: bool) -> anyhow::Result<Rows> {
         if let Some(sheet) = &self.sheet {
             return Ok(Rows::Sheet(Arc::clone(sheet), 0));
         }
@@ -159,7 +169,8 @@ impl Source {
             return Ok(Rows::Lines(BufReader::with_capacity(CHUNK_BYTES, text), 0));
         }
         let text = Decoded::new(file, self.text.encoding, true);
-        Ok(Rows::Cells(Box::new(CellRows::new(text, self.text)?)))
+        let rows = CellRows::new(text, self.text, checks_quotes)?;
+        Ok(Rows::Cells(Box::new(rows)))
     }
 }
 
@@ -174,6 +185,14 @@ pub enum Rows {
 }
 
 impl Rows {
+    /// The number of the last row of a table, if it has no line end while the others have one. For after the last row.
+    pub fn unended_row(&self) -> Option<u64> {
+        match self {
+            Self::Cells(rows) => rows.unended_row(),
+            Self::Sheet(..) | Self::Lines(..) => None,
+        }
+    }
+
     /// Reads the next row that is not empty. Returns false after the last one.
     pub fn read(&mut self, row: &mut Row) -> anyhow::Result<bool> {
         match self {
