@@ -18,7 +18,7 @@ use super::{
     connect::{Connection, ConnectionSettings},
     contact_columns::{Column, Field},
     error::sentence,
-    import::target,
+    import::{amounts, dates, target},
     json, lists,
 };
 use crate::proto::{
@@ -176,9 +176,7 @@ fn cell(contact: &Contact, column: &Column) -> String {
             Field::BirthDate => contact
                 .birth_date
                 .as_ref()
-                .map_or_else(String::new, |date| {
-                    format!("{:04}-{:02}-{:02}", date.year, date.month, date.day)
-                }),
+                .map_or_else(String::new, |date| dates::iso(*date)),
         },
         Column::Property(key) => {
             let properties = contact.properties.as_ref();
@@ -186,6 +184,7 @@ fn cell(contact: &Contact, column: &Column) -> String {
             match value.cloned().map(json::json_of) {
                 None | Some(Json::Null) => String::new(),
                 Some(Json::String(text)) => text,
+                Some(Json::Number(number)) => amounts::unambiguous(number.to_string()),
                 Some(other) => other.to_string(),
             }
         }

@@ -68,6 +68,32 @@ on_both! {
         desk.import_text("both.csv", &contradicting, &[]).await.refused_with("row 3 has the date 31/12/1980");
     }
 
+    async fn a_number_that_could_be_two_is_a_question_unless_its_column_shows_the_separator(desk: Desk) {
+        desk.admin.create_object("customer", vec![property("value", Type::Float)]).await;
+        let text = |values: &[&str]| {
+            let rows = values.iter().zip(1..).map(|(value, n)| format!("{};{value}\n", number(n)));
+            format!("phone;value\n{}", rows.collect::<String>())
+        };
+        let value = async || {
+            let members = desk.admin.members(&desk.list).await;
+            let first = members.into_iter().filter_map(|it| it.contact).find(|it| it.phone() == number(1));
+            json_of(&first.unwrap().properties.unwrap())["value"].as_f64().unwrap()
+        };
+        for (file, ambiguous, comma, point) in [("point.csv", "1.234", 1234.0, 1.234), ("comma.csv", "1,234", 1.234, 1234.0)] {
+            desk.import_text(file, &text(&[ambiguous, "5"]), &[]).await.refused_with(&format!("row 2: is {ambiguous} in value"));
+            desk.import_text(file, &text(&[ambiguous, "1,5", "1.5"]), &[]).await.refused_with("Say --decimal-separator");
+            for (other, flags, expected) in [
+                ("1,5", &[][..], comma),
+                ("1.5", &[], point),
+                ("5", &["--decimal-separator", "comma"], comma),
+                ("5", &["--decimal-separator", "point"], point),
+            ] {
+                desk.import_text(file, &text(&[ambiguous, other]), flags).await.ends_with(0);
+                assert_eq!(value().await, expected, "{ambiguous} beside {other} with {flags:?}");
+            }
+        }
+    }
+
     async fn national_numbers_are_of_the_region_that_is_given_and_never_guessed(desk: Desk) {
         let text = "phone\n0151 23456789\n4915123456789\n";
         let ran = desk.import_text("national.csv", text, &["--region", "DE"]).await.ends_with(3);

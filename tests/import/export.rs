@@ -32,7 +32,7 @@ async fn fill(desk: &Desk) {
         json!({"phone": number(1), "name": " \"Ada\",\r\nCountess; of\tLovelace ", "external_id": "007"}),
         json!({"phone": number(2), "birth_date": {"year": 0, "month": 2, "day": 29}}),
         json!({"phone": number(3), "properties": {"plan": "[\"no list\"]", "orders": -9_007_199_254_740_991_i64,
-            "lifetime_value": 0.1, "interests": ["a;b", "1", 1, true], "settings": {"a": ""}}}),
+            "lifetime_value": 1.234, "interests": ["a;b", "1", 1, true], "settings": {"a": ""}}}),
     ];
     let lines = hard.map(|line| format!("{line}\n"));
     let ran = desk

@@ -51,6 +51,30 @@ on_both! {
         assert_eq!((contact.name.as_deref(), contact.email.as_deref()), (Some("Doe, Jane"), Some("jane@example.com")));
     }
 
+    async fn what_other_rows_have_shown_is_written_out_in_a_rejected_row(desk: Desk) {
+        use contact_lists::proto::custom_property::Type;
+        desk.admin.create_object("customer", vec![property("value", Type::Float), property("row", Type::Text)]).await;
+        let text = format!("phone;birthday;value;row\n12;01/02/1980;1.234;x\n{};31/12/1980;1,5;y\n", number(2));
+        desk.import_text("contacts.csv", &text, &[]).await.ends_with(3);
+        let rejected = desk.read("contacts.csv.rejected.csv");
+        assert!(rejected.contains(";12;1980-02-01;1234;x"), "{rejected}");
+        desk.import_text("mended.csv", &rejected.replace(";12;", &format!(";{};", number(1))), &[]).await.ends_with(0);
+        let members = desk.admin.members(&desk.list).await;
+        let contact = members.into_iter().filter_map(|it| it.contact).find(|it| it.phone() == number(1)).unwrap();
+        assert_eq!(json_of(&contact.properties.unwrap()), json!({"value": 1234, "row": "x"}));
+        assert_eq!(contact.birth_date.unwrap().month, 2);
+    }
+
+    async fn a_rejected_file_imports_with_the_same_flags(desk: Desk) {
+        let flags = ["--encoding", "windows-1252", "--map", "phone=column 2", "--map", "name=column 1"];
+        desk.write("contacts.csv", [format!("Ada,{}\n", number(2)).as_bytes(), b"Ren\xe9e,12\n"].concat());
+        desk.import("contacts.csv", &flags).await.ends_with(3);
+        let rejected = desk.read("contacts.csv.rejected.csv");
+        desk.write("contacts.csv.rejected.csv", rejected.replace(",12", &format!(",{}", number(1))));
+        desk.import("contacts.csv.rejected.csv", &flags).await.ends_with(0);
+        assert_eq!(desk.name_of(&number(1)).await, "Renée");
+    }
+
     async fn row_numbers_are_those_of_the_spreadsheet(desk: Desk) {
         let text = format!("phone,name\n{},\"two\nlines\"\n\n12,A\n{},B\n\n\n12,C", number(1), number(2));
         desk.import_text("contacts.csv", &text, &[]).await.ends_with(3);

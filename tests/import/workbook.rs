@@ -83,6 +83,35 @@ on_both! {
         assert_eq!((born.year, born.month, born.day), (1980, 1, 1));
     }
 
+    async fn post_codes_and_external_ids_that_are_numbers_are_pointed_out(desk: Desk) {
+        use Cell::{Number, Text};
+        let rows = |plz, id| bytes(&[&[Text("phone"), Text("PLZ"), Text("Kundennummer")], &[Text("+4915123456789"), plz, id]]);
+        desk.write("numbers.xlsx", rows(Number(1067.0), Number(7.0)));
+        let ran = desk.import("numbers.xlsx", &["--dry-run"]).await.ends_with(0);
+        for column in ["PLZ", "Kundennummer"] {
+            assert!(ran.stderr.contains(&format!("note: the sheet has numbers in {column}, which have lost any 0")), "{ran:?}");
+        }
+        desk.write("texts.xlsx", rows(Text("01067"), Text("007")));
+        let ran = desk.import("texts.xlsx", &[]).await.ends_with(0);
+        assert!(!ran.stderr.contains("note:"), "{ran:?}");
+    }
+
+    async fn numbers_of_a_workbook_are_never_misread(desk: Desk) {
+        use Cell::{Number, Text};
+        use contact_lists::proto::custom_property::Type;
+        desk.admin.create_object("customer", vec![property("value", Type::Float)]).await;
+        desk.write("values.xlsx", bytes(&[
+            &[Text("phone"), Text("value")],
+            &[Text("+4915123456789"), Number(1.234)],
+            &[Text("+4915123456790"), Text("1,5")],
+            &[Text("12"), Number(1.234)],
+        ]));
+        desk.import("values.xlsx", &[]).await.ends_with(3);
+        let first = desk.admin.members(&desk.list).await.remove(0).contact.unwrap();
+        assert_eq!(json_of(&first.properties.unwrap()), json!({"value": 1.234}));
+        assert!(desk.read("values.xlsx.rejected.csv").contains(",12,1.2340"));
+    }
+
     async fn a_sheet_that_is_not_there_refused_with_those_that_are(desk: Desk) {
         desk.write("contacts.xlsx", bytes(&[&[Cell::Text("phone")]]));
         desk.import("contacts.xlsx", &["--sheet", "Kunden"]).await.refused_with("the sheets are Tabelle1");

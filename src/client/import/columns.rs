@@ -1,6 +1,6 @@
 //! Which column of a table is which field of a contact: by its header in many spellings and languages, or as told.
 
-use std::str::FromStr;
+use std::{ops::Range, str::FromStr};
 
 use anyhow::{anyhow, bail};
 use csv::StringRecord;
@@ -58,6 +58,8 @@ pub struct Columns {
     pub has_header: bool,
     /// What is imported, with its column's index.
     pub imported: Vec<(Column, usize)>,
+    /// How many of these are told by --map.
+    mapped_count: usize,
 }
 
 impl Columns {
@@ -79,6 +81,7 @@ impl Columns {
             header,
             has_header,
             imported: Vec::new(),
+            mapped_count: 0,
         };
         columns.follow(mappings)?;
         for &field in Field::VARIANTS {
@@ -102,18 +105,24 @@ impl Columns {
 
     /// The names of the columns that are not imported.
     pub fn left_out(&self) -> impl Iterator<Item = &str> {
-        let names = self.header.iter().enumerate();
-        let left_out = names.filter(|(index, name)| {
-            !self.is_imported(*index) && !name.is_empty() && !REJECTION_COLUMNS.contains(name)
-        });
-        left_out.map(|(_, name)| name)
+        let left_out = self.own().filter(|index| !self.is_imported(*index));
+        left_out
+            .map(|index| &self.header[index])
+            .filter(|name| !name.is_empty())
     }
 
-    /// The names of all columns, by which they would be recognized again.
+    /// The indexes of the columns, without those that a file of rejected rows has in front.
+    pub fn own(&self) -> Range<usize> {
+        let is_of_rejected_rows = self.header.iter().take(2).eq(REJECTION_COLUMNS);
+        let start = if is_of_rejected_rows { 2 } else { 0 };
+        start..self.header.len()
+    }
+
+    /// The names of all columns, by which they would be recognized again with the same --map.
     pub fn recognizable_header(&self) -> Vec<String> {
         let mut names: Vec<String> = self.header.iter().map(str::to_owned).collect();
         if !self.has_header {
-            for (column, index) in &self.imported {
+            for (column, index) in self.imported.iter().skip(self.mapped_count) {
                 names[*index] = column.to_string();
             }
         }
@@ -129,11 +138,10 @@ impl Columns {
             if header.is_empty() {
                 continue;
             }
-            let exact = self.header.iter().position(|name| name == header);
+            let exact = self.own().find(|index| self.header[*index] == *header);
             let like = || {
-                self.header
-                    .iter()
-                    .position(|name| plain(name) == plain(header))
+                let is_like = |index: &usize| plain(&self.header[*index]) == plain(header);
+                self.own().find(is_like)
             };
             match exact.or_else(like) {
                 Some(index) => self.imported.push((column.clone(), index)),
@@ -143,6 +151,7 @@ impl Columns {
                 ),
             }
         }
+        self.mapped_count = self.imported.len();
         Ok(())
     }
 
@@ -150,7 +159,7 @@ impl Columns {
         if !self.has_header {
             return Ok(());
         }
-        let free = (0..self.header.len()).filter(|index| !self.is_imported(*index));
+        let free = self.own().filter(|index| !self.is_imported(*index));
         let spelled: Vec<usize> = free
             .filter(|index| spelled(&self.header[*index]) == Some(field))
             .collect();
@@ -205,7 +214,7 @@ impl Columns {
         if !self.has_header {
             return;
         }
-        for index in 0..self.header.len() {
+        for index in self.own() {
             let column = property(&self.header[index], object);
             let is_mapped =
                 |column: &Column| mappings.iter().any(|mapping| mapping.column == *column);

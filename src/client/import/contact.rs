@@ -1,11 +1,14 @@
 //! From a row to a contact.
 
+use std::{borrow::Cow, collections::HashMap};
+
 use anyhow::bail;
 use prost::Message;
 use prost_types::Struct;
 use serde_json::Value as Json;
 
 use super::{
+    amounts::{self, DecimalSeparator},
     columns::Columns,
     dates::{self, DateOrder},
     property,
@@ -39,6 +42,8 @@ pub struct ContactReader {
     pub columns: Option<Columns>,
     /// Which of day and month comes first.
     pub order: DateOrder,
+    /// What separates the fractions of numbers, by the indexes of columns in which some could be two numbers.
+    pub separators: HashMap<usize, DecimalSeparator>,
     /// The region of national phone numbers.
     pub region: Option<Region>,
     /// What phones of digits alone get back.
@@ -132,7 +137,10 @@ impl ContactReader {
                     }
                 }
                 Column::Property(key) => {
-                    let (value, problem) = property::read(self.type_of(key), cell, self.order);
+                    let property_type = property::type_of(column, self.object.as_ref());
+                    let separator = self.separator(row, *index);
+                    let (value, problem) =
+                        property::read(property_type, cell, self.order, separator);
                     properties.fields.insert(key.clone(), value);
                     problems.extend(problem.map(|it| format!("{} {it}", &columns.header[*index])));
                 }
@@ -201,11 +209,34 @@ impl ContactReader {
         phone
     }
 
-    fn type_of(&self, key: &str) -> Type {
-        let mut properties = self.object.iter().flat_map(|object| &object.properties);
-        properties
-            .find(|property| property.key == key)
-            .map_or(Type::Text, |property| property.r#type())
+    fn separator(&self, row: &Row, index: usize) -> Option<DecimalSeparator> {
+        match row.numbers.contains(&index) {
+            true => Some(DecimalSeparator::Point),
+            false => self.separators.get(&index).copied(),
+        }
+    }
+
+    /// A cell so that it is read the same without the other rows, which show the order of dates and the separators of numbers.
+    pub fn certain_cell<'a>(&self, row: &'a Row, index: usize) -> Cow<'a, str> {
+        let cell = row.cells.get(index).unwrap_or_default();
+        let columns = self.columns.iter().flat_map(|columns| &columns.imported);
+        let mut types = columns
+            .filter(|(_, imported)| *imported == index)
+            .map(|(column, _)| property::type_of(column, self.object.as_ref()));
+        let certain = types.find_map(|property_type| match property_type {
+            Type::Date => {
+                let reading = dates::read(cell).ok()?;
+                let date = reading.is_ambiguous().then(|| reading.date(self.order))?;
+                Some(dates::iso(date))
+            }
+            Type::Number | Type::Float => {
+                let number = amounts::read(cell)?.number(self.separator(row, index))?;
+                let is_certain = amounts::read(cell)?.number(None).is_some();
+                (!is_certain).then(|| amounts::unambiguous(number.to_string()))
+            }
+            _ => None,
+        });
+        certain.map_or(Cow::Borrowed(cell), Cow::Owned)
     }
 }
 

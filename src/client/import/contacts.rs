@@ -1,19 +1,22 @@
 //! The contacts of a file, read as often as it takes: once to look at them, once to send them.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use anyhow::bail;
 use csv::{ReaderBuilder, StringRecord};
 
 use super::{
+    amounts::{self, DecimalSeparator, Reading},
     columns::Columns,
     contact::ContactReader,
     dates::{self, DateOrder},
+    property,
+    settings::RowSettings,
     source::{Format, Row, Rows, Source},
     spellings::is_like_phone,
 };
 use crate::{
-    client::contact_columns::{Column, Field},
+    client::contact_columns::Field,
     proto::{CustomObject, custom_property::Type},
 };
 
@@ -92,36 +95,61 @@ pub struct Survey {
     order: Option<DateOrder>,
     /// A date that shows none, with its row's number.
     ambiguous: Option<(u64, String)>,
+    /// What the columns of numbers show, by their indexes.
+    amounts: Vec<(usize, Amounts)>,
+}
+
+/// What a column of numbers shows.
+#[derive(Debug, Default)]
+struct Amounts {
+    /// The separators of fractions that its numbers have.
+    has_point: bool,
+    has_comma: bool,
+    /// A number that could be two, with its row's number.
+    ambiguous: Option<(u64, String)>,
+}
+
+impl Amounts {
+    fn look_at(&mut self, number: u64, cell: &str) {
+        match amounts::read(cell) {
+            Some(Reading::Shown(_, DecimalSeparator::Point)) => self.has_point = true,
+            Some(Reading::Shown(_, DecimalSeparator::Comma)) => self.has_comma = true,
+            Some(Reading::Ambiguous { .. }) if self.ambiguous.is_none() => {
+                self.ambiguous = Some((number, cell.trim().to_owned()));
+            }
+            _ => {}
+        }
+    }
 }
 
 impl Survey {
-    /// Reads the whole file. Fails where it is damaged or cut off, and if dates contradict each other while no `order` is given.
+    /// Reads the whole file. Fails where it is damaged or cut off, and if dates contradict each other while their order is not
+    /// told.
     pub fn of_table(
         source: &Source,
         columns: &Columns,
         object: Option<&CustomObject>,
-        order: Option<DateOrder>,
+        settings: &RowSettings,
     ) -> anyhow::Result<Self> {
-        let is_date = |column: &Column| match column {
-            Column::Field(field) => *field == Field::BirthDate,
-            Column::Property(key) => object.is_some_and(|object| {
-                let mut properties = object.properties.iter();
-                properties.any(|it| it.key == *key && it.r#type() == Type::Date)
-            }),
+        let order = settings.date_order;
+        let columns_of = |types: &[Type]| -> Vec<usize> {
+            let imported = columns.imported.iter();
+            let found =
+                imported.filter(|(column, _)| types.contains(&property::type_of(column, object)));
+            found.map(|(_, index)| *index).collect()
         };
-        let dates = columns
-            .imported
-            .iter()
-            .filter(|(column, _)| is_date(column));
-        let dates: Vec<usize> = dates
-            .filter(|_| order.is_none())
-            .map(|(_, index)| *index)
-            .collect();
+        let dates = match order {
+            Some(_) => Vec::new(),
+            None => columns_of(&[Type::Date]),
+        };
         let mut rows = ContactRows::open(source.checked_rows()?, columns.has_header)?;
         let mut survey = Self {
             order,
             ..Self::default()
         };
+        for index in columns_of(&[Type::Number, Type::Float]) {
+            survey.amounts.push((index, Amounts::default()));
+        }
         while let Some(row) = rows.read()? {
             survey.contact_count += 1;
             if source.format != Format::Xlsx
@@ -138,6 +166,11 @@ impl Survey {
             }
             for index in &dates {
                 survey.look_at_date(row.number, row.cells.get(*index).unwrap_or_default())?;
+            }
+            for (index, amounts) in &mut survey.amounts {
+                if !row.numbers.contains(index) {
+                    amounts.look_at(row.number, row.cells.get(*index).unwrap_or_default());
+                }
             }
         }
         survey.unended_row = rows.rows.unended_row();
@@ -172,6 +205,33 @@ impl Survey {
             (None, _) => {}
         }
         Ok(())
+    }
+
+    /// What separates fractions in the columns whose numbers could be two, unless it is `told`. Fails with a question if a
+    /// column does not show it.
+    pub fn separators(
+        &self,
+        columns: &Columns,
+        told: Option<DecimalSeparator>,
+    ) -> anyhow::Result<HashMap<usize, DecimalSeparator>> {
+        let mut separators = HashMap::new();
+        for (index, amounts) in &self.amounts {
+            let Some((number, amount)) = &amounts.ambiguous else {
+                continue;
+            };
+            let separator = match (told, amounts.has_point, amounts.has_comma) {
+                (Some(told), ..) => told,
+                (None, true, false) => DecimalSeparator::Point,
+                (None, false, true) => DecimalSeparator::Comma,
+                (None, ..) => bail!(
+                    "row {number}: is {amount} in {} a number with thousands, or with a fraction of three digits? The \
+                     column does not show it. Say --decimal-separator point (1,234.5) or --decimal-separator comma (1.234,5)",
+                    &columns.header[*index]
+                ),
+            };
+            separators.insert(*index, separator);
+        }
+        Ok(separators)
     }
 
     /// Which of day and month comes first. Fails with a question if some dates could be two, and none shows the order.

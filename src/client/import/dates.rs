@@ -96,6 +96,11 @@ impl Reading {
     }
 }
 
+/// A date as in ISO 8601.
+pub fn iso(date: Date) -> String {
+    format!("{:04}-{:02}-{:02}", date.year, date.month, date.day)
+}
+
 /// A part of a date's text.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Part<'a> {

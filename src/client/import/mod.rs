@@ -3,6 +3,7 @@
 //! The file is read three times, so that memory does not grow with it: as bytes, for its encoding; as rows, for what they
 //! show about dates, and to find out whether it is cut off; and as contacts, which are sent as the server takes them.
 
+pub(super) mod amounts;
 mod calls;
 mod columns;
 mod contact;

@@ -1,6 +1,7 @@
 //! How a file is understood: found out and shown before anything is sent.
 
 use std::{
+    collections::HashMap,
     io::{IsTerminal, stderr},
     sync::Arc,
 };
@@ -39,6 +40,7 @@ pub async fn look_at(
     let reader = ContactReader {
         columns: None,
         order: DateOrder::DayFirst,
+        separators: HashMap::new(),
         region: rows.region.clone(),
         restore: rows.restore_phones,
         object,
@@ -72,8 +74,9 @@ fn read_once(
     if source.rows()?.read(&mut first)? {
         let object = reader.object.as_ref();
         let columns = Columns::recognize(&first.cells, &rows.map, object)?;
-        survey = Survey::of_table(&source, &columns, object, rows.date_order)?;
+        survey = Survey::of_table(&source, &columns, object, rows)?;
         reader.order = survey.date_order()?;
+        reader.separators = survey.separators(&columns, rows.decimal_separator)?;
         reader.columns = Some(columns);
     }
     let contacts = Contacts {
@@ -111,6 +114,16 @@ pub fn describe(contacts: &Contacts, survey: &Survey) {
             "note: the sheet has phones as numbers, which have lost a + or a 0 in front. --restore-phones plus puts the + \
              back, --restore-phones zero the 0; without, only what is valid as it stands is accepted"
         );
+    }
+    for field in [Field::PostCode, Field::ExternalId] {
+        let index = columns.index_of(field);
+        if let Some(index) = index.filter(|index| source.has_numbers(*index)) {
+            eprintln!(
+                "note: the sheet has numbers in {}, which have lost any 0 in front. If some had one, format the column as text \
+                 in the spreadsheet and type it there",
+                &columns.header[index]
+            );
+        }
     }
     if let Some(row) = survey.unended_row {
         eprintln!(

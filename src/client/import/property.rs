@@ -3,8 +3,17 @@
 use prost_types::{Value, value::Kind};
 use serde_json::Value as Json;
 
-use super::dates::{self, DateOrder};
-use crate::{client::json, proto::custom_property::Type};
+use super::{
+    amounts::{self, DecimalSeparator},
+    dates::{self, DateOrder},
+};
+use crate::{
+    client::{
+        contact_columns::{Column, Field},
+        json,
+    },
+    proto::{CustomObject, custom_property::Type},
+};
 
 const TRUE: [&str; 12] = [
     "true", "yes", "y", "1", "x", "ja", "wahr", "oui", "vrai", "sí", "si", "はい",
@@ -21,12 +30,37 @@ const FALSE: [&str; 9] = [
     "いいえ",
 ];
 
+/// The type of what a column has.
+pub fn type_of(column: &Column, object: Option<&CustomObject>) -> Type {
+    match column {
+        Column::Field(Field::BirthDate) => Type::Date,
+        Column::Field(_) => Type::Text,
+        Column::Property(key) => {
+            let mut properties = object.into_iter().flat_map(|object| &object.properties);
+            let property = properties.find(|property| property.key == *key);
+            property.map_or(Type::Text, |property| property.r#type())
+        }
+    }
+}
+
 /// Reads a cell as a value of this type. What cannot be read is sent as a text, with a sentence that says why.
-pub fn read(property_type: Type, cell: &str, order: DateOrder) -> (Value, Option<String>) {
+pub fn read(
+    property_type: Type,
+    cell: &str,
+    order: DateOrder,
+    separator: Option<DecimalSeparator>,
+) -> (Value, Option<String>) {
     let text = || Kind::StringValue(cell.to_owned());
     let read = match property_type {
         Type::Unspecified | Type::Text => Ok(text()),
-        Type::Number | Type::Float => number(cell.trim()).map(Kind::NumberValue),
+        Type::Number => match number(cell, separator) {
+            Some(number) if number.fract() == 0.0 => Ok(Kind::NumberValue(number)),
+            _ => Err("is not a whole number: write it as 1234".to_owned()),
+        },
+        Type::Float => {
+            let number = number(cell, separator).map(Kind::NumberValue);
+            number.ok_or_else(|| "is not a number: write it as 1234.5".to_owned())
+        }
         Type::Boolean => boolean(cell.trim()).map(Kind::BoolValue),
         Type::Date => date(cell, order).map(Kind::StringValue),
         Type::List => list(cell),
@@ -42,22 +76,8 @@ pub fn read(property_type: Type, cell: &str, order: DateOrder) -> (Value, Option
     (Value { kind: Some(kind) }, problem)
 }
 
-/// Reads a number, also with a decimal comma, if it cannot be one that separates thousands.
-fn number(text: &str) -> Result<f64, String> {
-    let plain = match text.split_once(',') {
-        Some((whole, fraction)) if fraction.len() != 3 && !whole.contains('.') => {
-            format!("{whole}.{fraction}")
-        }
-        _ => text.to_owned(),
-    };
-    let is_number = plain
-        .bytes()
-        .all(|byte| byte.is_ascii_digit() || b"+-.eE".contains(&byte));
-    let number = plain
-        .parse()
-        .ok()
-        .filter(|number: &f64| is_number && number.is_finite());
-    number.ok_or_else(|| "is not a number: write it as 1234.5".to_owned())
+fn number(cell: &str, separator: Option<DecimalSeparator>) -> Option<f64> {
+    amounts::read(cell)?.number(separator)
 }
 
 fn boolean(text: &str) -> Result<bool, String> {
@@ -76,10 +96,7 @@ fn date(cell: &str, order: DateOrder) -> Result<String, String> {
     let date = dates::read(cell)
         .map_err(|problem| problem.to_string())?
         .date(order);
-    Ok(format!(
-        "{:04}-{:02}-{:02}",
-        date.year, date.month, date.day
-    ))
+    Ok(dates::iso(date))
 }
 
 /// Reads a list: a JSON array, or texts with semicolons or else commas between them.
@@ -94,25 +111,4 @@ fn list(cell: &str) -> Result<Kind, String> {
     };
     let kind = json.and_then(|json| json::value(json).kind);
     kind.ok_or_else(|| "is not a list, such as [\"one\", \"two\"]".to_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_are_read_unless_a_comma_could_separate_thousands() {
-        for (text, expected) in [
-            ("3", 3.0),
-            ("-1.5", -1.5),
-            ("1,5", 1.5),
-            ("12,34", 12.34),
-            ("1e3", 1000.0),
-        ] {
-            assert_eq!(number(text), Ok(expected), "{text}");
-        }
-        for text in ["1,234", "1.234,5", "1,2,3", "inf", "NaN", "12 EUR", ""] {
-            assert!(number(text).is_err(), "{text}");
-        }
-    }
 }

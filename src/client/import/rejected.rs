@@ -3,6 +3,7 @@
 use std::{
     fs::{self, File},
     io::{self, BufRead, BufReader, BufWriter, Seek, Write},
+    ops::Range,
     path::{Path, PathBuf},
 };
 
@@ -12,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 use tempfile::NamedTempFile;
 
-use super::{columns::REJECTION_COLUMNS, contacts::Contacts, source::Row};
+use super::{columns::REJECTION_COLUMNS, contact::ContactReader, contacts::Contacts, source::Row};
 use crate::{client::json::REJECTION_MEMBERS, proto::Violation};
 
 /// With it, spreadsheets open a file as UTF-8.
@@ -83,7 +84,7 @@ impl Rejections {
             rows.skip_to(rejected.index)?;
             if let Some(row) = rows.read()? {
                 let reasons = reasons(contacts, row, &rejected)?;
-                output.write(row, &reasons)?;
+                output.write(&contacts.reader, row, &reasons)?;
             }
         }
         output.end()?;
@@ -127,8 +128,8 @@ fn reasons(contacts: &Contacts, row: &Row, rejected: &Rejected) -> anyhow::Resul
 
 /// Where rejected rows are written.
 enum Output<'a> {
-    /// A table, with two columns in front of those with these indexes, and what a row has behind the header's last column.
-    Table(Box<Writer<BufWriter<&'a mut File>>>, Vec<usize>, usize),
+    /// A table, with two columns in front of those with these indexes and of what a row has behind them.
+    Table(Box<Writer<BufWriter<&'a mut File>>>, Range<usize>),
     /// JSONL, with two members in front.
     Lines(BufWriter<&'a mut File>),
 }
@@ -145,22 +146,20 @@ impl<'a> Output<'a> {
             .flexible(true)
             .from_writer(file);
         let header = columns.recognizable_header();
-        let is_own = |index: &usize| !REJECTION_COLUMNS.contains(&header[*index].as_str());
-        let own: Vec<usize> = (0..header.len()).filter(is_own).collect();
-        let names = own.iter().map(|index| header[*index].as_str());
+        let names = header[columns.own()].iter().map(String::as_str);
         writer.write_record(REJECTION_COLUMNS.into_iter().chain(names))?;
-        Ok(Self::Table(Box::new(writer), own, header.len()))
+        Ok(Self::Table(Box::new(writer), columns.own()))
     }
 
-    fn write(&mut self, row: &Row, reasons: &str) -> anyhow::Result<()> {
+    fn write(&mut self, reader: &ContactReader, row: &Row, reasons: &str) -> anyhow::Result<()> {
         match self {
-            Self::Table(writer, own, length) => {
+            Self::Table(writer, own) => {
                 writer.write_field(row.number.to_string())?;
                 writer.write_field(reasons)?;
-                let cells = own
-                    .iter()
-                    .map(|index| row.cells.get(*index).unwrap_or_default());
-                writer.write_record(cells.chain(row.cells.iter().skip(*length)))?;
+                for index in own.clone() {
+                    writer.write_field(reader.certain_cell(row, index).as_bytes())?;
+                }
+                writer.write_record(row.cells.iter().skip(own.end))?;
             }
             Self::Lines(file) => {
                 let Ok(Json::Object(own)) = serde_json::from_str(&row.line) else {
@@ -182,7 +181,7 @@ impl<'a> Output<'a> {
 
     fn end(self) -> io::Result<()> {
         match self {
-            Self::Table(mut writer, ..) => writer.flush(),
+            Self::Table(mut writer, _) => writer.flush(),
             Self::Lines(mut file) => file.flush(),
         }
     }

@@ -8,6 +8,7 @@ use encoding_rs::Encoding;
 use uuid::Uuid;
 
 use super::{
+    amounts::DecimalSeparator,
     columns::Mapping,
     dates::DateOrder,
     source::{Format, format_of},
@@ -83,6 +84,9 @@ pub struct RowSettings {
     /// Which comes first in dates such as 01/02/1980; by default the other dates of the file must show it
     #[arg(long, value_enum)]
     pub date_order: Option<DateOrder>,
+    /// Which separates the fraction in numbers such as 1.234; by default the other numbers of the column must show it
+    #[arg(long, value_enum)]
+    pub decimal_separator: Option<DecimalSeparator>,
     /// The custom object that the properties belong to: its key or id; by default the organization's only one
     #[arg(long)]
     pub custom_object: Option<String>,

@@ -65,9 +65,10 @@ impl Evidence {
         self.byte_count == self.start.len() as u64
     }
 
-    /// The encoding.
-    pub fn encoding(&self) -> anyhow::Result<&'static Encoding> {
-        if let Some((encoding, _)) = Encoding::for_bom(&self.start) {
+    /// The encoding: the one that a byte order mark tells, or else the one that is `told`, or else what the bytes show.
+    pub fn encoding(&self, told: Option<&'static Encoding>) -> anyhow::Result<&'static Encoding> {
+        let marked = Encoding::for_bom(&self.start).map(|(encoding, _)| encoding);
+        if let Some(encoding) = marked.or(told) {
             return Ok(encoding);
         }
         if let Some(encoding) = self.utf16() {

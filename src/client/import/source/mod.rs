@@ -47,6 +47,8 @@ pub struct Row {
     pub number: u64,
     /// The cells of a table.
     pub cells: StringRecord,
+    /// The indexes of the cells that are numbers in a workbook, which have no separators that could be misread.
+    pub numbers: Vec<usize>,
     /// The line of a JSONL file.
     pub line: String,
 }
@@ -91,9 +93,7 @@ impl Source {
             sha256,
             path,
             text: TextForm {
-                encoding: settings
-                    .encoding()?
-                    .map_or_else(|| evidence.encoding(), Ok)?,
+                encoding: evidence.encoding(settings.encoding()?)?,
                 separator: b',',
                 has_separator_line: false,
             },

@@ -43,9 +43,8 @@ impl Sheet {
 
     /// Whether a column has numbers below its header.
     pub fn has_numbers(&self, column: usize) -> bool {
-        let is_number =
-            |row: &[Data]| matches!(row.get(column), Some(Data::Float(_) | Data::Int(_)));
-        self.cells.rows().skip(1).any(is_number)
+        let mut rows = self.cells.rows().skip(1);
+        rows.any(|row| row.get(column).is_some_and(is_number))
     }
 
     /// Reads the next row that is not empty, from the row `next` on. Returns false after the last one.
@@ -57,8 +56,13 @@ impl Sheet {
         while *next < self.cells.height() {
             row.number = first_number + *next as u64;
             row.cells.clear();
-            let cells = self.cells[*next].iter();
-            cells.for_each(|cell| row.cells.push_field(&text(cell)));
+            row.numbers.clear();
+            for (index, cell) in self.cells[*next].iter().enumerate() {
+                row.cells.push_field(&text(cell));
+                if is_number(cell) {
+                    row.numbers.push(index);
+                }
+            }
             *next += 1;
             if row.cells.iter().any(|cell| !cell.trim().is_empty()) {
                 return true;
@@ -66,6 +70,10 @@ impl Sheet {
         }
         false
     }
+}
+
+fn is_number(cell: &Data) -> bool {
+    matches!(cell, Data::Float(_) | Data::Int(_))
 }
 
 /// A cell as text. Numbers are written without an exponent, and dates as in ISO 8601.
