@@ -13,6 +13,7 @@ use crate::{
         caller::Caller,
         contact::{Contact, ContactChanges, ContactFieldSet, ContactReference, StoredContact},
         contact_list::{ContactList, ListState},
+        custom_object::ObjectReference,
         now,
         organization::Organization,
         phone_number::PhoneNumber,
@@ -40,31 +41,32 @@ pub struct ContactDetails {
     pub records: Vec<(Uuid, Properties)>,
     /// The memory of the records if they are large, to be held until the response has been taken.
     pub memory: Option<MemoryShare>,
-    /// The organization's only custom object, if it has one.
-    pub only_object: Option<Uuid>,
+    /// The organization's default custom object, if it has one.
+    pub default_object: Option<Uuid>,
 }
 
 impl ContactDetails {
     /// Reads the contact that `reference` names, if there is one.
     pub async fn find(
         repository: &Repository,
-        organization: OrganizationId,
+        organization: Organization,
         reference: ContactReference,
     ) -> Result<Option<Self>> {
         let input = (organization, reference);
         repository
             .snapshot(input, |(organization, reference), transaction| {
-                Box::pin(Self::find_in(transaction, *organization, reference))
+                Box::pin(Self::find_in(transaction, organization, reference))
             })
             .await
     }
 
     async fn find_in(
         transaction: &Transaction,
-        organization: OrganizationId,
+        organization: &Organization,
         reference: &ContactReference,
     ) -> Result<Option<Self>> {
-        let db = transaction.db();
+        let (db, default_of) = (transaction.db(), organization);
+        let organization = organization.id;
         let Some(contact) = contacts::find(db, organization, reference).await? else {
             return Ok(None);
         };
@@ -83,7 +85,7 @@ impl ContactDetails {
             preferences: preferences::page(db, organization, id, None, no_limit).await?,
             records,
             memory,
-            only_object: custom_objects::choose_id(db, organization, None).await?,
+            default_object: repository::custom_objects::default_id(db, default_of).await?,
         }))
     }
 }
@@ -103,20 +105,20 @@ pub struct ContactUpdate {
 }
 
 impl ContactUpdate {
-    /// Reads a contact, and what its changes are checked against. Fails if there is no such contact, or no custom object
-    /// with the given id.
+    /// Reads a contact, and what its changes are checked against. Fails if there is no such contact, or no such custom
+    /// object.
     pub async fn begin(
         repository: &Repository,
         organization: &Organization,
         id: Uuid,
-        custom_object: Option<Uuid>,
+        custom_object: Option<&ObjectReference>,
     ) -> Result<(StoredContact, Checks)> {
         let db = repository.db();
         let stored = contacts::find(db, organization.id, &ContactReference::Id(id))
             .await?
             .ok_or_else(|| Error::not_found("contact", id))?;
         let channels = channels::all(db, organization.id).await?;
-        let object = custom_objects::choose(db, organization.id, custom_object).await?;
+        let object = custom_objects::choose(db, organization, custom_object).await?;
         Ok((stored, Checks::new(organization, &channels, object)))
     }
 
@@ -233,7 +235,7 @@ impl ContactUpdate {
     }
 
     async fn stored_record(&self, transaction: &Transaction) -> Result<Option<Properties>> {
-        let Some(object) = self.checks.custom_object.object() else {
+        let Some(object) = &self.checks.custom_object else {
             return Ok(None);
         };
         records::find(transaction, self.caller.organization.id, object.id, self.id).await
@@ -244,7 +246,7 @@ impl ContactUpdate {
         transaction: &Transaction,
         record: Option<&Properties>,
     ) -> Result<()> {
-        if let Some(object) = self.checks.custom_object.object()
+        if let Some(object) = &self.checks.custom_object
             && let Some(record) = record
         {
             let (organization, records) = (self.caller.organization.id, [(self.id, record)]);

@@ -1,4 +1,4 @@
-//! Custom objects: creating them, adding properties, deleting them, and choosing the one that a call is about.
+//! Custom objects: creating them, changing them, adding properties, deleting them, and choosing the one that a call is about.
 //!
 //! Every change locks the organization's row, of which updates hold a shared lock: what their contacts are checked against
 //! does not change while they run.
@@ -10,32 +10,34 @@ use crate::{
         OrganizationId,
         custom_object::{
             CustomObject, CustomProperty, Key, MAX_CUSTOM_OBJECTS, MAX_PROPERTIES,
-            MAX_RECORD_BYTES, ObjectChoice, record_too_large,
+            MAX_RECORD_BYTES, ObjectReference, record_too_large,
         },
         name::Name,
         now,
+        organization::Organization,
         property_value::{Properties, json_bytes},
         violation::{Reason, Violation},
     },
     error::{Error, Result},
     repository::{
         Connection, Repository, Transaction, TransactionOutcome, bulk, custom_objects,
-        organizations,
+        custom_objects::BareObject, organizations,
     },
 };
 
 /// The field of AddCustomProperty with the value that existing records get.
 const DEFAULT_VALUE: &str = "property.default_value";
 
-/// Creates a custom object with its properties. Fails if another object has the key, if the organization has
-/// [`MAX_CUSTOM_OBJECTS`] already, or if a record with all the defaults would be too large.
+/// Creates a custom object with its properties. Returns it, and whether it is the organization's default one. Fails if another
+/// object has the key, if the organization has [`MAX_CUSTOM_OBJECTS`] already, or if a record with all the defaults would be
+/// too large.
 pub async fn create(
     repository: &Repository,
     organization: OrganizationId,
     key: Key,
     label: Name,
     properties: Vec<CustomProperty>,
-) -> Result<CustomObject> {
+) -> Result<(CustomObject, bool)> {
     let input = (organization, key, label, properties);
     repository
         .write(
@@ -57,9 +59,9 @@ pub async fn create_in(
     key: &Key,
     label: &Name,
     properties: &[CustomProperty],
-) -> Result<CustomObject> {
-    organizations::lock(transaction, organization).await?;
-    let keys = custom_objects::keys(transaction.db(), organization).await?;
+) -> Result<(CustomObject, bool)> {
+    let organization = organizations::lock(transaction, organization).await?;
+    let keys = custom_objects::keys(transaction.db(), organization.id).await?;
     if keys.iter().any(|taken| taken == key.as_str()) {
         return Err(Error::AlreadyExists {
             resource_type: "custom_object",
@@ -80,19 +82,80 @@ pub async fn create_in(
         create_time: now(),
     };
     refuse_large_defaults(&object, "properties")?;
-    custom_objects::insert(transaction, organization, &object).await?;
-    Ok(object)
+    custom_objects::insert(transaction, organization.id, &object).await?;
+    with_default(transaction, &organization, object).await
 }
 
-/// Adds a property, and returns the resulting object. If the property is required, existing records get its default. Fails
-/// if it is required and has no default, if another property has the key, if the object has [`MAX_PROPERTIES`] already, or
+/// Returns `object`, and whether it is the organization's default one.
+async fn with_default(
+    transaction: &Transaction,
+    organization: &Organization,
+    object: CustomObject,
+) -> Result<(CustomObject, bool)> {
+    let default = custom_objects::default_id(transaction.db(), organization).await?;
+    let is_default = default == Some(object.id);
+    Ok((object, is_default))
+}
+
+/// The changes to a custom object. `None` leaves a field as it is.
+pub struct ObjectChange {
+    /// The object's organization.
+    pub organization: OrganizationId,
+    /// The object's id.
+    pub id: Uuid,
+    /// The new label.
+    pub label: Option<Name>,
+    /// Whether it becomes the organization's default one.
+    pub is_default: Option<bool>,
+}
+
+impl ObjectChange {
+    /// Changes the object. Returns it, and whether it is the organization's default one. Fails if the default object is not to
+    /// be it any more: another one can only take its place.
+    pub async fn apply(self, repository: &Repository) -> Result<(CustomObject, bool)> {
+        repository
+            .write(self, |change, transaction| {
+                Box::pin(change.apply_in(transaction))
+            })
+            .await
+    }
+
+    async fn apply_in(
+        &self,
+        transaction: &Transaction,
+    ) -> Result<TransactionOutcome<(CustomObject, bool)>> {
+        let organization = organizations::lock(transaction, self.organization).await?;
+        let mut object = custom_objects::get(transaction.db(), self.organization, self.id).await?;
+        if let Some(label) = &self.label {
+            custom_objects::set_label(transaction, self.organization, self.id, label).await?;
+            object.label = label.as_str().to_owned();
+        }
+        if self.is_default == Some(true) {
+            organizations::set_default_custom_object(transaction, self.organization, self.id)
+                .await?;
+            return Ok(TransactionOutcome::Commit((object, true)));
+        }
+        let changed = with_default(transaction, &organization, object).await?;
+        if self.is_default == Some(false) && changed.1 {
+            return Err(Error::field(Violation::new(
+                Reason::FieldInvalid,
+                "custom_object.is_default",
+                "cannot end: make another object the default one",
+            )));
+        }
+        Ok(TransactionOutcome::Commit(changed))
+    }
+}
+
+/// Adds a property. Returns the resulting object, and whether it is the organization's default one. If the property is
+/// required, existing records get its default. Fails if it is required and has no default, if another property has the key, if the object has [`MAX_PROPERTIES`] already, or
 /// if a record would become too large.
 pub async fn add_property(
     repository: &Repository,
     organization: OrganizationId,
     id: Uuid,
     property: CustomProperty,
-) -> Result<CustomObject> {
+) -> Result<(CustomObject, bool)> {
     if property.required && property.default_value.is_none() {
         return Err(Error::field(Violation::new(
             Reason::FieldRequired,
@@ -113,8 +176,8 @@ async fn add_property_in(
     organization: OrganizationId,
     id: Uuid,
     property: &CustomProperty,
-) -> Result<TransactionOutcome<CustomObject>> {
-    organizations::lock(transaction, organization).await?;
+) -> Result<TransactionOutcome<(CustomObject, bool)>> {
+    let locked = organizations::lock(transaction, organization).await?;
     let mut object = custom_objects::get(transaction.db(), organization, id).await?;
     if object.properties.iter().any(|it| it.key == property.key) {
         return Err(Error::AlreadyExists {
@@ -139,7 +202,8 @@ async fn add_property_in(
         let added = Properties::from([(key, value.clone())]);
         add_to_records(transaction, organization, id, &added).await?;
     }
-    Ok(TransactionOutcome::Commit(object))
+    let changed = with_default(transaction, &locked, object).await?;
+    Ok(TransactionOutcome::Commit(changed))
 }
 
 fn refuse_large_defaults(object: &CustomObject, field: &str) -> Result<()> {
@@ -198,43 +262,47 @@ async fn delete_in(
     Ok(TransactionOutcome::Commit(()))
 }
 
-/// Returns the custom object that a call is about: the one with the given id, or without an id the organization's only one.
-/// Fails if no object has the id.
+/// Returns the custom object that a call is about: the one that it names, or else the organization's default one. Fails if the
+/// one that it names does not exist.
 pub async fn choose(
     db: &impl Connection,
-    organization: OrganizationId,
-    id: Option<Uuid>,
-) -> Result<ObjectChoice> {
-    if let Some(id) = id {
-        let object = custom_objects::get(db, organization, id).await?;
-        return Ok(ObjectChoice::Chosen(object));
+    organization: &Organization,
+    named: Option<&ObjectReference>,
+) -> Result<Option<CustomObject>> {
+    match choose_bare(db, organization, named).await? {
+        Some(object) => Ok(Some(object.with_properties(db, organization.id).await?)),
+        None => Ok(None),
     }
-    let first_two = custom_objects::bare_page(db, organization, Uuid::nil(), 2).await?;
-    let object_count = match <[_; 1]>::try_from(first_two) {
-        Ok([only]) => {
-            let object = only.with_properties(db, organization).await?;
-            return Ok(ObjectChoice::Chosen(object));
-        }
-        Err(none) if none.is_empty() => 0,
-        Err(_) => custom_objects::count(db, organization).await?,
-    };
-    Ok(ObjectChoice::NotNamed { object_count })
 }
 
 /// Returns the id of the custom object that [`choose`] chooses, if there is one. Fails alike.
 pub async fn choose_id(
     db: &impl Connection,
-    organization: OrganizationId,
-    id: Option<Uuid>,
+    organization: &Organization,
+    named: Option<&ObjectReference>,
 ) -> Result<Option<Uuid>> {
-    if let Some(id) = id {
-        let object = custom_objects::find_bare(db, organization, id).await?;
-        let object = object.ok_or_else(|| Error::not_found("custom_object", id))?;
-        return Ok(Some(object.id()));
+    let object = choose_bare(db, organization, named).await?;
+    Ok(object.map(|object| object.id()))
+}
+
+async fn choose_bare(
+    db: &impl Connection,
+    organization: &Organization,
+    named: Option<&ObjectReference>,
+) -> Result<Option<BareObject>> {
+    let (found, name) = match named {
+        None => return custom_objects::find_bare_default(db, organization).await,
+        Some(ObjectReference::Id(id)) => (
+            custom_objects::find_bare(db, organization.id, *id).await?,
+            id.to_string(),
+        ),
+        Some(ObjectReference::Key(key)) => (
+            custom_objects::find_bare_by_key(db, organization.id, key).await?,
+            key.as_str().to_owned(),
+        ),
+    };
+    match found {
+        Some(object) => Ok(Some(object)),
+        None => Err(Error::not_found("custom_object", name)),
     }
-    let first_two = custom_objects::bare_page(db, organization, Uuid::nil(), 2).await?;
-    Ok(match &first_two[..] {
-        [only] => Some(only.id()),
-        _ => None,
-    })
 }

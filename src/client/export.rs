@@ -37,7 +37,7 @@ pub struct ExportSettings {
     /// The format; by default that of the output's name, or else CSV
     #[arg(long, value_enum)]
     pub format: Option<ExportFormat>,
-    /// The custom object whose properties are exported: its key or id; by default the organization's only one
+    /// The custom object whose properties are exported: its key or id; by default the organization's default one
     #[arg(long)]
     pub custom_object: Option<String>,
     /// Which server.

@@ -38,26 +38,13 @@ pub struct CustomObject {
     pub create_time: OffsetDateTime,
 }
 
-/// The custom object that a call is about.
-#[derive(Debug)]
-pub enum ObjectChoice {
-    /// The object that the call names, or else the organization's only one.
-    Chosen(CustomObject),
-    /// The call names no object, and the organization has none or several.
-    NotNamed {
-        /// How many the organization has.
-        object_count: usize,
-    },
-}
-
-impl ObjectChoice {
-    /// Returns the object, if there is one.
-    pub fn object(&self) -> Option<&CustomObject> {
-        match self {
-            Self::Chosen(object) => Some(object),
-            Self::NotNamed { .. } => None,
-        }
-    }
+/// How a call names a custom object. A call that names none is about the organization's default one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ObjectReference {
+    /// By its id.
+    Id(Uuid),
+    /// By its key.
+    Key(Key),
 }
 
 /// A typed key of a custom object.

@@ -34,6 +34,8 @@ pub struct Organization {
     pub default_region_code: Option<String>,
     /// The key of the hashes of opted-out numbers.
     pub opt_out_key: OptOutKey,
+    /// The custom object that was made the default one, which may be deleted by now.
+    pub default_custom_object_id: Option<Uuid>,
 }
 
 impl Organization {

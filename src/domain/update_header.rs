@@ -3,7 +3,7 @@
 use strum::{EnumString, IntoStaticStr};
 use uuid::Uuid;
 
-use super::channel::ChannelReference;
+use super::{channel::ChannelReference, custom_object::ObjectReference};
 
 /// The most channels that `opt_in_to` may name.
 pub const MAX_OPT_IN_TO: usize = 1000;
@@ -19,8 +19,8 @@ pub struct UpdateHeader {
     pub opt_ins: OptIns,
     /// Whether contacts that opted out are opted in again.
     pub resubscribe: bool,
-    /// The custom object that the contacts' properties belong to.
-    pub custom_object_id: Option<Uuid>,
+    /// The custom object that the contacts' properties belong to; `None` for the organization's default one.
+    pub custom_object: Option<ObjectReference>,
     /// What a rejected contact does to the others.
     pub rejection_policy: RejectionPolicy,
     /// Makes the call idempotent.

@@ -46,7 +46,7 @@ impl Error {
             Self::ContactLimitExceeded { .. } => (C::InvalidArgument, R::ContactLimitExceeded, None),
             Self::ContactsRejected { .. } => (C::InvalidArgument, R::ContactsRejected, None),
             Self::RequestIdReused { .. } => (C::InvalidArgument, R::RequestIdReused, None),
-            Self::CustomObjectRequired { .. } => (C::InvalidArgument, R::CustomObjectRequired, None),
+            Self::CustomObjectRequired => (C::InvalidArgument, R::CustomObjectRequired, None),
             Self::PageTokenInvalid => (C::InvalidArgument, R::PageTokenInvalid, None),
             Self::FieldMaskInvalid { .. } | Self::FieldMaskEmpty => (C::InvalidArgument, R::FieldMaskInvalid, None),
             // The key does not allow the call.
@@ -96,8 +96,6 @@ impl Error {
             Self::ContactsRejected { rejected_count, received_count, .. } =>
                 named([("rejected_count", rejected_count), ("received_count", received_count)]),
             Self::RequestIdReused { request_id } => named([("request_id", request_id)]),
-            Self::CustomObjectRequired { custom_object_count } =>
-                named([("custom_object_count", custom_object_count)]),
             Self::FieldMaskInvalid { path } => named([("path", path)]),
             Self::ScopeInsufficient { required, actual } =>
                 named([("required_scope", &required.name()), ("scope", &actual.name())]),
@@ -124,7 +122,7 @@ impl Error {
             Self::StreamIdle { limit_seconds } => named([("limit_seconds", limit_seconds)]),
             Self::Internal { error_id, .. } => named([("error_id", error_id)]),
             Self::RequestInvalid(_) | Self::MessageMalformed { message_index: None } | Self::CallUnknown | Self::HeaderMissing | Self::NoContacts
-            | Self::PageTokenInvalid | Self::FieldMaskEmpty | Self::ApiKeyInvalid | Self::ConcurrentChange | Self::DefinitionsChanged
+            | Self::CustomObjectRequired | Self::PageTokenInvalid | Self::FieldMaskEmpty | Self::ApiKeyInvalid | Self::ConcurrentChange | Self::DefinitionsChanged
             | Self::DatabaseUnavailable(_) | Self::SpoolFolderFull(_) | Self::SpoolUnavailable(_) | Self::ShuttingDown | Self::DeadlineExceeded | Self::StreamBroken(_) => HashMap::new(),
         }
     }

@@ -60,10 +60,8 @@ pub enum Error {
     },
     #[error("request_id {request_id} was used for another call")]
     RequestIdReused { request_id: Uuid },
-    #[error(
-        "the contacts have properties, the header names no custom object, and the organization has {custom_object_count} of them"
-    )]
-    CustomObjectRequired { custom_object_count: usize },
+    #[error("the contacts have properties, and the organization has no custom object")]
+    CustomObjectRequired,
     #[error("the page token is not one of this call and filter")]
     PageTokenInvalid,
     #[error("the field mask has \"{path}\", which this call does not change")]

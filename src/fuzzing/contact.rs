@@ -8,7 +8,6 @@ use crate::{
     app::update::checks::Checks,
     domain::{
         contact::{Contact, ContactChanges, ContactFields, StoredContact},
-        custom_object::ObjectChoice,
         phone_number::DefaultRegion,
         property_value::Properties,
     },
@@ -41,7 +40,7 @@ fn parse(wire: proto::Contact) -> Option<ContactChanges> {
     let checks = Checks {
         default_region: DefaultRegion::parse("DE"),
         channels: [CHANNEL].into(),
-        custom_object: ObjectChoice::NotNamed { object_count: 2 },
+        custom_object: None,
     };
     let encoded_bytes = wire.encoded_len();
     let now = datetime!(2026-01-01 00:00 UTC);

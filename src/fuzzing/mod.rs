@@ -35,6 +35,7 @@ fn caller(organization: Uuid) -> Caller {
             default_region: None,
             default_region_code: None,
             opt_out_key: OptOutKey::from_stored(Vec::new()),
+            default_custom_object_id: None,
         },
         api_key_id: Uuid::nil(),
         scope: Scope::Read,

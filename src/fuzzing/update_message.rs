@@ -2,7 +2,7 @@ use prost::{Message, Name};
 
 use super::contact::contact;
 use crate::{
-    domain::phone_number::DefaultRegion,
+    domain::{custom_object::ObjectReference, phone_number::DefaultRegion},
     proto::{
         Contact, UpdateContactListContactsHeader, UpdateContactListContactsRequest as Request,
     },
@@ -84,5 +84,10 @@ fn update_header(wire: UpdateContactListContactsHeader) {
     let id = |id: Option<uuid::Uuid>| id.map(|id| id.to_string());
     let given = |text: Option<String>| text.map(|text| text.to_ascii_lowercase());
     assert_eq!(id(header.request_id), given(wire.request_id));
-    assert_eq!(id(header.custom_object_id), given(wire.custom_object_id));
+    let named = header.custom_object.map(|object| match object {
+        ObjectReference::Id(id) => id.to_string(),
+        ObjectReference::Key(key) => key.as_str().to_owned(),
+    });
+    let named_by = wire.custom_object_key.or(given(wire.custom_object_id));
+    assert_eq!(named, named_by);
 }

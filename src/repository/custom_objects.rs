@@ -1,8 +1,8 @@
 //! Custom objects and their properties.
 
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, PaginatorTrait,
-    QueryFilter, QueryOrder, QuerySelect,
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter,
+    QueryOrder, QuerySelect,
 };
 use uuid::Uuid;
 
@@ -15,6 +15,7 @@ use crate::{
         OrganizationId,
         custom_object::{CustomObject, CustomProperty, Key},
         name::Name,
+        organization::Organization,
     },
     error::{Error, Result},
 };
@@ -55,6 +56,23 @@ pub async fn insert(
     for (position, property) in object.properties.iter().enumerate() {
         insert_property(transaction, organization, object.id, position, property).await?;
     }
+    Ok(())
+}
+
+/// Writes a custom object's label.
+pub async fn set_label(
+    transaction: &Transaction,
+    organization: OrganizationId,
+    id: Uuid,
+    label: &Name,
+) -> Result<()> {
+    let model = custom_object::ActiveModel {
+        organization_id: Set(organization.0),
+        id: Set(id),
+        label: Set(label.as_str().to_owned()),
+        ..Default::default()
+    };
+    model.update(transaction.db()).await?;
     Ok(())
 }
 
@@ -117,6 +135,42 @@ pub async fn find_bare(
     Ok(object.one(db).await?.map(BareObject))
 }
 
+/// Finds a custom object by its key, without its properties.
+pub async fn find_bare_by_key(
+    db: &impl ConnectionTrait,
+    organization: OrganizationId,
+    key: &Key,
+) -> Result<Option<BareObject>> {
+    let object = custom_object::Entity::find()
+        .filter(custom_object::Column::OrganizationId.eq(organization.0))
+        .filter(custom_object::Column::ObjectKey.eq(key.as_str()));
+    Ok(object.one(db).await?.map(BareObject))
+}
+
+/// Finds the organization's default custom object, without its properties: the one that was made it, if it still exists, else
+/// the one with the lowest id, which was created first.
+pub async fn find_bare_default(
+    db: &impl ConnectionTrait,
+    organization: &Organization,
+) -> Result<Option<BareObject>> {
+    let mut objects = custom_object::Entity::find()
+        .filter(custom_object::Column::OrganizationId.eq(organization.id.0));
+    if let Some(id) = organization.default_custom_object_id {
+        objects = objects.order_by_desc(custom_object::Column::Id.eq(id));
+    }
+    let object = objects.order_by_asc(custom_object::Column::Id).one(db);
+    Ok(object.await?.map(BareObject))
+}
+
+/// Returns the id of the organization's default custom object, if it has one.
+pub async fn default_id(
+    db: &impl ConnectionTrait,
+    organization: &Organization,
+) -> Result<Option<Uuid>> {
+    let object = find_bare_default(db, organization).await?;
+    Ok(object.map(|object| object.id()))
+}
+
 /// A custom object whose properties have not been read.
 pub struct BareObject(custom_object::Model);
 
@@ -152,15 +206,6 @@ impl BareObject {
     }
 }
 
-/// Returns how many custom objects the organization has.
-pub async fn count(db: &impl ConnectionTrait, organization: OrganizationId) -> Result<usize> {
-    let count = custom_object::Entity::find()
-        .filter(custom_object::Column::OrganizationId.eq(organization.0))
-        .count(db)
-        .await?;
-    usize::try_from(count).map_err(Error::internal)
-}
-
 /// Returns at most `limit` custom objects with an id above `after`, ordered by id.
 pub async fn page(
     db: &impl ConnectionTrait,
@@ -168,21 +213,6 @@ pub async fn page(
     after: Uuid,
     limit: u64,
 ) -> Result<Vec<CustomObject>> {
-    // One query per object is fine: an organization has at most a hundred.
-    let mut objects = Vec::new();
-    for object in bare_page(db, organization, after, limit).await? {
-        objects.push(object.with_properties(db, organization).await?);
-    }
-    Ok(objects)
-}
-
-/// Returns the same page as [`page`], without the properties.
-pub async fn bare_page(
-    db: &impl ConnectionTrait,
-    organization: OrganizationId,
-    after: Uuid,
-    limit: u64,
-) -> Result<Vec<BareObject>> {
     let models = custom_object::Entity::find()
         .filter(custom_object::Column::OrganizationId.eq(organization.0))
         .filter(custom_object::Column::Id.gt(after))
@@ -190,7 +220,12 @@ pub async fn bare_page(
         .limit(limit)
         .all(db)
         .await?;
-    Ok(models.into_iter().map(BareObject).collect())
+    // One query per object is fine: an organization has at most a hundred.
+    let mut objects = Vec::new();
+    for object in models.into_iter().map(BareObject) {
+        objects.push(object.with_properties(db, organization).await?);
+    }
+    Ok(objects)
 }
 
 /// Returns whether a contact has a record of a custom object.

@@ -86,13 +86,31 @@ pub async fn all(repository: &Repository) -> Result<Vec<Organization>> {
     Ok(models.into_iter().map(Organization::from).collect())
 }
 
-/// Locks the organization's row in shared mode: [`lock`] waits for the commit, [`share`] doesn't.
-pub async fn share(transaction: &Transaction, organization: OrganizationId) -> Result<()> {
+/// Makes a custom object the organization's default one.
+pub async fn set_default_custom_object(
+    transaction: &Transaction,
+    organization: OrganizationId,
+    object: Uuid,
+) -> Result<()> {
+    let model = organization::ActiveModel {
+        id: Set(organization.0),
+        default_custom_object_id: Set(Some(object)),
+        ..Default::default()
+    };
+    model.update(transaction.db()).await?;
+    Ok(())
+}
+
+/// Reads the organization and locks its row in shared mode: [`lock`] waits for the commit, [`share`] doesn't.
+pub async fn share(
+    transaction: &Transaction,
+    organization: OrganizationId,
+) -> Result<Organization> {
     lock_as(transaction, organization, LockType::Share).await
 }
 
-/// Locks the organization's row: [`share`] and [`lock`] wait for the commit.
-pub async fn lock(transaction: &Transaction, organization: OrganizationId) -> Result<()> {
+/// Reads the organization and locks its row: [`share`] and [`lock`] wait for the commit.
+pub async fn lock(transaction: &Transaction, organization: OrganizationId) -> Result<Organization> {
     lock_as(transaction, organization, LockType::NoKeyUpdate).await
 }
 
@@ -100,12 +118,13 @@ async fn lock_as(
     transaction: &Transaction,
     organization: OrganizationId,
     lock: LockType,
-) -> Result<()> {
-    organization::Entity::find_by_id(organization.0)
+) -> Result<Organization> {
+    let model = organization::Entity::find_by_id(organization.0)
         .lock(lock)
         .one(transaction.db())
         .await?;
-    Ok(())
+    let model = model.ok_or_else(|| Error::not_found("organization", organization))?;
+    Ok(model.into())
 }
 
 impl From<organization::Model> for Organization {
@@ -119,6 +138,7 @@ impl From<organization::Model> for Organization {
                 .and_then(DefaultRegion::parse),
             default_region_code: model.default_region,
             opt_out_key: OptOutKey::from_stored(model.opt_out_key),
+            default_custom_object_id: model.default_custom_object_id,
         }
     }
 }

@@ -161,30 +161,40 @@ impl ContactListService for Api {
         let filter = MemberRequest {
             contact_list_id: &request.contact_list_id,
             custom_object_id: request.custom_object_id.as_deref(),
+            custom_object_key: request.custom_object_key.as_deref(),
             opted_in_to_channel_id: request.opted_in_to_channel_id.as_deref(),
         };
         let binding = [
             "ListContactListContacts",
             &request.contact_list_id,
-            request.custom_object_id(),
+            // No key looks like an id.
+            (filter.custom_object_id)
+                .or(filter.custom_object_key)
+                .unwrap_or_default(),
             request.opted_in_to_channel_id(),
         ];
         let page = Page::parse(&caller, request.page_size, &request.page_token, &binding)?;
-        let organization = caller.organization.id;
-        let input = (
-            filter.parse()?,
-            page.after().unwrap_or_default(),
-            page.limit(),
-        );
+        let (after, limit) = (page.after().unwrap_or_default(), page.limit());
+        let input = (caller.organization, filter.parse()?);
         let mut found = self
             .repository
-            .snapshot(input, move |input, transaction| {
-                let (filter, after, limit) = *input;
-                Box::pin(async move {
-                    let filter = members::resolve(transaction.db(), organization, filter).await?;
-                    contacts::page_of_members(transaction, organization, filter, after, limit).await
-                })
-            })
+            .snapshot(
+                input,
+                move |(organization, (filter, named)), transaction| {
+                    Box::pin(async move {
+                        let (db, named) = (transaction.db(), named.as_ref());
+                        let filter = members::resolve(db, organization, *filter, named).await?;
+                        contacts::page_of_members(
+                            transaction,
+                            organization.id,
+                            filter,
+                            after,
+                            limit,
+                        )
+                        .await
+                    })
+                },
+            )
             .await?;
         let memory = found.memory.take();
         let (contact_list_contacts, next_page_token) = page.fill(found, Member::id, wire_member);
@@ -207,10 +217,13 @@ impl ContactListService for Api {
         let filter = MemberRequest {
             contact_list_id: &request.contact_list_id,
             custom_object_id: request.custom_object_id.as_deref(),
+            custom_object_key: request.custom_object_key.as_deref(),
             opted_in_to_channel_id: request.opted_in_to_channel_id.as_deref(),
         };
-        let organization = caller.organization.id;
-        let filter = members::resolve(self.repository.db(), organization, filter.parse()?).await?;
+        let (db, organization) = (self.repository.db(), &caller.organization);
+        let (filter, named) = filter.parse()?;
+        let filter = members::resolve(db, organization, filter, named.as_ref()).await?;
+        let organization = organization.id;
         drop(turn);
         telemetry::begin_phase(Phase::Wait);
         // An export reads for a long time. Only a few run at once, so that other calls get a connection.

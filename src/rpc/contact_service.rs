@@ -7,7 +7,7 @@ use tonic::{Request, Response, Status};
 use super::{
     Api,
     call::{authorize, response_with},
-    fields::{Fields, changed, id, optional_id, required_id},
+    fields::{Fields, changed, id, required_id},
     page::Page,
     phones::PhoneReader,
     wire,
@@ -43,7 +43,6 @@ impl ContactService for Api {
         request: Request<GetContactRequest>,
     ) -> Result<Response<GetContactResponse>, Status> {
         let (caller, _turn) = self.begin_read(&request).await?;
-        let organization = caller.organization.id;
         let request = request.into_inner();
         let given = match &request.reference {
             Some(Reference::Phone(phone)) => Some(phone.as_str()),
@@ -51,16 +50,16 @@ impl ContactService for Api {
         };
         let phones = self.contact_phones(&caller.organization, given).await?;
         let (reference, name) = parse_reference(request, &phones)?;
-        let details = ContactDetails::find(&self.repository, organization, reference)
+        let details = ContactDetails::find(&self.repository, caller.organization, reference)
             .await?
             .ok_or_else(|| Error::not_found("contact", name))?;
         telemetry::note(|call| call.contact_id = Some(details.contact.contact.id));
-        let only = details.only_object.and_then(|object| {
+        let properties = details.default_object.and_then(|object| {
             let (_, record) = details.records.iter().find(|(id, _)| *id == object)?;
             Some(record.clone())
         });
         let response = GetContactResponse {
-            contact: Some(wire::contact::to_wire(details.contact, only)),
+            contact: Some(wire::contact::to_wire(details.contact, properties)),
             contact_lists: details.lists.into_iter().map(Into::into).collect(),
             communication_preferences: details.preferences.into_iter().map(Into::into).collect(),
             custom_object_records: details
@@ -81,31 +80,28 @@ impl ContactService for Api {
     ) -> Result<Response<ListContactsResponse>, Status> {
         let (caller, _turn) = self.begin_read(&request).await?;
         let request = request.into_inner();
-        let organization = caller.organization.id;
         let given = request.phone.as_deref();
         let phones = self.contact_phones(&caller.organization, given).await?;
         let filter = parse_filter(&request, &phones)?;
-        let object = optional_id("custom_object_id", request.custom_object_id.as_deref())?;
-        let presence = format!(
-            "{:?}",
-            (
-                &request.phone,
-                &request.email,
-                &request.external_id,
-                &request.name_prefix
-            )
-        );
-        let binding = ["ListContacts", &presence, request.custom_object_id()];
+        let object_id = request.custom_object_id.as_deref();
+        let object_key = request.custom_object_key.as_deref();
+        let named = wire::reference::named_object(object_id, object_key)?;
+        let (by_id, by_name) = (&request.external_id, &request.name_prefix);
+        let presence = format!("{:?}", (&request.phone, &request.email, by_id, by_name));
+        // No key looks like an id.
+        let object = object_id.or(object_key).unwrap_or_default();
+        let binding = ["ListContacts", &presence, object];
         let page = Page::parse(&caller, request.page_size, &request.page_token, &binding)?;
         let after = page.after().unwrap_or_default();
-        let input = (organization, filter, object, after, page.limit());
+        let input = (caller.organization, filter, named, after, page.limit());
         let (mut found, mut records) = self
             .repository
             .snapshot(input, |input, transaction| {
                 Box::pin(async move {
-                    let (organization, filter, object, after, limit) = input;
-                    let (db, organization) = (transaction.db(), *organization);
-                    let object = custom_objects::choose_id(db, organization, *object).await?;
+                    let (organization, filter, named, after, limit) = input;
+                    let (db, named) = (transaction.db(), named.as_ref());
+                    let object = custom_objects::choose_id(db, organization, named).await?;
+                    let organization = organization.id;
                     let mut found =
                         contact_search::page(db, organization, filter, *after, *limit).await?;
                     let records =
@@ -176,9 +172,13 @@ impl Api {
         let id = required_id("contact.id", &wire.id)?;
         telemetry::note(|call| call.contact_id = Some(id));
         mask(&mut wire, request.update_mask)?;
-        let object = optional_id("custom_object_id", request.custom_object_id.as_deref())?;
+        let named = wire::reference::named_object(
+            request.custom_object_id.as_deref(),
+            request.custom_object_key.as_deref(),
+        )?;
         let (stored, checks) =
-            ContactUpdate::begin(&self.repository, &caller.organization, id, object).await?;
+            ContactUpdate::begin(&self.repository, &caller.organization, id, named.as_ref())
+                .await?;
         if wire
             .properties
             .as_ref()

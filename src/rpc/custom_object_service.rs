@@ -5,13 +5,14 @@ use tonic::{Request, Response, Status};
 use super::{
     Api,
     call::authorize,
-    fields::{Fields, required_id},
+    fields::{Fields, changed, required_id},
     page::Page,
     wire,
 };
 use crate::{
-    app,
+    app::{self, custom_objects::ObjectChange},
     domain::{
+        OrganizationId,
         custom_object::{
             CustomObject, CustomProperty, Key, MAX_PROPERTIES, PropertyKeys, PropertyType,
         },
@@ -23,8 +24,8 @@ use crate::{
         self, AddCustomPropertyRequest, AddCustomPropertyResponse, CreateCustomObjectRequest,
         CreateCustomObjectResponse, DeleteCustomObjectRequest, DeleteCustomObjectResponse,
         GetCustomObjectRequest, GetCustomObjectResponse, ListCustomObjectsRequest,
-        ListCustomObjectsResponse, custom_object_service_server::CustomObjectService,
-        custom_property::Type,
+        ListCustomObjectsResponse, UpdateCustomObjectRequest, UpdateCustomObjectResponse,
+        custom_object_service_server::CustomObjectService, custom_property::Type,
     },
     repository::custom_objects,
     telemetry,
@@ -44,11 +45,11 @@ impl CustomObjectService for Api {
         let properties = properties(&mut fields, request.properties);
         let (key, label) = fields.finish(key.zip(label))?;
         let (repository, organization) = (&self.repository, caller.organization.id);
-        let object =
+        let (object, is_default) =
             app::custom_objects::create(repository, organization, key, label, properties).await?;
         telemetry::note(|call| call.custom_object_id = Some(object.id));
         Ok(Response::new(CreateCustomObjectResponse {
-            custom_object: Some(wire_custom_object(object)),
+            custom_object: Some(wire_custom_object(object, is_default)),
         }))
     }
 
@@ -59,9 +60,11 @@ impl CustomObjectService for Api {
         let (caller, _turn) = self.begin_read(&request).await?;
         let id = required_id("id", &request.into_inner().id)?;
         telemetry::note(|call| call.custom_object_id = Some(id));
-        let object = custom_objects::get(self.repository.db(), caller.organization.id, id).await?;
+        let (db, organization) = (self.repository.db(), &caller.organization);
+        let object = custom_objects::get(db, organization.id, id).await?;
+        let default = custom_objects::default_id(db, organization).await?;
         Ok(Response::new(GetCustomObjectResponse {
-            custom_object: Some(wire_custom_object(object)),
+            custom_object: Some(wire_custom_object(object, default == Some(id))),
         }))
     }
 
@@ -73,14 +76,34 @@ impl CustomObjectService for Api {
         let request = request.into_inner();
         let binding = ["ListCustomObjects"];
         let page = Page::parse(&caller, request.page_size, &request.page_token, &binding)?;
-        let (db, organization) = (self.repository.db(), caller.organization.id);
+        let (db, organization) = (self.repository.db(), &caller.organization);
         let after = page.after().unwrap_or_default();
-        let objects = custom_objects::page(db, organization, after, page.limit()).await?;
-        let (custom_objects, next_page_token) =
-            page.fill(objects, |object| object.id, wire_custom_object);
+        let objects = custom_objects::page(db, organization.id, after, page.limit()).await?;
+        let default = custom_objects::default_id(db, organization).await?;
+        let (custom_objects, next_page_token) = page.fill(
+            objects,
+            |object| object.id,
+            |object| {
+                let is_default = default == Some(object.id);
+                wire_custom_object(object, is_default)
+            },
+        );
         Ok(Response::new(ListCustomObjectsResponse {
             custom_objects,
             next_page_token,
+        }))
+    }
+
+    async fn update_custom_object(
+        &self,
+        request: Request<UpdateCustomObjectRequest>,
+    ) -> Result<Response<UpdateCustomObjectResponse>, Status> {
+        let caller = authorize(&request, Scope::Admin)?;
+        let change = object_change(caller.organization.id, request.into_inner())?;
+        telemetry::note(|call| call.custom_object_id = Some(change.id));
+        let (object, is_default) = change.apply(&self.repository).await?;
+        Ok(Response::new(UpdateCustomObjectResponse {
+            custom_object: Some(wire_custom_object(object, is_default)),
         }))
     }
 
@@ -98,10 +121,10 @@ impl CustomObjectService for Api {
             .and_then(|wire| property(&mut fields, "property", wire, &mut PropertyKeys::default()));
         let property = fields.finish(property)?;
         let (repository, organization) = (&self.repository, caller.organization.id);
-        let object =
+        let (object, is_default) =
             app::custom_objects::add_property(repository, organization, id, property).await?;
         Ok(Response::new(AddCustomPropertyResponse {
-            custom_object: Some(wire_custom_object(object)),
+            custom_object: Some(wire_custom_object(object, is_default)),
         }))
     }
 
@@ -115,6 +138,35 @@ impl CustomObjectService for Api {
         app::custom_objects::delete(&self.repository, caller.organization.id, id).await?;
         Ok(Response::new(DeleteCustomObjectResponse {}))
     }
+}
+
+/// Parses a request of `UpdateCustomObject`.
+fn object_change(
+    organization: OrganizationId,
+    request: UpdateCustomObjectRequest,
+) -> Result<ObjectChange> {
+    let mut fields = Fields::default();
+    let object = fields.required("custom_object", request.custom_object);
+    let object = fields.finish(object)?;
+    let id = required_id("custom_object.id", &object.id)?;
+    let [label_changes, default_changes] = changed(
+        request.update_mask,
+        [
+            ("label", !object.label.is_empty()),
+            ("is_default", object.is_default.is_some()),
+        ],
+    )?;
+    let mut fields = Fields::default();
+    let mut change = ObjectChange {
+        organization,
+        id,
+        label: None,
+        is_default: default_changes.then(|| object.is_default()),
+    };
+    if label_changes {
+        change.label = fields.read("custom_object.label", Name::parse(&object.label));
+    }
+    fields.finish(Some(change))
 }
 
 fn properties(fields: &mut Fields, wire: Vec<proto::CustomProperty>) -> Vec<CustomProperty> {
@@ -168,13 +220,14 @@ fn property_type(fields: &mut Fields, path: &str, number: i32) -> Option<Propert
     }
 }
 
-fn wire_custom_object(object: CustomObject) -> proto::CustomObject {
+fn wire_custom_object(object: CustomObject, is_default: bool) -> proto::CustomObject {
     proto::CustomObject {
         id: object.id.to_string(),
         key: object.key,
         label: object.label,
         properties: object.properties.into_iter().map(wire_property).collect(),
         create_time: Some(wire::timestamp(object.create_time)),
+        is_default: Some(is_default),
     }
 }
 

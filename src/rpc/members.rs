@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     app,
-    domain::OrganizationId,
+    domain::{custom_object::ObjectReference, organization::Organization},
     error::Result,
     proto,
     repository::{
@@ -22,34 +22,40 @@ pub struct MemberRequest<'a> {
     pub contact_list_id: &'a str,
     /// The id of the custom object whose records are read with the members.
     pub custom_object_id: Option<&'a str>,
+    /// The key of that object, instead of its id.
+    pub custom_object_key: Option<&'a str>,
     /// The id of the channel that the members must be opted in to.
     pub opted_in_to_channel_id: Option<&'a str>,
 }
 
 impl MemberRequest<'_> {
-    /// Parses the ids.
-    pub fn parse(&self) -> Result<MemberFilter> {
+    /// Parses the ids and the key. Returns the filter, still without a custom object, and the object that is named.
+    pub fn parse(&self) -> Result<(MemberFilter, Option<ObjectReference>)> {
         let contact_list = required_id("contact_list_id", self.contact_list_id)?;
         telemetry::note(|call| call.contact_list_id = Some(contact_list));
-        Ok(MemberFilter {
+        let (id, key) = (self.custom_object_id, self.custom_object_key);
+        let object = wire::reference::named_object(id, key)?;
+        let filter = MemberFilter {
             contact_list,
-            custom_object: optional_id("custom_object_id", self.custom_object_id)?,
+            custom_object: None,
             opted_in_to: optional_id("opted_in_to_channel_id", self.opted_in_to_channel_id)?,
-        })
+        };
+        Ok((filter, object))
     }
 }
 
-/// Returns `filter` with the custom object that it means. Fails if the list, the object or the channel does not exist.
+/// Returns `filter` with the custom object that `named` means. Fails if the list, the object or the channel does not exist.
 pub async fn resolve(
     db: &impl Connection,
-    organization: OrganizationId,
+    organization: &Organization,
     filter: MemberFilter,
+    named: Option<&ObjectReference>,
 ) -> Result<MemberFilter> {
-    contact_lists::get(db, organization, filter.contact_list).await?;
+    contact_lists::get(db, organization.id, filter.contact_list).await?;
     if let Some(channel) = filter.opted_in_to {
-        channels::get(db, organization, channel).await?;
+        channels::get(db, organization.id, channel).await?;
     }
-    let object = app::custom_objects::choose_id(db, organization, filter.custom_object);
+    let object = app::custom_objects::choose_id(db, organization, named);
     Ok(MemberFilter {
         custom_object: object.await?,
         ..filter

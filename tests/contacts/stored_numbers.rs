@@ -74,7 +74,7 @@ impl Setup {
         let request = UpdateContactRequest {
             contact: Some(contact),
             update_mask: Some(FieldMask { paths }),
-            custom_object_id: None,
+            ..Default::default()
         };
         let updated = self.admin.contacts.clone().update_contact(request).await?;
         Ok(updated.into_inner().contact.expect("a contact"))

@@ -271,7 +271,7 @@ on_both! {
         let request = UpdateContactRequest {
             contact: Some(of(&before).properties(json!({"city": "Rome"}))),
             custom_object_id: Some(trip.clone()),
-            update_mask: None,
+            ..UpdateContactRequest::default()
         };
         let after = send(&admin, request.clone()).await.unwrap();
         assert_eq!(
@@ -285,16 +285,25 @@ on_both! {
             .find(|it| it.custom_object_id == trip)
             .unwrap();
         assert_eq!(record.properties, after.properties);
+        let by_key = UpdateContactRequest {
+            custom_object_id: None,
+            custom_object_key: Some("trip".to_owned()),
+            ..request.clone()
+        };
+        assert_eq!(send(&admin, by_key.clone()).await.unwrap(), after);
+        let twice = UpdateContactRequest {
+            custom_object_id: Some(trip),
+            ..by_key
+        };
+        let refused = send(&admin, twice).await;
+        assert_invalid(refused, "custom_object_key", "FIELD_INVALID");
+        // The default object has no such property.
         let unnamed = UpdateContactRequest {
             custom_object_id: None,
             ..request
         };
-        let status = assert_refused(
-            send(&admin, unnamed).await,
-            Code::InvalidArgument,
-            "CUSTOM_OBJECT_REQUIRED",
-        );
-        assert_eq!(metadata(&status, "custom_object_count"), "2");
+        let refused = send(&admin, unnamed).await;
+        assert_invalid(refused, "contact.properties.city", "PROPERTY_UNKNOWN");
     }
 
     async fn the_custom_object_is_one_of_the_organization(service: Service) {
@@ -305,7 +314,7 @@ on_both! {
             let request = UpdateContactRequest {
                 contact: Some(of(&before).properties(json!({"plan": "gold"}))),
                 custom_object_id: Some(id),
-                update_mask: None,
+                ..UpdateContactRequest::default()
             };
             assert_refused(
                 send(&admin, request).await,

@@ -5,6 +5,7 @@ mod create;
 mod delete;
 mod get;
 mod list;
+mod update;
 
 use contact_lists::proto::{
     AddCustomPropertyRequest, Contact, CustomObject, CustomProperty, GetCustomObjectRequest,
@@ -47,7 +48,7 @@ async fn store(caller: &Client, contacts: Vec<Contact>) {
         .expect("an update");
 }
 
-/// A contact with a record of the only object, and one without.
+/// A contact with a record of the default object, and one without.
 async fn one_of_two_with_a_record(caller: &Client) {
     let with = contact(&number(1)).properties(json!({"plan": "free"}));
     store(caller, vec![with, contact(&number(2))]).await;

@@ -1,8 +1,8 @@
 //! A field mask that is there and names nothing is an error: it would silently change nothing.
 
 use contact_lists::proto::{
-    Channel, Contact, ContactList, UpdateChannelRequest, UpdateContactListRequest,
-    UpdateContactRequest,
+    Channel, Contact, ContactList, CustomObject, UpdateChannelRequest, UpdateContactListRequest,
+    UpdateContactRequest, UpdateCustomObjectRequest,
 };
 use prost_types::FieldMask;
 
@@ -29,7 +29,7 @@ on_both! {
         let request = UpdateContactRequest {
             contact: Some(Contact { id: contact, name: name(), ..Default::default() }),
             update_mask: EMPTY,
-            custom_object_id: None,
+            ..Default::default()
         };
         let refused = admin.contacts.clone().update_contact(request).await;
         assert_refused(refused, Code::InvalidArgument, "FIELD_MASK_INVALID");
@@ -38,6 +38,14 @@ on_both! {
             update_mask: EMPTY,
         };
         let refused = admin.channels.clone().update_channel(request).await;
+        assert_refused(refused, Code::InvalidArgument, "FIELD_MASK_INVALID");
+        let object = admin.create_customer_object().await;
+        let label = "Renamed".to_owned();
+        let request = UpdateCustomObjectRequest {
+            custom_object: Some(CustomObject { id: object, label, ..Default::default() }),
+            update_mask: EMPTY,
+        };
+        let refused = admin.objects.clone().update_custom_object(request).await;
         assert_refused(refused, Code::InvalidArgument, "FIELD_MASK_INVALID");
         assert_eq!(service.state(&list).await, before);
     }

@@ -9,7 +9,7 @@ use tonic::Status;
 use test_support::*;
 
 /// The scope that each call needs. A new call belongs here.
-const SCOPES: [(&str, &str); 29] = [
+const SCOPES: [(&str, &str); 30] = [
     ("ContactListService/UpdateContactListContacts", "write"),
     ("ContactListService/CreateContactList", "write"),
     ("ContactListService/GetContactList", "read"),
@@ -40,6 +40,7 @@ const SCOPES: [(&str, &str); 29] = [
     ("CustomObjectService/GetCustomObject", "read"),
     ("CustomObjectService/ListCustomObjects", "read"),
     ("CustomObjectService/CreateCustomObject", "admin"),
+    ("CustomObjectService/UpdateCustomObject", "admin"),
     ("CustomObjectService/AddCustomProperty", "admin"),
     ("CustomObjectService/DeleteCustomObject", "admin"),
 ];

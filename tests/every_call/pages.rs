@@ -164,6 +164,7 @@ impl Setup {
             page_token,
             custom_object_id: (filter == "with properties").then(|| self.object.clone()),
             opted_in_to_channel_id: (filter == "opted in").then(|| self.channel.clone()),
+            ..ListContactListContactsRequest::default()
         };
         let page = self
             .caller

@@ -64,6 +64,7 @@ async fn listed(caller: &Client, request: Request) -> Result<Vec<ContactListCont
     let request = ListContactListContactsRequest {
         contact_list_id: request.contact_list_id,
         custom_object_id: request.custom_object_id,
+        custom_object_key: request.custom_object_key,
         opted_in_to_channel_id: request.opted_in_to_channel_id,
         page_size: 500,
         page_token: String::new(),
@@ -293,7 +294,7 @@ on_both! {
         }
     }
 
-    async fn properties_are_those_of_the_named_object_or_the_only_one(service: Service) {
+    async fn properties_are_those_of_the_named_object_or_the_default_one(service: Service) {
         let admin = service.admin();
         let (list, customer) = (
             admin.create_list("List").await,
@@ -308,13 +309,16 @@ on_both! {
         let of_only = export(&admin, of(&list)).await.unwrap();
         assert_eq!(properties(&of_only), Some(json!({"plan": "free"})));
         let empty = admin.create_object("empty", vec![]).await;
-        for (named, expected) in [
-            (None, None),
-            (Some(customer), Some(json!({"plan": "free"}))),
-            (Some(empty), None),
+        for (id, key, expected) in [
+            (None, None, Some(json!({"plan": "free"}))),
+            (Some(customer), None, Some(json!({"plan": "free"}))),
+            (None, Some("customer"), Some(json!({"plan": "free"}))),
+            (Some(empty), None, None),
+            (None, Some("empty"), None),
         ] {
             let request = Request {
-                custom_object_id: named,
+                custom_object_id: id,
+                custom_object_key: key.map(str::to_owned),
                 ..of(&list)
             };
             let exported = export(&admin, request.clone()).await.unwrap();
@@ -349,6 +353,12 @@ on_both! {
             "custom_object_id",
             "FIELD_INVALID",
         );
+        let unknown = Request {
+            custom_object_key: Some("customer".to_owned()),
+            ..of(&list)
+        };
+        let refused = export(&admin, unknown).await;
+        assert_refused(refused, Code::NotFound, "RESOURCE_NOT_FOUND");
     }
 }
 

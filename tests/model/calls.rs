@@ -67,6 +67,7 @@ pub enum Call {
         object: ResourceRef,
         property: Property,
     },
+    UpdateObject(ObjectChange),
     DeleteObject {
         object: ResourceRef,
     },
@@ -105,6 +106,9 @@ pub struct Update {
     pub resubscribe: bool,
     #[serde(skip_serializing_if = "is_default")]
     pub object: Option<ResourceRef>,
+    /// The object's key, instead of `object`.
+    #[serde(skip_serializing_if = "is_default")]
+    pub object_key: Option<String>,
     #[serde(skip_serializing_if = "is_default")]
     pub skip: bool,
     /// A `request_id` of a small pool.
@@ -142,6 +146,16 @@ pub struct GivenContact {
     pub birth_date: Option<(i32, i32, i32)>,
     #[serde(skip_serializing_if = "is_default")]
     pub properties: Option<serde_json::Map<String, Value>>,
+}
+
+/// What an `UpdateCustomObject` gives.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ObjectChange {
+    pub object: ResourceRef,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub label: Option<String>,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub is_default: Option<bool>,
 }
 
 /// A custom property.

@@ -7,7 +7,7 @@ use contact_lists::proto::UpdateContactListContactsResponse as Outcome;
 use test_support::reason_name;
 
 /// What a run of 20,000 steps must have covered.
-const EXPECTED: [&str; 75] = [
+const EXPECTED: [&str; 77] = [
     "call add",
     "call remove",
     "call overwrite",
@@ -19,6 +19,7 @@ const EXPECTED: [&str; 75] = [
     "call DeleteChannel",
     "call CreateCustomObject",
     "call AddCustomProperty",
+    "call UpdateCustomObject",
     "call DeleteCustomObject",
     "call UpdateContact",
     "call DeleteContact",
@@ -70,6 +71,7 @@ const EXPECTED: [&str; 75] = [
     "rejected for two reasons",
     "rejected by others and by what is stored",
     "note a change of number",
+    "note another object made the default one",
     "note a number passed on to a stored contact",
     "note a number passed on to a new contact",
     "note numbers passed round in a ring",

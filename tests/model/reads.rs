@@ -66,7 +66,7 @@ impl Replica {
         for object in &mut found {
             object.create_time = None;
         }
-        same("ListCustomObjects", &found, &self.model.objects)
+        same("ListCustomObjects", &found, &self.model.shown_objects())
     }
 
     /// `ListContacts`. Learns the contacts' ids.
@@ -92,7 +92,7 @@ impl Replica {
         Ok(())
     }
 
-    /// Compares a contact as a read shows it, with the properties of the only custom object.
+    /// Compares a contact as a read shows it, with the properties of the default custom object.
     fn check_contact(&mut self, what: &str, key: ContactKey, found: &WireContact) -> Checked {
         let contact = &self.model.contacts[&key];
         let (created, changed) = (contact.created, contact.changed);
@@ -100,10 +100,8 @@ impl Replica {
             id: contact.id.clone().unwrap_or_default(),
             create_time: found.create_time,
             update_time: found.update_time,
-            properties: match self.model.objects.as_slice() {
-                [only] => contact.records.get(&only.id).cloned(),
-                _ => None,
-            },
+            properties: (self.model.default_object())
+                .and_then(|object| contact.records.get(&object.id).cloned()),
             ..contact.wire.clone()
         };
         same(what, found, &expected)?;

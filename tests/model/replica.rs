@@ -229,6 +229,7 @@ impl Replica {
             request_id: update.request.map(request_id),
             validate_only: update.validate_only,
             allow_empty: update.framing == Framing::AllowEmpty,
+            custom_object_key: update.object_key.clone(),
         };
         let contacts = update.contacts.iter().map(|it| self.contact(it, foreign));
         stream(header, contacts.collect(), update.footer, update.framing)

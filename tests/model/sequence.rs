@@ -158,6 +158,7 @@ impl StepRun<'_> {
             Call::DeleteChannel { channel } => self.delete_channel(channel).await,
             Call::CreateObject { key, properties } => self.create_object(key, properties).await,
             Call::AddProperty { object, property } => self.add_property(object, property).await,
+            Call::UpdateObject(change) => self.update_object(change).await,
             Call::DeleteObject { object } => self.delete_object(object).await,
             Call::UpdateContact {
                 contact,
@@ -271,6 +272,7 @@ impl StepRun<'_> {
             contact: Some(contact),
             update_mask: mask.clone().map(|paths| FieldMask { paths }),
             custom_object_id: object.map(|pick| self.replica.object_id(pick, &self.foreign)),
+            custom_object_key: None,
         };
         let (replica, when) = (&mut *self.replica, self.when);
         let model = replica.model.update_contact(when, &request);

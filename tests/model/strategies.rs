@@ -46,7 +46,7 @@ fn update() -> impl Strategy<Value = Update> {
         weighted_bool(25),
     );
     let rest = (
-        weighted(0.08, pick(2)),
+        weighted(0.08, object_name()),
         weighted_bool(70),
         weighted(0.25, 0..3u8),
         weighted_bool(8),
@@ -78,7 +78,8 @@ fn update() -> impl Strategy<Value = Update> {
                 opt_in_to_all_channels: opt_ins.0,
                 opt_in_to: opt_ins.1,
                 resubscribe: opt_ins.2,
-                object,
+                object: object.clone().and_then(Result::ok),
+                object_key: object.and_then(Result::err),
                 skip,
                 request,
                 validate_only,
@@ -185,7 +186,17 @@ fn change_objects() -> impl Strategy<Value = Call> {
             .prop_map(|(key, properties)| Call::CreateObject { key, properties }),
         3 => (pick(2), property())
             .prop_map(|(object, property)| Call::AddProperty { object, property }),
+        2 => (pick(2), weighted(0.5, text(&["Pet", " A  pet ", " "])), weighted(0.7, weighted_bool(80)))
+            .prop_map(|(object, label, is_default)| Call::UpdateObject(ObjectChange { object, label, is_default })),
         2 => pick(2).prop_map(|object| Call::DeleteObject { object }),
+    ]
+}
+
+/// A custom object, or its key.
+fn object_name() -> impl Strategy<Value = Result<ResourceRef, String>> {
+    prop_oneof![
+        2 => pick(2).prop_map(Ok),
+        1 => text(&["customer", "pet", "trip"]).prop_map(Err),
     ]
 }
 

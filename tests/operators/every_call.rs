@@ -2,15 +2,16 @@
 
 use contact_lists::proto::{
     self, AddCustomPropertyRequest, Address, ContactList, ContactReference, CreateChannelRequest,
-    CreateContactListRequest, CreateCustomObjectRequest, DeleteChannelRequest,
+    CreateContactListRequest, CreateCustomObjectRequest, CustomObject, DeleteChannelRequest,
     DeleteContactListRequest, DeleteContactRequest, DeleteCustomObjectRequest,
     ExportContactListContactsRequest, GetChannelRequest, GetContactListRequest, GetContactRequest,
     GetCustomObjectRequest, GetLimitsRequest, ListChannelsRequest,
     ListCommunicationPreferencesRequest, ListContactListContactsRequest,
     ListContactListUpdatesRequest, ListContactListsRequest, ListContactsRequest,
     ListCustomObjectsRequest, RevertContactListUpdateRequest, UpdateChannelRequest,
-    UpdateContactListRequest, UpdateContactRequest, channel, contact_reference,
-    custom_property::Type, get_contact_list_update_request, get_contact_request::Reference,
+    UpdateContactListRequest, UpdateContactRequest, UpdateCustomObjectRequest, channel,
+    contact_reference, custom_property::Type, get_contact_list_update_request,
+    get_contact_request::Reference,
 };
 use tonic::{Response, Status};
 
@@ -102,6 +103,16 @@ async fn create(admin: Client) -> Made {
         property: Some(property("marked_further", Type::Text).default_value(json!("marked-value"))),
     };
     ok(admin.objects.clone().add_custom_property(request).await);
+    let request = UpdateCustomObjectRequest {
+        custom_object: Some(CustomObject {
+            id: object.clone(),
+            label: "MarkedLabel".to_owned(),
+            is_default: Some(true),
+            ..CustomObject::default()
+        }),
+        update_mask: None,
+    };
+    ok(admin.objects.clone().update_custom_object(request).await);
     let request = CreateChannelRequest {
         name: "MarkedChannel".to_owned(),
         r#type: channel::Type::Phone.into(),

@@ -27,11 +27,15 @@ async fn plan_object(caller: &Client, key: &str) -> String {
 }
 
 on_both! {
-    async fn the_only_custom_object_need_not_be_named(service: Service) {
+    async fn the_default_custom_object_need_not_be_named(service: Service) {
         let (admin, list) = with_list(&service).await;
         let id = plan_object(&admin, "customer").await;
         add(&admin, &list, vec![with(json!({"plan": "a"}))]).await;
-        assert_eq!(records(&admin).await, [(id, json!({"plan": "a"}))]);
+        assert_eq!(records(&admin).await, [(id.clone(), json!({"plan": "a"}))]);
+        // A second object changes nothing for callers that name none.
+        plan_object(&admin, "employee").await;
+        add(&admin, &list, vec![with(json!({"plan": "b"}))]).await;
+        assert_eq!(records(&admin).await, [(id, json!({"plan": "b"}))]);
     }
 
     async fn properties_without_any_custom_object_fail_the_call(service: Service) {
@@ -43,27 +47,26 @@ on_both! {
         ] {
             let given = vec![contact(&number(2)), with(json!({"plan": "a"}))];
             let refused = admin.update(header, given).await;
-            let status = assert_refused(refused, Code::InvalidArgument, "CUSTOM_OBJECT_REQUIRED");
-            assert_eq!(metadata(&status, "custom_object_count"), "0");
+            assert_refused(refused, Code::InvalidArgument, "CUSTOM_OBJECT_REQUIRED");
         }
         assert!(!is_stored(&admin, &number(2)).await);
     }
 
-    async fn properties_of_one_of_several_custom_objects_must_say_which(service: Service) {
+    async fn properties_belong_to_the_custom_object_that_the_header_names_by_id_or_key(service: Service) {
         let (admin, list) = with_list(&service).await;
         let customer = plan_object(&admin, "customer").await;
         let employee = plan_object(&admin, "employee").await;
         let given = || vec![with(json!({"plan": "a"}))];
-        let refused = admin.update(header(&list).add().skip(), given()).await;
-        let status = assert_refused(refused, Code::InvalidArgument, "CUSTOM_OBJECT_REQUIRED");
-        assert_eq!(metadata(&status, "custom_object_count"), "2");
-        let header = header(&list).add().custom_object(&employee);
-        admin.update(header.clone(), given()).await.unwrap();
+        let by_key = header(&list).add().custom_object_key("employee");
+        admin.update(by_key, given()).await.unwrap();
         assert_eq!(
             records(&admin).await,
             [(employee.clone(), json!({"plan": "a"}))]
         );
-        let other = header.custom_object(&customer);
+        let by_id = header(&list).add().custom_object(&employee);
+        let outcome = admin.update(by_id, given()).await.unwrap();
+        assert_counts!(outcomes(&outcome), unchanged: 1);
+        let other = header(&list).add().custom_object(&customer);
         let outcome = admin
             .update(other, vec![with(json!({"plan": "b"}))])
             .await
@@ -115,6 +118,34 @@ on_both! {
             .custom_object(&uuid::Uuid::now_v7().to_string());
         let refused = admin.update(header, vec![with(json!({"plan": "a"}))]).await;
         assert_refused(refused, Code::NotFound, "RESOURCE_NOT_FOUND");
+        assert!(!is_stored(&admin, &number(1)).await);
+    }
+
+    async fn a_custom_object_is_not_named_twice(service: Service) {
+        let (admin, list) = with_list(&service).await;
+        let id = plan_object(&admin, "customer").await;
+        let both = header(&list).add().custom_object(&id).custom_object_key("customer");
+        let refused = admin.update(both, contacts([1])).await;
+        assert_invalid(refused, "header.custom_object_key", "FIELD_INVALID");
+        assert!(!is_stored(&admin, &number(1)).await);
+    }
+
+    async fn a_custom_object_key_is_one_that_an_object_of_the_organization_has(service: Service) {
+        let (admin, list) = with_list(&service).await;
+        plan_object(&admin, "customer").await;
+        plan_object(&service.other_admin().await, "employee").await;
+        for key in ["employee", "c"] {
+            let header = header(&list).add().custom_object_key(key);
+            let refused = admin.update(header, vec![with(json!({"plan": "a"}))]).await;
+            let status = assert_refused(refused, Code::NotFound, "RESOURCE_NOT_FOUND");
+            assert_eq!(metadata(&status, "resource_type"), "custom_object");
+            assert_eq!(metadata(&status, "resource_name"), key);
+        }
+        for (key, reason) in [("Customer", "FIELD_INVALID"), ("", "FIELD_REQUIRED")] {
+            let header = header(&list).add().custom_object_key(key);
+            let refused = admin.update(header, contacts([1])).await;
+            assert_invalid(refused, "header.custom_object_key", reason);
+        }
         assert!(!is_stored(&admin, &number(1)).await);
     }
 

@@ -8,7 +8,7 @@ use crate::{
     domain::{
         OrganizationId,
         channel::Channel,
-        custom_object::ObjectChoice,
+        custom_object::CustomObject,
         old_values::OldRecord,
         organization::Organization,
         phone_number::DefaultRegion,
@@ -27,7 +27,7 @@ pub struct Checks {
     /// The organization's channels.
     pub channels: HashSet<Uuid>,
     /// The custom object that properties belong to.
-    pub custom_object: ObjectChoice,
+    pub custom_object: Option<CustomObject>,
 }
 
 impl Checks {
@@ -35,7 +35,7 @@ impl Checks {
     pub fn new(
         organization: &Organization,
         channels: &[Channel],
-        custom_object: ObjectChoice,
+        custom_object: Option<CustomObject>,
     ) -> Self {
         Self {
             default_region: organization.default_region,
@@ -44,13 +44,11 @@ impl Checks {
         }
     }
 
-    /// Refuses properties where it is not clear which custom object they belong to.
+    /// Refuses properties where there is no custom object that they could belong to.
     pub fn refuse_unowned_properties(&self) -> Result<()> {
         match self.custom_object {
-            ObjectChoice::Chosen(_) => Ok(()),
-            ObjectChoice::NotNamed { object_count } => Err(Error::CustomObjectRequired {
-                custom_object_count: object_count,
-            }),
+            Some(_) => Ok(()),
+            None => Err(Error::CustomObjectRequired),
         }
     }
 
@@ -61,7 +59,7 @@ impl Checks {
         stored: Option<&Properties>,
         changes: &PropertyChanges,
     ) -> Result<Option<(Properties, OldRecord)>, Vec<Violation>> {
-        let Some(object) = self.custom_object.object().filter(|_| !changes.is_empty()) else {
+        let Some(object) = self.custom_object.as_ref().filter(|_| !changes.is_empty()) else {
             return Ok(None);
         };
         let new = object.merge(stored, changes)?;
@@ -85,9 +83,9 @@ impl Checks {
         if known.count() < self.channels.len() {
             return Err(Error::DefinitionsChanged);
         }
-        if let Some(object) = self.custom_object.object() {
+        if let Some(object) = &self.custom_object {
             let now = custom_objects::find(transaction.db(), organization, object.id).await?;
-            if now.as_ref() != Some(object) {
+            if now.is_none_or(|now| now.properties != object.properties) {
                 return Err(Error::DefinitionsChanged);
             }
         }

@@ -189,7 +189,7 @@ impl Update {
     }
 
     fn custom_object(&self) -> Option<&CustomObject> {
-        self.checks.custom_object.object()
+        self.checks.custom_object.as_ref()
     }
 }
 

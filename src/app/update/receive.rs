@@ -114,7 +114,7 @@ impl IncomingUpdate {
         Ok(())
     }
 
-    /// Refuses properties where it is not clear which custom object they belong to.
+    /// Refuses properties where there is no custom object that they could belong to.
     pub fn refuse_unowned_properties(&self) -> Result<()> {
         match self.checks() {
             Some(checks) => checks.refuse_unowned_properties(),
@@ -212,7 +212,7 @@ impl Collected {
         let (list, channels, custom_object) = tokio::join!(
             contact_lists::find(db, organization, header.contact_list_id),
             channels::all(db, organization),
-            app::custom_objects::choose(db, organization, header.custom_object_id),
+            app::custom_objects::choose(db, &caller.organization, header.custom_object.as_ref()),
         );
         active(list?, header.contact_list_id)?;
         let channels = channels?;

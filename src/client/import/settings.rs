@@ -87,7 +87,7 @@ pub struct RowSettings {
     /// Which separates the fraction in numbers such as 1.234; by default the other numbers of the column must show it
     #[arg(long, value_enum)]
     pub decimal_separator: Option<DecimalSeparator>,
-    /// The custom object that the properties belong to: its key or id; by default the organization's only one
+    /// The custom object that the properties belong to: its key or id; by default the organization's default one
     #[arg(long)]
     pub custom_object: Option<String>,
 }

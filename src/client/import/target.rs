@@ -35,8 +35,8 @@ pub async fn contact_list(
     }
 }
 
-/// Finds a custom object by its key or id, or the organization's only one. Returns `None` if none is named, and there are none
-/// or several.
+/// Finds a custom object by its key or id, or the organization's default one. Returns `None` if none is named, and there are
+/// none.
 pub async fn custom_object(
     connection: &mut Connection,
     name: Option<&str>,
@@ -57,7 +57,7 @@ pub async fn custom_object(
         }
     }
     let Some(name) = name else {
-        return Ok(objects.pop().filter(|_| objects.is_empty()));
+        return Ok(objects.into_iter().find(CustomObject::is_default));
     };
     let keys: Vec<String> = objects.iter().map(|object| object.key.clone()).collect();
     match objects

@@ -62,7 +62,7 @@ pub fn parse(
     };
     let mut properties = properties(&mut fields, wire.properties.unwrap_or_default());
     let mut violations = fields.into_violations();
-    if let Some(object) = checks.custom_object.object() {
+    if let Some(object) = &checks.custom_object {
         object.check(&mut properties, &mut violations);
     }
     match phone {

@@ -4,8 +4,11 @@ use crate::{
     domain::{
         channel::ChannelReference,
         contact::ContactReference,
+        custom_object::{Key, ObjectReference},
         phone_number::{DefaultRegion, PhoneNumber},
+        violation::Reason,
     },
+    error::Result,
     proto,
     rpc::{
         fields::{Fields, id},
@@ -59,6 +62,41 @@ pub fn contact(
             phone(fields, &below(path, "phone"), Some(text), phones).map(ContactReference::Phone)
         }
     }
+}
+
+/// Parses the custom object that one of two fields of the message at `path` names, if one does.
+pub fn custom_object(
+    fields: &mut Fields,
+    path: &str,
+    custom_object_id: Option<&str>,
+    custom_object_key: Option<&str>,
+) -> Option<ObjectReference> {
+    let (id_path, key_path) = (
+        below(path, "custom_object_id"),
+        below(path, "custom_object_key"),
+    );
+    match (custom_object_id, custom_object_key) {
+        (None, None) => None,
+        (Some(text), None) => fields.read(id_path, id(text)).map(ObjectReference::Id),
+        (None, Some(text)) => fields
+            .read(key_path, Key::parse(text))
+            .map(ObjectReference::Key),
+        (Some(_), Some(_)) => {
+            let message = "cannot be given together with custom_object_id";
+            fields.refuse(key_path, Reason::FieldInvalid, message);
+            None
+        }
+    }
+}
+
+/// The custom object that one of two fields of a request names, if one does.
+pub fn named_object(
+    custom_object_id: Option<&str>,
+    custom_object_key: Option<&str>,
+) -> Result<Option<ObjectReference>> {
+    let mut fields = Fields::default();
+    let object = custom_object(&mut fields, "", custom_object_id, custom_object_key);
+    fields.finish(Some(object))
 }
 
 /// The path of a field in the message at `path`, which is empty where the message stands for itself.

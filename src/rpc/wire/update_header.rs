@@ -23,10 +23,11 @@ pub fn parse(
     let contact_list_id = fields.read("header.contact_list_id", id(&wire.contact_list_id));
     let action = action(&mut fields, wire.action);
     let rejection_policy = rejection_policy(&mut fields, wire.rejection_policy);
-    let custom_object_id = optional_id(
+    let custom_object = reference::custom_object(
         &mut fields,
-        "header.custom_object_id",
-        wire.custom_object_id,
+        "header",
+        wire.custom_object_id.as_deref(),
+        wire.custom_object_key.as_deref(),
     );
     let request_id = optional_id(&mut fields, "header.request_id", wire.request_id);
     let all_channels = wire.opt_in_to_all_channels.unwrap_or(true);
@@ -37,7 +38,7 @@ pub fn parse(
             action,
             opt_ins,
             resubscribe: wire.resubscribe,
-            custom_object_id,
+            custom_object,
             rejection_policy,
             request_id,
             validate_only: wire.validate_only,

@@ -77,7 +77,7 @@ on_both! {
         assert_eq!(names, ["Ada", "Adam", "Adele"]);
     }
 
-    async fn properties_are_those_of_the_named_object_or_the_only_one(service: Service) {
+    async fn properties_are_those_of_the_named_object_or_the_default_one(service: Service) {
         let admin = service.admin();
         let customer = admin.create_customer_object().await;
         store(
@@ -101,7 +101,12 @@ on_both! {
         assert_eq!(properties(None).await, Some(json!({"plan": "free"})));
         assert_eq!(find(&admin, by_phone(&number(1))).await[0].properties, None);
         let empty = admin.create_object("empty", vec![]).await;
-        assert_eq!(properties(None).await, None);
+        assert_eq!(properties(None).await, Some(json!({"plan": "free"})));
+        let by_key = Request {
+            custom_object_key: Some("empty".to_owned()),
+            ..by_phone(&number(0))
+        };
+        assert_eq!(find(&admin, by_key).await[0].properties, None);
         assert_eq!(
             properties(Some(&customer)).await,
             Some(json!({"plan": "free"}))

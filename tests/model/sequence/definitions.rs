@@ -2,12 +2,13 @@
 
 use contact_lists::proto::{
     AddCustomPropertyRequest, Channel, ContactList, CreateChannelRequest, CreateContactListRequest,
-    CreateCustomObjectRequest, DeleteChannelRequest, DeleteContactListRequest,
-    DeleteCustomObjectRequest, UpdateChannelRequest, UpdateContactListRequest, channel::Type,
+    CreateCustomObjectRequest, CustomObject, DeleteChannelRequest, DeleteContactListRequest,
+    DeleteCustomObjectRequest, UpdateChannelRequest, UpdateContactListRequest,
+    UpdateCustomObjectRequest, channel::Type,
 };
 
 use crate::{
-    calls::{Property, ResourceRef},
+    calls::{ObjectChange, Property, ResourceRef},
     compare::same,
     replica::property,
 };
@@ -201,6 +202,33 @@ impl StepRun<'_> {
             .add_custom_property(request)
             .await;
         if let Some((service, model)) = self.compare("AddCustomProperty", service, model)? {
+            let mut object = service.custom_object.unwrap_or_default();
+            object.create_time = None;
+            same("the changed object", &object, &model)?;
+        }
+        Ok(())
+    }
+
+    pub(super) async fn update_object(&mut self, change: &ObjectChange) -> Checked {
+        let object = CustomObject {
+            id: self.replica.object_id(&change.object, &self.foreign),
+            label: change.label.clone().unwrap_or_default(),
+            is_default: change.is_default,
+            ..CustomObject::default()
+        };
+        let request = UpdateCustomObjectRequest {
+            custom_object: Some(object),
+            update_mask: None,
+        };
+        let replica = &mut *self.replica;
+        let model = replica.model.update_object(&request);
+        let service = replica
+            .client
+            .objects
+            .clone()
+            .update_custom_object(request)
+            .await;
+        if let Some((service, model)) = self.compare("UpdateCustomObject", service, model)? {
             let mut object = service.custom_object.unwrap_or_default();
             object.create_time = None;
             same("the changed object", &object, &model)?;

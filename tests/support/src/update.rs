@@ -86,6 +86,11 @@ pub trait HeaderExt: Sized {
     fn custom_object(self, id: &str) -> Header {
         self.change(|header| header.custom_object_id = Some(id.to_owned()))
     }
+
+    /// The same, by the object's key.
+    fn custom_object_key(self, key: &str) -> Header {
+        self.change(|header| header.custom_object_key = Some(key.to_owned()))
+    }
 }
 
 impl HeaderExt for Header {

@@ -9,7 +9,7 @@ use prost_types::FieldMask;
 
 use super::{
     Answer, CallNumber, Contact, ContactKey, Organization, Preferences, checks,
-    records::has_properties, refusal::Refusal,
+    objects::refuse_unowned_properties, records::has_properties, refusal::Refusal,
 };
 
 /// The effects of writing a contact.
@@ -72,7 +72,7 @@ impl Organization {
         Written { changed, opted_in }
     }
 
-    /// `UpdateContact`. Returns the contact, with its record of the named custom object or else of the only one.
+    /// `UpdateContact`. Returns the contact, with its record of the named custom object or else of the default one.
     pub fn update_contact(
         &mut self,
         when: CallNumber,
@@ -86,11 +86,11 @@ impl Organization {
         let fields = masked(given, mask);
         let missing = || Refusal::not_found("contact", &given.id);
         let key = self.by_id(&given.id).ok_or_else(missing)?;
-        let choice = self.object(request.custom_object_id.as_deref())?;
+        let (id, object_key) = (&request.custom_object_id, &request.custom_object_key);
+        let object = self.object(id.as_deref(), object_key.as_deref())?.cloned();
         if has_properties(&fields) {
-            choice.refuse_unowned_properties()?;
+            refuse_unowned_properties(object.as_ref())?;
         }
-        let object = choice.object().cloned();
         let below = |violations: Vec<(String, Reason)>| {
             let below = |(field, reason)| (format!("contact.{field}"), reason);
             Refusal::fields(violations.into_iter().map(below).collect())
@@ -141,7 +141,8 @@ impl Organization {
         let number = contact.wire.phone.expect("a contact has a number");
         self.detach_opt_outs(&number, &contact.preferences);
         for list in &mut self.lists {
-            list.members.remove(&key);
+            let was_member = list.members.remove(&key).is_some();
+            list.wire.version += i64::from(was_member);
             list.wire.contact_count = list.members.len() as i32;
         }
         Ok(())

@@ -28,8 +28,6 @@ pub use choices::without_choices;
 pub use preferences::{OptState, Pairs, Preferences};
 pub use refusal::Refusal;
 
-use objects::ObjectChoice;
-
 /// The answer to a call, or why it is refused.
 pub type Answer<T> = Result<T, Refusal>;
 
@@ -46,8 +44,10 @@ pub struct Organization {
     pub takes_national_numbers: bool,
     /// Its channels, oldest first.
     pub channels: Vec<Channel>,
-    /// Its custom objects, oldest first, without times.
+    /// Its custom objects, oldest first, without times. Which one is the default is not in them.
     pub objects: Vec<CustomObject>,
+    /// The id of the custom object that was made the default one.
+    pub made_default: Option<String>,
     /// Its lists, deleted ones too, oldest first.
     pub lists: Vec<List>,
     /// Its contacts.
@@ -162,19 +162,5 @@ impl Organization {
 
     fn contact_mut(&mut self, key: ContactKey) -> &mut Contact {
         self.contacts.get_mut(&key).expect("a contact of the model")
-    }
-
-    /// The custom object that a request is about: the one that it names, or else the only one.
-    fn object(&self, id: Option<&str>) -> Answer<ObjectChoice<'_>> {
-        match (id, self.objects.as_slice()) {
-            (Some(id), objects) => match objects.iter().find(|object| object.id == id) {
-                Some(object) => Ok(ObjectChoice::Chosen(object)),
-                None => Err(Refusal::not_found("custom_object", id)),
-            },
-            (None, [only]) => Ok(ObjectChoice::Chosen(only)),
-            (None, others) => Ok(ObjectChoice::NotNamed {
-                object_count: others.len(),
-            }),
-        }
     }
 }

@@ -3,12 +3,15 @@
 use std::sync::Arc;
 
 use contact_lists::proto::{
-    Contact, ErrorReason as Reason, UpdateContactListContactsHeader as Header,
+    Contact, CustomObject, ErrorReason as Reason, UpdateContactListContactsHeader as Header,
     UpdateContactListContactsRequest as Message, UpdateContactListContactsResponse as Outcome,
     contact_list::State, update_contact_list_contacts_header::Action,
 };
 
-use super::{Answer, CallNumber, Organization, Update, records::has_properties, refusal::Refusal};
+use super::{
+    Answer, CallNumber, Organization, Update, objects::refuse_unowned_properties,
+    records::has_properties, refusal::Refusal,
+};
 
 impl Organization {
     /// `UpdateContactListContacts`.
@@ -55,7 +58,13 @@ impl Organization {
             return Err(Refusal::not_active(&header.contact_list_id));
         }
         self.channels_of(&header.opt_in_to)?;
-        self.object(header.custom_object_id.as_deref()).map(drop)
+        self.object_of(header).map(drop)
+    }
+
+    /// The custom object that the contacts' properties belong to.
+    pub fn object_of(&self, header: &Header) -> Answer<Option<&CustomObject>> {
+        let (id, key) = (&header.custom_object_id, &header.custom_object_key);
+        self.object(id.as_deref(), key.as_deref())
     }
 
     /// The contacts of all messages, if the framing is right.
@@ -84,8 +93,7 @@ impl Organization {
                 return at(Reason::HeaderRepeated, index);
             }
             if !is_replay && message.contacts.iter().any(has_properties) {
-                self.object(header.custom_object_id.as_deref())?
-                    .refuse_unowned_properties()?;
+                refuse_unowned_properties(self.object_of(header)?)?;
             }
             contacts.extend(message.contacts.iter().cloned());
             has_ended = message.footer.is_some();

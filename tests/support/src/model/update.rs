@@ -35,10 +35,7 @@ impl Organization {
         header: &Header,
         contacts: &[Contact],
     ) -> Answer<Outcome> {
-        let object = self
-            .object(header.custom_object_id.as_deref())?
-            .object()
-            .cloned();
+        let object = self.object_of(header)?.cloned();
         let plan = self.plan(contacts, object.as_ref());
         if plan.rejected_with_giver {
             self.note("a contact rejected with the giver of its number");
@@ -64,7 +61,9 @@ impl Organization {
         } else {
             self.note("every contact rejected under SKIP");
         }
-        outcome.contact_list = Some(self.list(&header.contact_list_id)?.wire.clone());
+        let list = self.list_mut(&header.contact_list_id)?;
+        list.wire.version += i64::from(!header.validate_only);
+        outcome.contact_list = Some(list.wire.clone());
         Ok(outcome)
     }
 
