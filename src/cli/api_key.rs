@@ -4,7 +4,7 @@ use anyhow::{Context, anyhow};
 use time::{Duration, OffsetDateTime, format_description::well_known::Rfc3339};
 use uuid::Uuid;
 
-use super::{args::ApiKeyCommand, open_as_it_is};
+use super::{args::ApiKeyCommand, with_schema_as_it_is};
 use crate::{
     domain::{
         OrganizationId,
@@ -12,7 +12,7 @@ use crate::{
         name::Name,
         now,
     },
-    repository::api_keys,
+    repository::{Repository, api_keys},
     settings::DatabaseSettings,
 };
 
@@ -33,10 +33,12 @@ pub async fn run(command: ApiKeyCommand) -> anyhow::Result<()> {
                 name,
                 expire_time: expires_in_days.map(|days| now() + Duration::days(days)),
             };
-            let repository = open_as_it_is(&database).await?;
-            let (_, secret) = api_keys::create(&repository, OrganizationId(organization), key)
-                .await
-                .context("cannot create the API key")?;
+            let create = async |repository: &Repository| {
+                api_keys::create(repository, OrganizationId(organization), key)
+                    .await
+                    .context("cannot create the API key")
+            };
+            let (_, secret) = with_schema_as_it_is(&database, create).await?;
             println!("{}", secret.expose());
             Ok(())
         }
@@ -44,9 +46,11 @@ pub async fn run(command: ApiKeyCommand) -> anyhow::Result<()> {
             organization,
             database,
         } => {
-            let repository = open_as_it_is(&database).await?;
-            let keys = api_keys::all(&repository, OrganizationId(organization)).await;
-            for key in keys.context("cannot list the API keys")? {
+            let all = async |repository: &Repository| {
+                let keys = api_keys::all(repository, OrganizationId(organization)).await;
+                keys.context("cannot list the API keys")
+            };
+            for key in with_schema_as_it_is(&database, all).await? {
                 println!("{}", line(&key)?);
             }
             Ok(())
@@ -93,10 +97,12 @@ async fn set_disabled(
     id: Uuid,
     disabled: bool,
 ) -> anyhow::Result<()> {
-    let repository = open_as_it_is(database).await?;
-    api_keys::set_disabled(&repository, OrganizationId(organization), id, disabled)
-        .await
-        .context("cannot change the API key")?;
+    let change = async |repository: &Repository| {
+        api_keys::set_disabled(repository, OrganizationId(organization), id, disabled)
+            .await
+            .context("cannot change the API key")
+    };
+    with_schema_as_it_is(database, change).await?;
     println!("{id}");
     Ok(())
 }

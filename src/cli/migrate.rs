@@ -1,16 +1,20 @@
 //! `contact-lists migrate`.
 
-use super::{connect, open};
-use crate::{repository::MigrationState, settings::DatabaseSettings};
+use super::{connected, with_schema};
+use crate::{
+    repository::{MigrationState, Repository},
+    settings::DatabaseSettings,
+};
 
 /// Brings the schema up to date, or prints how it stands.
 pub async fn run(status: bool, database: &DatabaseSettings) -> anyhow::Result<()> {
     if !status {
-        open(database, true).await?;
+        with_schema(database, true, async |_| Ok(())).await?;
         println!("the schema is up to date");
         return Ok(());
     }
-    for (name, state) in connect(database, false).await?.migrations().await? {
+    let migrations = async |repository: &Repository| Ok(repository.migrations().await?);
+    for (name, state) in connected(database, false, migrations).await? {
         let state = match state {
             MigrationState::Applied => "applied",
             MigrationState::Missing => "missing",

@@ -63,33 +63,50 @@ pub async fn run(command_line: CommandLine) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Connects to the database and brings its schema up to date. A SQLite file that does not exist is made if `create_file` says so.
-async fn open(database: &DatabaseSettings, create_file: bool) -> anyhow::Result<Repository> {
-    let repository = connect(database, create_file).await?;
-    repository
-        .migrate()
-        .await
-        .context("cannot bring the schema up to date")?;
-    Ok(repository)
+/// Runs `work` on the database, once its schema is up to date. A SQLite file that does not exist is made if `create_file` says so.
+async fn with_schema<T>(
+    database: &DatabaseSettings,
+    create_file: bool,
+    work: impl AsyncFnOnce(&Repository) -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
+    let migrate_and_work = async |repository: &Repository| {
+        let migrated = repository.migrate().await;
+        migrated.context("cannot bring the schema up to date")?;
+        work(repository).await
+    };
+    connected(database, create_file, migrate_and_work).await
 }
 
-/// Connects to the database and leaves its schema as it is, older or newer. Fails if there is none.
-async fn open_as_it_is(database: &DatabaseSettings) -> anyhow::Result<Repository> {
-    let repository = connect(database, false).await?;
-    ensure!(
-        repository.has_schema().await?,
-        "the database is empty: run contact-lists migrate first"
-    );
-    Ok(repository)
+/// Runs `work` on the database, and leaves its schema as it is, older or newer. Fails if there is none.
+async fn with_schema_as_it_is<T>(
+    database: &DatabaseSettings,
+    work: impl AsyncFnOnce(&Repository) -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
+    let check_and_work = async |repository: &Repository| {
+        ensure!(
+            repository.has_schema().await?,
+            "the database is empty: run contact-lists migrate first"
+        );
+        work(repository).await
+    };
+    connected(database, false, check_and_work).await
 }
 
-async fn connect(database: &DatabaseSettings, create_file: bool) -> anyhow::Result<Repository> {
+/// Connects to the database, and closes it however `work` ends: SQLite leaves no log behind then.
+async fn connected<T>(
+    database: &DatabaseSettings,
+    create_file: bool,
+    work: impl AsyncFnOnce(&Repository) -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
     let options = DatabaseOptions {
         busy_timeout: COMMAND_BUSY_TIMEOUT,
         create_file,
         ..database.into()
     };
-    Ok(Repository::connect(&options).await?)
+    let repository = Repository::connect(&options).await?;
+    let done = work(&repository).await;
+    repository.close().await;
+    done
 }
 
 /// Runs a command, and says that it waits if it takes long: SQLite has one writer at a time, which can be an import.

@@ -2,10 +2,10 @@
 
 use anyhow::{Context, ensure};
 
-use super::{args::OrganizationCommand, open};
+use super::{args::OrganizationCommand, with_schema};
 use crate::{
     domain::{OrganizationId, name::Name, phone_number::DefaultRegion},
-    repository::organizations,
+    repository::{Repository, organizations},
 };
 
 /// Creates, changes or lists organizations.
@@ -19,8 +19,10 @@ pub async fn run(command: OrganizationCommand) -> anyhow::Result<()> {
             let name = Name::parse(&name)
                 .map_err(|invalid| anyhow::anyhow!("the name {}", invalid.message))?;
             let region = default_region.as_deref().map(checked_region).transpose()?;
-            let repository = open(&database, true).await?;
-            let organization = organizations::create(&repository, name.as_str(), region).await?;
+            let create = async |repository: &Repository| {
+                Ok(organizations::create(repository, name.as_str(), region).await?)
+            };
+            let organization = with_schema(&database, true, create).await?;
             println!("{}", organization.id);
         }
         OrganizationCommand::Update {
@@ -32,15 +34,17 @@ pub async fn run(command: OrganizationCommand) -> anyhow::Result<()> {
                 "" => None,
                 code => Some(checked_region(code)?),
             };
-            let repository = open(&database, false).await?;
-            organizations::set_default_region(&repository, OrganizationId(id), region)
-                .await
-                .context("cannot change the organization")?;
+            let change = async |repository: &Repository| {
+                organizations::set_default_region(repository, OrganizationId(id), region)
+                    .await
+                    .context("cannot change the organization")
+            };
+            with_schema(&database, false, change).await?;
             println!("{id}");
         }
         OrganizationCommand::List { database } => {
-            let repository = open(&database, false).await?;
-            for organization in organizations::all(&repository).await? {
+            let all = async |repository: &Repository| Ok(organizations::all(repository).await?);
+            for organization in with_schema(&database, false, all).await? {
                 let region = organization.default_region_code.as_deref().unwrap_or("-");
                 println!("{}\t{region}\t{}", organization.id, organization.name);
             }

@@ -1,10 +1,16 @@
 //! `contact-lists serve`.
 
 use futures_util::stream;
+use secrecy::SecretString;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::first_start::{self, Target};
-use crate::{repository::organizations, server::Server, settings::ServeSettings, telemetry};
+use crate::{
+    repository::{Repository, organizations},
+    server::Server,
+    settings::ServeSettings,
+    telemetry,
+};
 
 /// Serves until SIGINT or SIGTERM. A second one ends the drain period.
 pub async fn run(settings: ServeSettings) -> anyhow::Result<()> {
@@ -15,17 +21,14 @@ pub async fn run(settings: ServeSettings) -> anyhow::Result<()> {
     let server = Server::bind(settings).await?;
     let address = server.local_addr()?;
     let admin_address = server.admin_addr()?;
-    if organizations::all(server.repository()).await?.is_empty() {
-        if address.ip().is_loopback() || key_file.is_some() {
-            let target = Target {
-                address,
-                with_tls,
-                key_file,
-            };
-            first_start::make_example(server.repository(), target).await?;
-        } else {
-            first_start::name_commands(&database_url);
-        }
+    let target = Target {
+        address,
+        with_tls,
+        key_file,
+    };
+    if let Err(error) = greet(server.repository(), target, &database_url).await {
+        server.repository().close().await;
+        return Err(error);
     }
     // A program that reads the line may send a signal immediately.
     let kinds = (
@@ -44,4 +47,21 @@ pub async fn run(settings: ServeSettings) -> anyhow::Result<()> {
     }
     println!("listening on {address}");
     server.serve(signals).await
+}
+
+/// Makes the example at the first start on an empty database, where nobody else could reach it, and else names the commands that
+/// make an organization.
+async fn greet(
+    repository: &Repository,
+    target: Target,
+    database_url: &SecretString,
+) -> anyhow::Result<()> {
+    if !organizations::all(repository).await?.is_empty() {
+        return Ok(());
+    }
+    if target.address.ip().is_loopback() || target.key_file.is_some() {
+        return first_start::make_example(repository, target).await;
+    }
+    first_start::name_commands(database_url);
+    Ok(())
 }

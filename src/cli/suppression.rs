@@ -10,15 +10,15 @@ use anyhow::{Context, bail, ensure};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use tokio::sync::mpsc;
-use uuid::Uuid;
 
-use super::{args::SuppressionCommand, open, open_as_it_is};
+use super::{args::SuppressionCommand, with_schema, with_schema_as_it_is};
 use crate::{
     app::suppressions,
     domain::{
         OrganizationId,
         suppression::{Erasure, OptOut, Suppressions},
     },
+    repository::Repository,
     settings::DatabaseSettings,
 };
 
@@ -47,24 +47,26 @@ pub async fn run(command: SuppressionCommand) -> anyhow::Result<()> {
             since,
             organization,
             database,
-        } => export(since, organization, &database).await,
+        } => {
+            let organization = organization.map(OrganizationId);
+            let export = async |repository: &_| export(repository, since, organization).await;
+            with_schema_as_it_is(&database, export).await
+        }
         SuppressionCommand::Apply { file, database } => apply(&file, &database).await,
     }
 }
 
 async fn export(
+    repository: &Repository,
     since: OffsetDateTime,
-    organization: Option<Uuid>,
-    database: &DatabaseSettings,
+    organization: Option<OrganizationId>,
 ) -> anyhow::Result<()> {
-    let repository = open_as_it_is(database).await?;
     if let Some(missing) = repository.missing_migration().await? {
         bail!("the database's schema lacks {missing}: run contact-lists migrate");
     }
     let (sender, mut pages) = mpsc::channel(1);
-    let organization = organization.map(OrganizationId);
     let read = async {
-        suppressions::export(&repository, organization, since, sender)
+        suppressions::export(repository, organization, since, sender)
             .await
             .context("cannot export")
     };
@@ -99,10 +101,12 @@ async fn apply(file: &Path, database: &DatabaseSettings) -> anyhow::Result<()> {
             .and_then(|file| parse(BufReader::new(file)))
     };
     let parsed = parsed.with_context(|| format!("cannot read {}", file.display()))?;
-    let repository = open(database, false).await?;
-    let applied = suppressions::apply(&repository, parsed)
-        .await
-        .context("cannot apply all of it; it can be applied again")?;
+    let apply = async |repository: &Repository| {
+        suppressions::apply(repository, parsed)
+            .await
+            .context("cannot apply all of it; it can be applied again")
+    };
+    let applied = with_schema(database, false, apply).await?;
     for (what, count) in [
         ("contacts erased", applied.erased_contacts),
         ("contacts that there are not", applied.unknown_contacts),

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend};
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::{
-    AssertSqlSafe, Connection, Executor,
+    AssertSqlSafe, Connection, Executor, SqliteConnection,
     postgres::PgPoolOptions,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
 };
@@ -16,7 +16,8 @@ use super::{
     postgres_plans::PostgresPlans,
     records,
     sqlite_checkpoints::Checkpoints,
-    sqlite_file::{DatabaseFile, ServerLock},
+    sqlite_file::{DatabaseFile, OpenFiles},
+    sqlite_lock::{FileLock, Purpose},
     timeout::WithTimeout,
     write_queue::WriteQueue,
 };
@@ -45,6 +46,12 @@ const IDLE_ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
 /// How long a connection that returns to the pool may take to end what was begun on it before it is closed.
 const RELEASE_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// How long SQLite's connections may take to end what was begun on them and close at the end of the program.
+const SQLITE_CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The same for PostgreSQL's, which lose nothing if they are cut off.
+const POSTGRES_CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
+
 /// How much of a SQLite file a connection caches, in KiB (negative means KiB): enough that the pages changed by a chunk of
 /// contacts need not be written before the commit.
 const SQLITE_CACHE: &str = "-32768";
@@ -57,7 +64,7 @@ const SQLITE_LOG_BYTES: &str = "67108864";
 pub struct DatabaseOptions {
     /// `sqlite://FILE` or `postgres://USER:PASSWORD@HOST/NAME`.
     pub url: SecretString,
-    /// Whether to make a SQLite file that does not exist.
+    /// Whether a command makes a SQLite file that does not exist. A server does.
     pub create_file: bool,
     /// The most connections, at least 4. Two are reserved; of the others half write, on SQLite one, and the rest read.
     pub max_connections: u32,
@@ -87,19 +94,48 @@ pub struct Repository {
     /// None on PostgreSQL.
     pub(super) checkpoints: Option<Checkpoints>,
     /// None on PostgreSQL, or if the database is in memory.
-    file: Option<DatabaseFile>,
+    files: Option<OpenFiles>,
 }
 
 impl Repository {
     /// Connects to a database. Fails if the URL is malformed or the database does not answer.
     pub async fn connect(options: &DatabaseOptions) -> Result<Self, ConnectError> {
+        let purpose = match options.create_file {
+            true => Purpose::Make,
+            false => Purpose::Open,
+        };
+        let (repository, _lock) = Self::open(options, purpose).await?;
+        Ok(repository)
+    }
+
+    /// Connects to a database to serve it, and claims it if it is a SQLite file. Fails as well if another server has it.
+    pub async fn connect_to_serve(
+        options: &DatabaseOptions,
+    ) -> Result<(Self, Option<FileLock>), ConnectError> {
+        let (repository, mut lock) = Self::open(options, Purpose::Serve).await?;
+        if let (Some(lock), Some(files)) = (&mut lock, &repository.files) {
+            let noted = lock.note(files.identities());
+            noted.map_err(|error| ConnectError::of_file(files.path(), &error))?;
+        }
+        Ok((repository, lock))
+    }
+
+    async fn open(
+        options: &DatabaseOptions,
+        purpose: Purpose,
+    ) -> Result<(Self, Option<FileLock>), ConnectError> {
         let plans = Arc::new(PostgresPlans::default());
         let url = options.url.expose_secret();
         let max_callers = options.max_connections.saturating_sub(RESERVED_CONNECTIONS);
         let (file, max_writers) = if url.to_ascii_lowercase().starts_with("sqlite:") {
-            (DatabaseFile::find(url, options.create_file)?, 1)
+            (DatabaseFile::find(url)?, 1)
         } else {
             (None, max_callers / 2)
+        };
+        // Before SQLite makes or opens anything.
+        let lock = match &file {
+            Some(file) => FileLock::claim(file, purpose).await?,
+            None => None,
         };
         let max_readers = max_callers.saturating_sub(max_writers);
         let pool = async |max_connections| {
@@ -115,12 +151,13 @@ impl Repository {
         let db = pool(max_readers).await?;
         let writers = pool(max_writers).await?;
         let reserved = pool(RESERVED_CONNECTIONS).await?;
+        let files = file.map(OpenFiles::note).transpose()?;
         let metrics = DatabaseMetrics::default();
         let write_queue = WriteQueue::new(max_writers as usize, metrics.clone());
         let checkpoints = (db.get_database_backend() == DbBackend::Sqlite)
             .then(|| Checkpoints::start(db.clone(), write_queue.clone()));
-        Ok(Self {
-            file,
+        let repository = Self {
+            files,
             db: WithTimeout::new(db, options.statement_timeout),
             max_readers,
             reserved: WithTimeout::new(reserved, options.statement_timeout),
@@ -130,7 +167,28 @@ impl Repository {
             plans,
             large_records: Arc::new(records::large_records()),
             checkpoints,
-        })
+        };
+        Ok((repository, lock))
+    }
+
+    /// Closes all connections once they are free. The last one to a SQLite file copies the whole log to it and removes the log.
+    /// Connections that are still in use after a time limit stay open.
+    pub async fn close(&self) {
+        let pools = [&self.db, &self.reserved, &self.writers];
+        let close = async {
+            for pool in pools {
+                if let Err(error) = pool.without_timeout().close_by_ref().await {
+                    tracing::warn!(%error, "database.close_failed");
+                }
+            }
+        };
+        let limit = match self.db.get_database_backend() {
+            DbBackend::Postgres => POSTGRES_CLOSE_TIMEOUT,
+            _ => SQLITE_CLOSE_TIMEOUT,
+        };
+        if tokio::time::timeout(limit, close).await.is_err() {
+            tracing::warn!("database.close_overdue");
+        }
     }
 
     /// Returns the connection for reads. Writes go through [`Self::write`].
@@ -168,21 +226,16 @@ impl Repository {
         }
     }
 
-    /// Fails if the database does not answer, or if SQLite's file is no longer where it was.
+    /// Fails if the database does not answer, or if SQLite's files are no longer where they were.
     pub async fn ping(&self) -> Result<()> {
         self.check_file()?;
         self.reserved.execute_unprepared("SELECT 1").await?;
         Ok(())
     }
 
-    /// Claims a SQLite file for a server; `None` on PostgreSQL. Fails if another server has it.
-    pub fn lock_file(&self) -> Result<Option<ServerLock>, ConnectError> {
-        self.file.as_ref().map(DatabaseFile::lock).transpose()
-    }
-
-    /// Fails if SQLite's file is no longer where it was.
+    /// Fails if SQLite's files are no longer where they were.
     pub(super) fn check_file(&self) -> Result<()> {
-        self.file.as_ref().map_or(Ok(()), DatabaseFile::check)
+        self.files.as_ref().map_or(Ok(()), OpenFiles::check)
     }
 }
 
@@ -223,7 +276,8 @@ fn pool_options(
         .sqlx_logging_level(log::LevelFilter::Trace)
         .map_sqlx_postgres_pool_opts(move |pool| postgres_pool(pool, &plans, timeout))
         .map_sqlx_sqlite_pool_opts(|pool| {
-            pool.after_release(|connection, _| Box::pin(is_clean(connection)))
+            pool.after_connect(|connection, _| Box::pin(open_log(connection)))
+                .after_release(|connection, _| Box::pin(is_clean(connection)))
         })
         .map_sqlx_sqlite_opts(move |connection| sqlite_connection(connection, busy_timeout));
     pool
@@ -273,6 +327,14 @@ fn sqlite_connection(
         .pragma("journal_size_limit", SQLITE_LOG_BYTES)
         // See `sqlite_checkpoints`.
         .pragma("wal_autocheckpoint", "0")
+}
+
+/// Opens SQLite's log now rather than with the first statement.
+async fn open_log(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+    connection
+        .execute("SELECT 1 FROM sqlite_schema LIMIT 1")
+        .await?;
+    Ok(())
 }
 
 /// Returns whether a connection can return to the pool; if not, it is closed.

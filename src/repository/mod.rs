@@ -60,6 +60,7 @@ pub mod search;
 mod sql;
 mod sqlite_checkpoints;
 mod sqlite_file;
+mod sqlite_lock;
 pub mod suppressions;
 mod timeout;
 mod transaction;
@@ -73,7 +74,7 @@ pub use self::{
     connect::{ACQUIRE_TIMEOUT, DatabaseOptions, Repository},
     connect_error::ConnectError,
     migrate::MigrationState,
-    sqlite_file::ServerLock,
+    sqlite_lock::FileLock,
     transaction::{Transaction, TransactionOutcome},
     write_queue::WriteLength,
 };

@@ -29,6 +29,9 @@ impl Checkpoints {
             while commits.recv().await.is_some() {
                 sleep(INTERVAL).await;
                 if let Err(error) = checkpoint(&db, &write_queue).await {
+                    if db.get_sqlite_connection_pool().is_closed() {
+                        break;
+                    }
                     // The log stays as it is, and the next commit tries again.
                     tracing::warn!(%error, "checkpoint.failed");
                 }

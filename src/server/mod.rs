@@ -36,7 +36,7 @@ use crate::{
         key_uses::KeyUses,
         retention,
     },
-    repository::{Repository, ServerLock},
+    repository::{FileLock, Repository},
     rpc::{Api, Limits},
     settings::ServeSettings,
     spool,
@@ -55,7 +55,7 @@ pub struct Server {
     admin: Option<TcpListener>,
     traces: Option<Traces>,
     /// Held for as long as it serves a SQLite file.
-    _lock: Option<ServerLock>,
+    _lock: Option<FileLock>,
 }
 
 impl Server {
@@ -69,20 +69,15 @@ impl Server {
         connections::raise_descriptor_limit();
         spool::check_folder()?;
         let tls = Tls::load(&settings).await?.map(Arc::new);
-        let repository = Repository::connect(&(&settings.database).into()).await?;
-        let lock = repository.lock_file()?;
-        if settings.migrate {
-            repository
-                .migrate()
-                .await
-                .context("cannot bring the schema up to date")?;
-        } else if let Some(missing) = repository.missing_migration().await? {
-            bail!("the database's schema lacks {missing}: run contact-lists migrate");
-        }
-        let listener = listen(&addresses).await?;
-        let admin = match &settings.admin_listen.0 {
-            Some(address) => Some(admin::bind(address).await?),
-            None => None,
+        let database = (&settings.database).into();
+        let (repository, lock) = Repository::connect_to_serve(&database).await?;
+        let bound = bind_on(&repository, &settings, &addresses).await;
+        let (listener, admin) = match bound {
+            Ok(bound) => bound,
+            Err(error) => {
+                repository.close().await;
+                return Err(error);
+            }
         };
         Ok(Self {
             settings,
@@ -163,13 +158,12 @@ impl Server {
         }
         let end = Instant::now() + self.settings.grace();
         end_calls(&mut serving, &stages, self.settings.grace()).await;
-        health.await?;
-        retention.await?;
-        key_uses.await?;
+        tokio::try_join!(health, retention, key_uses)?;
         if let Some(traces) = self.traces {
             let left = end.saturating_duration_since(Instant::now());
             traces.shutdown(left.min(TRACES_LIMIT)).await;
         }
+        self.repository.close().await;
         Ok(())
     }
 
@@ -233,6 +227,28 @@ async fn end_calls(
         // The calls that were cut off still tell their callers why.
         let _ = timeout(Duration::from_secs(1), serving.as_mut()).await;
     }
+}
+
+/// Brings the schema up to date, and listens, for operators as well.
+async fn bind_on(
+    repository: &Repository,
+    settings: &ServeSettings,
+    addresses: &[SocketAddr],
+) -> anyhow::Result<(TcpListener, Option<TcpListener>)> {
+    if settings.migrate {
+        repository
+            .migrate()
+            .await
+            .context("cannot bring the schema up to date")?;
+    } else if let Some(missing) = repository.missing_migration().await? {
+        bail!("the database's schema lacks {missing}: run contact-lists migrate");
+    }
+    let listener = listen(addresses).await?;
+    let admin = match &settings.admin_listen.0 {
+        Some(address) => Some(admin::bind(address).await?),
+        None => None,
+    };
+    Ok((listener, admin))
 }
 
 /// Returns the addresses to listen on. Fails if calls to one of them could be read on their way.

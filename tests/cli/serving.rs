@@ -1,6 +1,6 @@
 //! Serving: the first start, the address, the log, the end.
 
-use std::{os::unix::fs::PermissionsExt, path::Path};
+use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 
 use contact_lists::proto::ListContactListsRequest;
 use tonic::transport::Endpoint;
@@ -261,4 +261,31 @@ fn the_files_of_a_new_sqlite_database_are_its_owners_alone() {
         assert_eq!(metadata.permissions().mode() & 0o777, 0o600, "{file}");
     }
     drop(server);
+}
+
+#[test]
+fn the_sqlite_file_alone_holds_everything_after_the_end_of_a_server_or_a_command() {
+    for _ in 0..5 {
+        let folder = Folder::new();
+        let (code, log) = folder.serve(&[]).terminate("-TERM");
+        assert_eq!(code, Some(0), "{log}");
+        let alone = Folder::new();
+        fs::copy(
+            folder.path("contact-lists.db"),
+            alone.path("contact-lists.db"),
+        )
+        .unwrap();
+        assert!(!folder.path("contact-lists.db-wal").exists(), "{log}");
+        assert_eq!(alone.lines(&["organization", "list"]).len(), 1);
+        alone.lines(&["organization", "create", "Acme"]);
+        assert!(!alone.path("contact-lists.db-wal").exists());
+        alone.refusal(&[
+            "organization",
+            "update",
+            &uuid::Uuid::now_v7().to_string(),
+            "--default-region",
+            "US",
+        ]);
+        assert!(!alone.path("contact-lists.db-wal").exists());
+    }
 }

@@ -227,6 +227,37 @@ fn a_sqlite_file_has_one_server_and_commands_open_it_still() {
 }
 
 #[test]
+fn a_sqlite_file_is_not_made_beside_the_log_of_one_that_is_gone() {
+    let folder = Folder::new();
+    let server = folder.serve(&[]);
+    // It is killed, and leaves the log.
+    drop(server);
+    let (database, moved) = (folder.path("contact-lists.db"), folder.path("moved.db"));
+    let log = fs::canonicalize(folder.path("contact-lists.db-wal")).unwrap();
+    fs::rename(&database, &moved).unwrap();
+    let reason = format!(
+        "it is gone, but {}, a part of it, is there: move the database back, or that file away",
+        log.display()
+    );
+    let line = format!("{DATABASE} contact-lists.db: {reason}");
+    let serve = ["--listen", "127.0.0.1:0"];
+    for command in [
+        &["migrate"][..],
+        &["organization", "create", "Acme"],
+        &["organization", "list"],
+        &serve,
+    ] {
+        assert_eq!(folder.refusal(command), line);
+        assert!(!database.exists());
+    }
+    // SQLite would remove the log of an empty database.
+    fs::write(&database, "").unwrap();
+    assert_eq!(folder.refusal(&["migrate"]), line);
+    fs::rename(&moved, &database).unwrap();
+    assert_eq!(folder.lines(&["organization", "list"]).len(), 1);
+}
+
+#[test]
 fn a_server_that_does_not_migrate_needs_a_schema_of_its_own_version() {
     let folder = Folder::new();
     let serve = ["--listen", "127.0.0.1:0", "--migrate", "false"];
