@@ -1,15 +1,14 @@
 //! `contact-lists api-key`.
 
-use anyhow::{Context, anyhow};
+use anyhow::Context;
 use time::{Duration, OffsetDateTime, format_description::well_known::Rfc3339};
 use uuid::Uuid;
 
-use super::{args::ApiKeyCommand, with_schema_as_it_is};
+use super::{args::ApiKeyCommand, parse_name, shown, with_schema_as_it_is};
 use crate::{
     domain::{
         OrganizationId,
         api_key::{ApiKey, NewApiKey},
-        name::Name,
         now,
     },
     repository::{Repository, api_keys},
@@ -26,8 +25,7 @@ pub async fn run(command: ApiKeyCommand) -> anyhow::Result<()> {
             expires_in_days,
             database,
         } => {
-            let name = name.as_deref().map(Name::parse).transpose();
-            let name = name.map_err(|invalid| anyhow!("the name {}", invalid.message))?;
+            let name = name.as_deref().map(parse_name).transpose()?;
             let key = NewApiKey {
                 scope,
                 name,
@@ -86,7 +84,7 @@ fn line(key: &ApiKey) -> anyhow::Result<String> {
         &key.create_time.format(&Rfc3339)?,
         &or_none(key.expire_time)?,
         &or_none(key.last_use_time)?,
-        key.name.as_deref().unwrap_or("-"),
+        &key.name.as_deref().map_or_else(|| "-".to_owned(), shown),
     ];
     Ok(fields.join("\t"))
 }

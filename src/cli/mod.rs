@@ -15,13 +15,14 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, anyhow, ensure};
 use clap::CommandFactory;
 
 use self::args::Command;
 pub use self::args::CommandLine;
 use crate::{
     client::{export, health, import, lists, revert, updates},
+    domain::name::Name,
     repository::{DatabaseOptions, Repository},
     server,
     settings::DatabaseSettings,
@@ -107,6 +108,25 @@ async fn connected<T>(
     let done = work(&repository).await;
     repository.close().await;
     done
+}
+
+/// Parses a name. One with control characters would change what terminals and logs show.
+fn parse_name(name: &str) -> anyhow::Result<Name> {
+    let name = Name::parse(name).map_err(|invalid| anyhow!("the name {}", invalid.message))?;
+    ensure!(
+        !name.as_str().contains(char::is_control),
+        "the name must not contain control characters"
+    );
+    Ok(name)
+}
+
+/// Returns a stored name for a terminal: control characters are escaped.
+fn shown(name: &str) -> String {
+    let escape = |letter: char| match letter.is_control() {
+        true => letter.escape_default().to_string(),
+        false => letter.to_string(),
+    };
+    name.chars().map(escape).collect()
 }
 
 /// Runs a command, and says that it waits if it takes long: SQLite has one writer at a time, which can be an import.

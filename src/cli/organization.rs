@@ -2,9 +2,9 @@
 
 use anyhow::{Context, ensure};
 
-use super::{args::OrganizationCommand, with_schema};
+use super::{args::OrganizationCommand, parse_name, shown, with_schema};
 use crate::{
-    domain::{OrganizationId, name::Name, phone_number::DefaultRegion},
+    domain::{OrganizationId, phone_number::DefaultRegion},
     repository::{Repository, organizations},
 };
 
@@ -16,8 +16,7 @@ pub async fn run(command: OrganizationCommand) -> anyhow::Result<()> {
             default_region,
             database,
         } => {
-            let name = Name::parse(&name)
-                .map_err(|invalid| anyhow::anyhow!("the name {}", invalid.message))?;
+            let name = parse_name(&name)?;
             let region = default_region.as_deref().map(checked_region).transpose()?;
             let create = async |repository: &Repository| {
                 Ok(organizations::create(repository, name.as_str(), region).await?)
@@ -46,7 +45,8 @@ pub async fn run(command: OrganizationCommand) -> anyhow::Result<()> {
             let all = async |repository: &Repository| Ok(organizations::all(repository).await?);
             for organization in with_schema(&database, false, all).await? {
                 let region = organization.default_region_code.as_deref().unwrap_or("-");
-                println!("{}\t{region}\t{}", organization.id, organization.name);
+                let name = shown(&organization.name);
+                println!("{}\t{region}\t{name}", organization.id);
             }
         }
     }

@@ -145,6 +145,27 @@ fn a_key_has_a_name_and_an_expiry_if_it_is_given_them() {
 }
 
 #[test]
+fn a_name_with_control_characters_is_refused_and_a_stored_one_is_escaped() {
+    let folder = Folder::new();
+    let organization = folder.organization();
+    let create = ["api-key", "create", "--organization", &organization];
+    let reason = "error: the name must not contain control characters";
+    for name in ["a\u{1b}[2J", "a\u{7f}", "a\u{85}b\u{9b}"] {
+        assert_eq!(folder.refusal(&["organization", "create", name]), reason);
+        let key = folder.refusal(&[&create[..], &["--name", name]].concat());
+        assert_eq!(key, reason);
+    }
+    folder.lines(&[&create[..], &["--name", "Zoë 🦀"]].concat());
+    let list = || folder.lines(&["api-key", "list", "--organization", &organization]);
+    assert!(list()[0].ends_with("\tZoë 🦀"), "{:?}", list());
+    folder.sql("UPDATE api_keys SET name = 'a' || char(27) || '[2J' || char(10) || 'b'");
+    folder.sql("UPDATE organizations SET name = 'a' || char(9) || 'b'");
+    assert!(list()[0].ends_with("\ta\\u{1b}[2J\\nb"), "{:?}", list());
+    let organizations = folder.lines(&["organization", "list"]);
+    assert_eq!(organizations, [format!("{organization}\t-\ta\\tb")]);
+}
+
+#[test]
 fn a_key_is_disabled_and_enabled() {
     let folder = Folder::new();
     let organization = folder.organization();
