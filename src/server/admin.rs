@@ -1,6 +1,9 @@
 //! What operators read over HTTP, on a port of its own: metrics and health.
 
-use std::{convert::Infallible, future::ready, io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    collections::VecDeque, convert::Infallible, future::ready, io, net::SocketAddr, sync::Arc,
+    time::Duration,
+};
 
 use anyhow::Context;
 use axum::{
@@ -13,9 +16,9 @@ use hyper_util::rt::TokioIo;
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::watch,
-    task::JoinSet,
     time::{sleep, timeout},
 };
+use tokio_util::task::AbortOnDropHandle;
 
 use super::shutdown::Shutdown;
 use crate::{
@@ -26,7 +29,7 @@ use crate::{
     telemetry::{Metrics, ProcessMetrics},
 };
 
-/// The most connections at once. Further ones wait.
+/// The most connections at once. A further one ends the oldest: a request takes no time, so that one's client is slow.
 const MAX_CONNECTIONS: usize = 32;
 
 /// How long a connection may take: it has one request.
@@ -74,19 +77,21 @@ impl Admin {
     /// Serves until it is dropped.
     pub async fn serve(self, listener: TcpListener) {
         let this = Arc::new(self);
-        let mut running = JoinSet::new();
+        let mut running = VecDeque::new();
         loop {
-            tokio::select! {
-                accepted = listener.accept(), if running.len() < MAX_CONNECTIONS => match accepted {
-                    Ok((stream, _)) => {
-                        running.spawn(Arc::clone(&this).serve_one(stream));
+            match listener.accept().await {
+                Ok((stream, _)) => {
+                    running.retain(|it: &AbortOnDropHandle<()>| !it.is_finished());
+                    if running.len() == MAX_CONNECTIONS {
+                        running.pop_front();
                     }
-                    Err(error) => {
-                        tracing::warn!(%error, "admin.accept_failed");
-                        sleep(ACCEPT_PAUSE).await;
-                    }
-                },
-                Some(_) = running.join_next() => {}
+                    let serve_one = tokio::spawn(Arc::clone(&this).serve_one(stream));
+                    running.push_back(AbortOnDropHandle::new(serve_one));
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "admin.accept_failed");
+                    sleep(ACCEPT_PAUSE).await;
+                }
             }
         }
     }
