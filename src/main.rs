@@ -3,7 +3,10 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use contact_lists::cli::{self, CommandLine};
+use contact_lists::{
+    cli::{self, CommandLine},
+    error::with_causes,
+};
 use mimalloc::MiMalloc;
 
 /// A call with many contacts allocates many small values, on which the system's allocator would spend much of the call's
@@ -27,15 +30,4 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
-}
-
-/// Returns the error with its causes, each once: some errors have their cause in their own text.
-fn with_causes(error: &anyhow::Error) -> String {
-    let mut text = error.to_string();
-    for cause in error.chain().skip(1).map(ToString::to_string) {
-        if !text.contains(&cause) {
-            text = format!("{text}: {cause}");
-        }
-    }
-    text
 }

@@ -155,6 +155,17 @@ pub enum Error {
 /// The result of what can fail with [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
+/// Returns an error's text with its causes, each once: some errors have their cause in their own text.
+pub fn with_causes(error: &anyhow::Error) -> String {
+    let mut text = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !text.contains(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    text
+}
+
 impl Error {
     /// A defect of the service. The caller is told an id only, under which the log has the cause.
     pub fn internal(cause: impl Into<anyhow::Error>) -> Self {

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::{
     domain::{OrganizationId, update_header::Action, update_outcome::Counts, violation::Reason},
-    error::Error,
+    error::{Error, with_causes},
 };
 
 tokio::task_local! {
@@ -100,7 +100,7 @@ impl Call {
             | Error::SpoolFolderFull(cause) => cause,
             _ => return,
         };
-        self.cause = Some(format!("{cause:#}"));
+        self.cause = Some(with_causes(cause));
     }
 
     pub(super) fn end_phase(&mut self, now: Instant) {

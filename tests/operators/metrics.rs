@@ -74,6 +74,9 @@ on_both! {
         assert_metrics(&scrape(&service).await, [
             ("rejected_contacts_total{reason=\"EMAIL_INVALID\"}", 4.0),
             ("rejected_contacts_total{reason=\"LANGUAGE_INVALID\"}", 2.0),
+            // Those that there were not yet are there, so that the first one is an increase.
+            ("rejected_contacts_total{reason=\"FIELD_REQUIRED\"}", 0.0),
+            ("rejected_contacts_total{reason=\"RECORD_TOO_LARGE\"}", 0.0),
             ("contacts_total{outcome=\"rejected\"}", 2.0),
         ]);
     }

@@ -13,7 +13,13 @@ use super::{
     },
     Metrics, durations,
 };
-use crate::{domain::update_outcome::Counts, error::reason_name};
+use crate::{
+    domain::{update_outcome::Counts, violation::Reason},
+    error::reason_name,
+};
+
+/// The contract's numbers of what is wrong with a contact end before this one, and begin with that of [`Reason::FieldRequired`].
+const CONTACT_REASONS_END: i32 = 100;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ByResult {
@@ -82,6 +88,10 @@ impl Default for CallMetrics {
         };
         // So that the first one is an increase.
         metrics.count(&Counts::default());
+        let numbers = Reason::FieldRequired as i32..CONTACT_REASONS_END;
+        for reason in numbers.filter_map(|number| Reason::try_from(number).ok()) {
+            metrics.count_rejections(reason, 0);
+        }
         metrics
     }
 }
@@ -144,10 +154,7 @@ impl CallMetrics {
             return;
         }
         for (reason, count) in &call.rejected_by_reason {
-            let reason = reason_name(*reason);
-            self.rejections
-                .get_or_create(&ByReason { reason })
-                .inc_by(*count);
+            self.count_rejections(*reason, *count);
         }
         match call.counts {
             Some(_) if call.replayed => {
@@ -156,6 +163,12 @@ impl CallMetrics {
             Some(counts) => self.count(&counts),
             None => {}
         }
+    }
+
+    fn count_rejections(&self, reason: Reason, count: u64) {
+        let reason = reason_name(reason);
+        let rejections = self.rejections.get_or_create(&ByReason { reason });
+        rejections.inc_by(count);
     }
 
     /// Counts what an applied update did.
