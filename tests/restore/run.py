@@ -5,6 +5,8 @@ before, while and after the back-up is made, and erasures after it. Then opt-out
 restored into a new database, and the export is applied. What was acknowledged before the back-up began must be there, and
 replay; every list must have as many members as it says; no opt-out and no erasure, whenever it was acknowledged, may be undone.
 
+The commands are those of docs/backup.md.
+
 It needs grpcio and grpcio-tools, and for PostgreSQL its client programs.
 """
 
@@ -15,8 +17,8 @@ import itertools
 import os
 import pathlib
 import random
+import re
 import signal
-import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -27,7 +29,8 @@ import uuid
 
 import grpc
 
-sys.path.insert(0, str(pathlib.Path(__file__).parents[2] / "proto"))
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "proto"))
 lists, list_services = grpc.protos_and_services("contactlists/v1/contact_list_service.proto")
 people, people_services = grpc.protos_and_services("contactlists/v1/contact_service.proto")
 preferences, preference_services = grpc.protos_and_services("contactlists/v1/communication_preference_service.proto")
@@ -163,35 +166,60 @@ class Load:
             raise self.errors[0]
 
 
+def shown(folder, text, **variables):
+    """Runs the commands with `text` in them that docs/backup.md shows, in `folder`. Returns what they print."""
+    blocks = re.findall(r"^```sh\n(.*?)^```$", (ROOT / "docs/backup.md").read_text(), re.M | re.S)
+    [commands] = [block for block in blocks if text in block]
+    environment = {**os.environ, **variables}
+    ended = subprocess.run(["bash", "-euc", commands], cwd=folder, env=environment, check=True, capture_output=True, text=True)
+    return ended.stdout
+
+
 class Sqlite:
     name = "SQLite"
 
     def __init__(self, folder):
-        self.file, self.copy = f"{folder}/contact-lists.db", f"{folder}/back-up.db"
-        self.url, self.restored_url = f"sqlite://{self.file}", f"sqlite://{folder}/restored.db"
+        self.folder = folder
+        self.url, self.restored_url = f"sqlite://{folder}/contact-lists.db", f"sqlite://{folder}/restored.db"
 
     def back_up(self):
-        # In one step, beside which writers go on.
-        with contextlib.closing(sqlite3.connect(self.file)) as source, contextlib.closing(sqlite3.connect(self.copy)) as copy:
-            source.backup(copy)
+        shown(self.folder, ".backup(")
+        copy = pathlib.Path(self.folder, "back-up.db")
+        assert copy.stat().st_mode & 0o077 == 0, "others can read the back-up"
+        verified = shown(self.folder, "integrity_check").split()
+        assert verified[:3] == ["ok", "organizations", "1"] and int(verified[4]) >= STORED_CONTACTS, verified
 
     def restore(self):
-        os.rename(self.copy, self.restored_url.removeprefix("sqlite://"))
+        shown(self.folder, "mv back-up.db")
 
 
 class Postgres:
     name = "PostgreSQL"
 
     def __init__(self, folder, url):
-        self.url, self.dump = url, f"{folder}/back-up.dump"
+        self.folder, self.url = folder, url
         self.restored_url = urllib.parse.urlsplit(url)._replace(path="/restored").geturl()
 
     def back_up(self):
-        subprocess.run(["pg_dump", "--format=custom", f"--file={self.dump}", self.url], check=True)
+        shown(self.folder, "pg_dump", CONTACT_LISTS_DATABASE_URL=self.url)
+        dump = pathlib.Path(self.folder, "back-up.dump")
+        assert dump.stat().st_mode & 0o077 == 0, "others can read the back-up"
+        shown(self.folder, "/dev/null")
 
     def restore(self):
-        subprocess.run(["psql", "--quiet", "--command=CREATE DATABASE restored", self.url], check=True)
-        subprocess.run(["pg_restore", "--exit-on-error", f"--dbname={self.restored_url}", self.dump], check=True)
+        shown(self.folder, "CREATE DATABASE", CONTACT_LISTS_DATABASE_URL=self.url, RESTORED=self.restored_url)
+
+
+def check_wrong_paths():
+    """A back-up of nothing fails and leaves nothing; half a back-up is not taken for one."""
+    with tempfile.TemporaryDirectory() as folder:
+        for text in (".backup(", "integrity_check", "/dev/null"):
+            try:
+                shown(folder, text)
+            except subprocess.CalledProcessError:
+                assert not os.listdir(folder), os.listdir(folder)
+            else:
+                raise AssertionError(f"the commands with {text} succeed without a database")
 
 
 def timed(what, work):
@@ -243,6 +271,7 @@ def check(service, load, began):
 
 
 def main(binary, url=None):
+    check_wrong_paths()
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as running:
         database = Postgres(folder, url) if url else Sqlite(folder)
         print(f"-- {database.name}")
