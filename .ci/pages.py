@@ -127,8 +127,8 @@ def steps():
 
 def script(folder, todo):
     """One shell script that does all of it and keeps each response."""
-    # The back-up of a list that was emptied is the list itself.
-    lines = ["set -euo pipefail", "BACKUP=$ADDRESS"]
+    # The back-up is the database itself, and its server.
+    lines = ["set -euo pipefail", "BACKUP=$ADDRESS", "RESTORED=$CONTACT_LISTS_DATABASE_URL"]
     for number, (_, body, response) in enumerate(todo):
         out = f">{folder}/{number} 2>&1"
         if response is not None and response.startswith("ERROR"):
