@@ -29,7 +29,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut descriptors = compiler.file_descriptor_set();
     descriptors
         .file
-        .retain(|file| file.package() != "buf.validate");
+        .retain(|file| !["buf.validate", "google.api"].contains(&file.package()));
     let mut config = tonic_prost_build::Config::new();
     config.enable_type_names();
     tonic_prost_build::configure()

@@ -6,7 +6,7 @@ pages.py run            runs what the pages show against a server, with KEY, LIS
                         from the environment, the
                         database in CONTACT_LISTS_DATABASE_URL, and contact-lists and grpcurl on the PATH
 
-A ```sh block that uses grpcurl or a command of contact-lists is run; all blocks of the pages share their variables. Where a
+A ```sh block that uses grpcurl, curl or a command of contact-lists is run; all blocks of the pages share their variables. Where a
 ```json or ```text block follows it in the same section, that is the response: its lines must come in the real one, in this
 order. Ids and times may differ, "…" stands for anything, and a response that begins with ERROR must be an error. In the table
 of the calls, each row's last cell is what to give to the blocks' function `call` as -d, and must succeed.
@@ -21,11 +21,11 @@ import tempfile
 
 MAX_README_LINES = 150
 # Those that show commands, in the order in which they are read and run.
-PAGES = ("importing", "undo", "getting-started", "writing-a-client", "operating", "backup", "incidents")
+PAGES = ("importing", "undo", "json", "getting-started", "writing-a-client", "operating", "backup", "incidents")
 SHOWN = ["README.md", *(f"docs/{page}.md" for page in PAGES)]
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.M | re.S)
 PROGRAM = "organization|api-key|migrate|suppression|import|export|lists|list|updates|revert|health|descriptor"
-COMMAND = re.compile(rf"\bgrpcurl |\bcontact-lists ({PROGRAM})\b")
+COMMAND = re.compile(rf"\b(grp)?curl |\bcontact-lists ({PROGRAM})\b")
 ROW = re.compile(r"^\| `(\w+Service)` \| `(\w+)` \| (\w+) \| .*? \| (?:`(.*)`)? *\|$", re.M)
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")

@@ -1,13 +1,17 @@
 //! The settings of the server and its database: every flag, its environment variable, its default and its limit.
 
 mod listen;
+mod origin;
 
 use std::{ffi::OsString, path::PathBuf, time::Duration};
 
 use clap::{Args, Parser};
 use secrecy::SecretString;
 
-pub use self::listen::{ListenAddress, OptionalAddress};
+pub use self::{
+    listen::{ListenAddress, OptionalAddress},
+    origin::Origin,
+};
 use crate::{repository::DatabaseOptions, telemetry::LogFormat};
 
 /// How long a server waits for another process that writes to its SQLite file: a command, which takes next to no time.
@@ -97,6 +101,9 @@ pub struct ServeSettings {
     /// Serve without TLS on an address that is not loopback, as behind a mesh's sidecar
     #[arg(long, env = "CONTACT_LISTS_PLAINTEXT", help_heading = LISTENING)]
     pub plaintext: bool,
+    /// An origin whose pages may make calls from browsers, such as https://app.example, or * for all; can be given several times
+    #[arg(long = "cors-origin", env = "CONTACT_LISTS_CORS_ORIGINS", value_name = "ORIGIN", value_delimiter = ',', help_heading = LISTENING)]
+    pub cors_origins: Vec<Origin>,
     /// The maximum number of contacts in one call
     #[arg(long, env = "CONTACT_LISTS_MAX_CONTACTS", default_value_t = 4000, value_parser = clap::value_parser!(u32).range(1..=100_000_000), help_heading = LIMITS)]
     pub max_contacts: u32,

@@ -34,7 +34,7 @@ impl Error {
         let (code, reason, retry_delay) = match self {
             // The request is wrong, or its stream is.
             Self::RequestInvalid(_) => (C::InvalidArgument, R::RequestInvalid, None),
-            Self::MessageMalformed { .. } => (C::InvalidArgument, R::MessageMalformed, None),
+            Self::MessageMalformed { .. } | Self::BodyMalformed { .. } => (C::InvalidArgument, R::MessageMalformed, None),
             Self::MessageTooManyValues { .. } => (C::InvalidArgument, R::MessageTooManyValues, None),
             Self::CallUnknown => (C::Unimplemented, R::CallUnknown, None),
             Self::CompressionUnsupported { .. } => (C::Unimplemented, R::CompressionUnsupported, None),
@@ -121,7 +121,7 @@ impl Error {
                 named([("limit_bytes", limit_bytes), ("value", value)]),
             Self::StreamIdle { limit_seconds } => named([("limit_seconds", limit_seconds)]),
             Self::Internal { error_id, .. } => named([("error_id", error_id)]),
-            Self::RequestInvalid(_) | Self::MessageMalformed { message_index: None } | Self::CallUnknown | Self::HeaderMissing | Self::NoContacts
+            Self::RequestInvalid(_) | Self::MessageMalformed { message_index: None } | Self::BodyMalformed { .. } | Self::CallUnknown | Self::HeaderMissing | Self::NoContacts
             | Self::CustomObjectRequired | Self::PageTokenInvalid | Self::FieldMaskEmpty | Self::ApiKeyInvalid | Self::ConcurrentChange | Self::DefinitionsChanged
             | Self::DatabaseUnavailable(_) | Self::SpoolFolderFull(_) | Self::SpoolUnavailable(_) | Self::ShuttingDown | Self::DeadlineExceeded | Self::StreamBroken(_) => HashMap::new(),
         }

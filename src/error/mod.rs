@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use thiserror::Error;
 use uuid::Uuid;
 
-pub use self::status::{code_name, reason_name, reason_of};
+pub use self::status::{code_name, reason_name, reason_of, source_of};
 
 use crate::domain::{
     contact_list::ListState, scope::Scope, update_outcome::RejectedContact, violation::Violation,
@@ -26,6 +26,8 @@ pub enum Error {
         /// Which message of a stream.
         message_index: Option<u64>,
     },
+    #[error("the request's body is malformed: {problem}")]
+    BodyMalformed { problem: String },
     #[error(
         "a message has more than {limit} values: elements of lists, entries of maps, nested messages"
     )]

@@ -4,7 +4,7 @@
 //! wire a message is percent-encoded, up to three bytes for one, and the details, which repeat it, are in Base64, four
 //! bytes for three.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, error::Error as _, sync::Arc};
 
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt};
@@ -115,6 +115,18 @@ fn add_subject(error: &Error, message: &str, details: &mut ErrorDetails) {
         }
         _ => {}
     }
+}
+
+/// Returns the service's own error that has led to `status`, if one has.
+pub fn source_of(status: &Status) -> Option<&Error> {
+    let mut source = status.source();
+    while let Some(error) = source {
+        if let Some(error) = error.downcast_ref() {
+            return Some(error);
+        }
+        source = error.source();
+    }
+    None
 }
 
 /// Returns a reason's name, as callers get it.

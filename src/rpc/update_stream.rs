@@ -1,6 +1,6 @@
 //! `UpdateContactListContacts`: the framing of its stream.
 
-use std::{collections::HashSet, error::Error as _, sync::Arc, time::Duration};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use futures_util::{StreamExt, stream::FuturesOrdered};
 use prost::{Message, encode_length_delimiter};
@@ -26,7 +26,7 @@ use crate::{
         OrganizationId, caller::Caller, contact::ContactChanges, now, phone_number::PhoneNumber,
         update_outcome::UpdateOutcome,
     },
-    error::{Error, Result},
+    error::{Error, Result, source_of},
     long_work::Pieces,
     proto,
     repository::contacts,
@@ -351,19 +351,21 @@ impl Messages {
     }
 }
 
-/// Returns the error with which one of the server's own layers has ended the stream, if one has.
+/// Returns the error with which the server itself has ended the stream, if it has.
 fn layers_error(status: &Status) -> Option<Error> {
-    let mut source = status.source();
-    while let Some(error) = source {
-        match error.downcast_ref() {
-            Some(&Error::StreamIdle { limit_seconds }) => {
-                return Some(Error::StreamIdle { limit_seconds });
-            }
-            Some(&Error::MemoryFull { limit_bytes }) => {
-                return Some(Error::MemoryFull { limit_bytes });
-            }
-            _ => source = error.source(),
+    match *source_of(status)? {
+        Error::StreamIdle { limit_seconds } => Some(Error::StreamIdle { limit_seconds }),
+        Error::MemoryFull { limit_bytes } => Some(Error::MemoryFull { limit_bytes }),
+        Error::MessageTooLarge { limit_bytes } => Some(Error::MessageTooLarge { limit_bytes }),
+        Error::MessageTooManyValues { limit } => Some(Error::MessageTooManyValues { limit }),
+        Error::BodyMalformed { ref problem } => Some(Error::BodyMalformed {
+            problem: problem.clone(),
+        }),
+        Error::CompressionUnsupported { ref grpc_encoding } => {
+            Some(Error::CompressionUnsupported {
+                grpc_encoding: grpc_encoding.clone(),
+            })
         }
+        _ => None,
     }
-    None
 }

@@ -5,6 +5,7 @@ mod connections;
 pub(crate) mod layers;
 mod services;
 mod shutdown;
+pub mod transcoding;
 
 use std::{
     io,
@@ -29,6 +30,7 @@ use self::{
     admin::Admin,
     connections::{Connections, Tls},
     shutdown::Shutdown,
+    transcoding::Transcoder,
 };
 use crate::{
     jobs::{
@@ -146,8 +148,8 @@ impl Server {
         let calls = Calls::new(calls, self.traces.clone());
         let open = services::open_routes(health_service)?;
         let open = layers::around_open(open, &self.settings, &calls);
-        let routes = self.routes(&api, open, &uses, &calls, &stages);
-        let connections = Connections::new(&self.settings, self.tls, routes, &stages);
+        let transcoder = self.transcoder(&api, open, &uses, &calls, &stages);
+        let connections = Connections::new(&self.settings, self.tls, transcoder, &stages);
         let drain = self
             .settings
             .drain(self.listener.local_addr()?.ip().is_loopback());
@@ -195,20 +197,21 @@ impl Server {
         }
     }
 
-    /// All services, in the layers that they need. `open` are those that need no key.
-    fn routes(
+    /// All services, in the layers that they need, whatever form a call has. `open` are those that need no key.
+    fn transcoder(
         &self,
         api: &Api,
         open: Routes,
         uses: &KeyUses,
         calls: &Calls,
         shutdown: &Shutdown,
-    ) -> Routes {
+    ) -> Transcoder {
         let settings = &self.settings;
         let routes = services::routes(api, settings.max_message_bytes as usize);
         let routes = layers::around(routes, &self.repository, uses, settings, calls, shutdown);
         let open = open.into_axum_router().reset_fallback();
-        Routes::from(routes.into_axum_router().merge(open))
+        let all = Routes::from(routes.into_axum_router().merge(open));
+        Transcoder::new(settings, all)
     }
 }
 

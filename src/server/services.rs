@@ -100,7 +100,7 @@ pub fn needs_key(path: &str) -> bool {
 }
 
 /// The most bytes of a message to a service that needs no key. These messages hold no more than a name.
-const MAX_OPEN_MESSAGE_BYTES: usize = 4096;
+pub const MAX_OPEN_MESSAGE_BYTES: usize = 4096;
 
 /// The services that need no key: `health`, and reflection in the two versions that clients know.
 pub fn open_routes(

@@ -3,7 +3,7 @@
 use crate::*;
 
 /// Every flag of `serve` with its environment variable and its default.
-const FLAGS: [(&str, &str, &str); 30] = [
+const FLAGS: [(&str, &str, &str); 31] = [
     ("--listen", "CONTACT_LISTS_LISTEN", "127.0.0.1:50051"),
     (
         "--admin-listen",
@@ -26,6 +26,7 @@ const FLAGS: [(&str, &str, &str); 30] = [
     ("--tls-certificate", "CONTACT_LISTS_TLS_CERTIFICATE", ""),
     ("--tls-key", "CONTACT_LISTS_TLS_KEY", ""),
     ("--tls-client-ca", "CONTACT_LISTS_TLS_CLIENT_CA", ""),
+    ("--cors-origin", "CONTACT_LISTS_CORS_ORIGINS", ""),
     ("--plaintext", "CONTACT_LISTS_PLAINTEXT", ""),
     ("--max-contacts", "CONTACT_LISTS_MAX_CONTACTS", "4000"),
     (

@@ -241,6 +241,9 @@ async fn request_errors(service: &Service, setup: &Setup) -> Vec<Status> {
 fn other_errors() -> Vec<Status> {
     let errors = [
         Error::MessageTooManyValues { limit: 1000 },
+        Error::BodyMalformed {
+            problem: "the JSON ends before it is complete".to_owned(),
+        },
         Error::CallUnknown,
         Error::FieldMaskEmpty,
         Error::CompressionUnsupported {

@@ -34,7 +34,10 @@ const KNOWN_BY: [(&[&str], &[&str]); 7] = [
         &["prost", "prost_types"],
         &["client", "server", "rpc", "fuzzing"],
     ),
-    (&["hyper", "hyper_util"], &["server"]),
+    (
+        &["hyper", "hyper_util", "prost_reflect", "tonic_web"],
+        &["server"],
+    ),
     (&["sea_orm", "sea_orm_migration", "sqlx"], &["repository"]),
     (
         &[

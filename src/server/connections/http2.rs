@@ -19,11 +19,7 @@ use tokio::{
     task::JoinSet,
     time::{Instant, interval, sleep_until, timeout_at},
 };
-use tonic::{
-    codegen::{Bytes, http::Request},
-    service::Routes,
-};
-use tower::Service;
+use tonic::codegen::{Bytes, http::Request};
 
 use super::{
     request::{self, Intake, RequestBody},
@@ -31,7 +27,7 @@ use super::{
     turns::{TURN_BYTES, Turn, Turns},
 };
 use crate::{
-    server::{services, shutdown::Shutdown},
+    server::{services, shutdown::Shutdown, transcoding::Transcoder},
     settings::ServeSettings,
 };
 
@@ -39,7 +35,7 @@ use crate::{
 const KEEPALIVE: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(20));
 
 /// How long a client without a running call has to close its connection once it is asked to.
-const FAREWELL_LIMIT: Duration = Duration::from_secs(10);
+pub const FAREWELL_LIMIT: Duration = Duration::from_secs(10);
 
 /// How long a client without a running call has to confirm that it will make no more, once the server drains.
 const DRAIN_LIMIT: Duration = Duration::from_millis(500);
@@ -59,12 +55,12 @@ const CONNECTION_WINDOW_BYTES: u32 = MAX_STREAMS * STREAM_WINDOW_BYTES;
 const SMALL_FRAMES_BUDGET: usize = 255 * TURN_BYTES / 9;
 
 /// The most bytes of headers that are read; longer ones are refused by HTTP/2 itself.
-const MAX_HEADER_BYTES: u32 = 64 * 1024;
+pub const MAX_HEADER_BYTES: u32 = 64 * 1024;
 
 /// Serves connections once they are accepted.
 pub struct Http2 {
     builder: Builder,
-    routes: Routes,
+    calls: Transcoder,
     idle_limit: Duration,
     /// The age at which a connection is replaced.
     max_age: Option<Duration>,
@@ -76,8 +72,8 @@ pub struct Http2 {
 }
 
 impl Http2 {
-    /// Serves the calls of `routes`.
-    pub fn new(settings: &ServeSettings, routes: Routes, shutdown: &Shutdown) -> Self {
+    /// Serves `calls`.
+    pub fn new(settings: &ServeSettings, calls: Transcoder, shutdown: &Shutdown) -> Self {
         let mut builder = Builder::new();
         builder
             .max_concurrent_streams(settings.max_calls.min(MAX_STREAMS))
@@ -88,7 +84,7 @@ impl Http2 {
         let idle_limit = settings.connection_idle();
         Self {
             builder,
-            routes: routes.prepare(),
+            calls,
             idle_limit,
             max_age: settings.max_connection_age(),
             // After one idle limit, a call that waits for its client has ended by itself.
@@ -187,7 +183,7 @@ impl Http2 {
         request: Request<RequestBody>,
         mut respond: SendResponse<Bytes>,
     ) -> impl Future<Output = ()> + use<> {
-        let response = self.routes.clone().call(request);
+        let response = self.calls.call(request);
         let stall_limit = self.stall_limit;
         async move {
             let response = tokio::select! {
@@ -208,7 +204,7 @@ async fn until(time: Option<Instant>) {
 }
 
 /// Returns `age`, a tenth more or less, so that connections that begin together don't end together.
-fn with_jitter(age: Duration) -> Duration {
+pub fn with_jitter(age: Duration) -> Duration {
     let random = getrandom::u32().unwrap_or(u32::MAX / 2);
     age.mul_f64(0.9 + 0.2 * f64::from(random) / f64::from(u32::MAX))
 }

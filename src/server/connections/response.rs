@@ -88,7 +88,11 @@ impl Sender {
             match frame.map(|frame| frame.map(|frame| frame.into_data())) {
                 Some(Ok(Ok(data))) => self.send_data(data).await?,
                 Some(Ok(Err(other))) => return Ok(other.into_trailers().ok()),
-                Some(Err(_)) => return Err(Reason::INTERNAL_ERROR),
+                Some(Err(_)) => {
+                    // A reset drops what the client has not taken.
+                    drop(self.wait_for_room(MAX_WAITING_PARTS).await?);
+                    return Err(Reason::INTERNAL_ERROR);
+                }
                 None => return Ok(None),
             }
         }

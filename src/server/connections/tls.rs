@@ -26,6 +26,9 @@ use crate::settings::ServeSettings;
 /// Kubernetes does.
 const READ_INTERVAL: Duration = Duration::from_secs(5);
 
+/// How TLS names HTTP/1.1. What a client does not name is HTTP/2.
+pub const HTTP1: &[u8] = b"http/1.1";
+
 /// The TLS of new connections.
 pub struct Tls {
     files: TlsFiles,
@@ -143,7 +146,7 @@ impl TlsFiles {
                 let (certificate, key) = (self.certificate.display(), self.key.display());
                 format!("cannot use the certificate in {certificate} with the key in {key}")
             })?;
-        config.alpn_protocols = vec![b"h2".to_vec()];
+        config.alpn_protocols = vec![b"h2".to_vec(), HTTP1.to_vec()];
         Ok(Arc::new(config))
     }
 }

@@ -10,6 +10,7 @@ use http_body::Frame;
 use tonic::Status;
 
 use super::framing::Framing;
+use crate::error;
 
 /// A request's body that fails if its caller leaves before the end, or if it ends inside a message. To the decoder, a stream
 /// that is cancelled, or that ends right after a message's head, looks complete; and part of a stream must never be applied.
@@ -49,7 +50,12 @@ impl HttpBody for CompleteBody {
             },
             Some(Err(error)) => {
                 let status = Status::from_error(error.into());
-                Some(Err(Status::aborted(status.message())))
+                // What is not the transport's is an error of the service's own, and says what is wrong with the body.
+                Some(Err(if error::source_of(&status).is_some() {
+                    status
+                } else {
+                    Status::aborted(status.message())
+                }))
             }
             None if this.framing.is_inside_message() => Some(Err(cut())),
             None => None,

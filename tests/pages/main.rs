@@ -1,6 +1,8 @@
 //! The pages in `docs/` agree with the contract.
 //!
-//! `CONTACT_LISTS_WRITE_PAGES=1 cargo test --test pages` writes `docs/api.md` again.
+//! `CONTACT_LISTS_WRITE_PAGES=1 cargo test --test pages` writes `docs/api.md` and `docs/openapi.json` again.
+
+mod openapi;
 
 use std::{collections::BTreeMap, env, fmt::Write as _, fs};
 
@@ -18,19 +20,29 @@ use prost_types::{
 
 const PACKAGE: &str = "contactlists.v1";
 const API_PAGE: &str = "docs/api.md";
+const OPENAPI_FILE: &str = "docs/openapi.json";
 const ERRORS_PAGE: &str = "docs/errors.md";
 const OBSERVING_PAGE: &str = "docs/observing.md";
 
 #[test]
 fn the_api_page_is_what_the_contract_says() {
-    let page = api_page();
+    assert_written(API_PAGE, &api_page());
+}
+
+#[test]
+fn the_openapi_file_is_what_the_contract_says() {
+    assert_written(OPENAPI_FILE, &format!("{:#}\n", openapi::openapi()));
+}
+
+/// Compares a generated page with the one that is stored, or stores it.
+fn assert_written(path: &str, page: &str) {
     if env::var_os("CONTACT_LISTS_WRITE_PAGES").is_some() {
-        fs::write(API_PAGE, &page).unwrap();
+        fs::write(path, page).unwrap();
     }
-    let stored = fs::read_to_string(API_PAGE).unwrap_or_default();
+    let stored = fs::read_to_string(path).unwrap_or_default();
     assert!(
         stored == page,
-        "{API_PAGE} is out of date; `CONTACT_LISTS_WRITE_PAGES=1 cargo test --test pages` writes it"
+        "{path} is out of date; `CONTACT_LISTS_WRITE_PAGES=1 cargo test --test pages` writes it"
     );
 }
 
