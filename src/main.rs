@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use contact_lists::{
     cli::{self, CommandLine},
+    client::output::{self, OutputClosed},
     error::with_causes,
 };
 use mimalloc::MiMalloc;
@@ -25,8 +26,9 @@ fn main() -> ExitCode {
     };
     match runtime.block_on(cli::run(command_line)) {
         Ok(code) => code,
+        Err(error) if error.is::<OutputClosed>() => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {}", with_causes(&error));
+            output::note(format_args!("error: {}", with_causes(&error)));
             ExitCode::FAILURE
         }
     }

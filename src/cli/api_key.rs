@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use super::{args::ApiKeyCommand, parse_name, shown, with_schema_as_it_is};
 use crate::{
+    client::output,
     domain::{
         OrganizationId,
         api_key::{ApiKey, NewApiKey},
@@ -49,7 +50,7 @@ pub async fn run(command: ApiKeyCommand) -> anyhow::Result<()> {
                 keys.context("cannot list the API keys")
             };
             for key in with_schema_as_it_is(&database, all).await? {
-                println!("{}", line(&key)?);
+                output::print(line(&key)?)?;
             }
             Ok(())
         }

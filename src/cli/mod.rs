@@ -21,7 +21,7 @@ use clap::CommandFactory;
 use self::args::Command;
 pub use self::args::CommandLine;
 use crate::{
-    client::{export, health, import, lists, revert, updates},
+    client::{export, health, import, lists, output, revert, updates},
     domain::name::Name,
     repository::{DatabaseOptions, Repository},
     server,
@@ -57,7 +57,11 @@ pub async fn run(command_line: CommandLine) -> anyhow::Result<ExitCode> {
         }
         Some(Command::Completions { shell }) => {
             let mut command = CommandLine::command();
-            clap_complete::generate(shell, &mut command, "contact-lists", &mut io::stdout());
+            let mut text = Vec::new();
+            clap_complete::generate(shell, &mut command, "contact-lists", &mut text);
+            io::stdout()
+                .write_all(&text)
+                .map_err(output::cannot_write)?;
         }
         Some(Command::Suppression { command }) => suppression::run(command).await?,
     }

@@ -4,6 +4,7 @@ use anyhow::{Context, ensure};
 
 use super::{args::OrganizationCommand, parse_name, shown, with_schema};
 use crate::{
+    client::output,
     domain::{OrganizationId, phone_number::DefaultRegion},
     repository::{Repository, organizations},
 };
@@ -46,7 +47,7 @@ pub async fn run(command: OrganizationCommand) -> anyhow::Result<()> {
             for organization in with_schema(&database, false, all).await? {
                 let region = organization.default_region_code.as_deref().unwrap_or("-");
                 let name = shown(&organization.name);
-                println!("{}\t{region}\t{name}", organization.id);
+                output::print(format_args!("{}\t{region}\t{name}", organization.id))?;
             }
         }
     }

@@ -20,6 +20,7 @@ use super::{
     error::sentence,
     import::{amounts, dates, target},
     json, lists,
+    output::{self, cannot_write},
 };
 use crate::proto::{
     Contact, CustomObject, ExportContactListContactsRequest, ExportContactListContactsResponse,
@@ -83,7 +84,7 @@ pub async fn run(settings: ExportSettings) -> anyhow::Result<()> {
     drop(output);
     file.persist(path)
         .with_context(|| format!("cannot write {}", path.display()))?;
-    eprintln!("{count} contacts are in {}", path.display());
+    output::note(format_args!("{count} contacts are in {}", path.display()));
     Ok(())
 }
 
@@ -111,7 +112,7 @@ async fn write(
         ExportFormat::Csv => csv_of([columns.iter().map(Column::to_string).collect()])?,
         ExportFormat::Jsonl => Vec::new(),
     };
-    output.write_all(&part)?;
+    output.write_all(&part).map_err(cannot_write)?;
     let mut count = 0;
     while let Some(message) = messages.message().await.map_err(sentence)? {
         count += message.contact_list_contacts.len() as u64;
@@ -125,9 +126,9 @@ async fn write(
                 .flat_map(|it| format!("{}\n", json::object(it)).into_bytes())
                 .collect(),
         };
-        output.write_all(&part)?;
+        output.write_all(&part).map_err(cannot_write)?;
     }
-    output.flush()?;
+    output.flush().map_err(cannot_write)?;
     Ok(count)
 }
 

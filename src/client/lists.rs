@@ -7,6 +7,7 @@ use uuid::Uuid;
 use super::{
     connect::{Connection, ConnectionSettings},
     error::sentence,
+    output,
 };
 use crate::{
     domain::name::Name,
@@ -65,7 +66,7 @@ pub async fn run(settings: ListsSettings) -> anyhow::Result<()> {
         let page = page.map_err(sentence)?.into_inner();
         for list in page.contact_lists {
             let (id, state, count) = (&list.id, state(&list), list.contact_count);
-            println!("{id}\t{state}\t{count}\t{}", list.name());
+            output::print(format_args!("{id}\t{state}\t{count}\t{}", list.name()))?;
         }
         page_token = page.next_page_token;
         if page_token.is_empty() {
@@ -83,17 +84,20 @@ pub async fn run_one(command: ListCommand) -> anyhow::Result<()> {
             connection,
         } => {
             let mut connection = Connection::open(&connection).await?;
-            println!("{}", create(&mut connection, name, color).await?.id);
+            output::print(format_args!(
+                "{}",
+                create(&mut connection, name, color).await?.id
+            ))?;
         }
         ListCommand::Show { list, connection } => {
             let mut connection = Connection::open(&connection).await?;
             let list = find(&mut connection, &list).await?;
-            println!("id        {}", list.id);
-            println!("name      {}", list.name());
-            println!("state     {}", state(&list));
-            println!("contacts  {}", list.contact_count);
+            output::print(format_args!("id        {}", list.id))?;
+            output::print(format_args!("name      {}", list.name()))?;
+            output::print(format_args!("state     {}", state(&list)))?;
+            output::print(format_args!("contacts  {}", list.contact_count))?;
             if let Some(color) = &list.color {
-                println!("color     {color}");
+                output::print(format_args!("color     {color}"))?;
             }
         }
     }

@@ -9,5 +9,6 @@ pub mod health;
 pub mod import;
 mod json;
 pub mod lists;
+pub mod output;
 pub mod revert;
 pub mod updates;

@@ -8,6 +8,7 @@ use clap::Args;
 use super::{
     connect::{Connection, ConnectionSettings},
     error::sentence,
+    output,
 };
 use crate::proto::{
     RevertContactListUpdateRequest, RevertContactListUpdateResponse, skipped_restoration::Reason,
@@ -35,10 +36,10 @@ pub async fn run(settings: RevertSettings) -> anyhow::Result<()> {
     if settings.dry_run || !settings.yes {
         let would = call(&mut connection, &settings, true).await?;
         if would.replayed {
-            println!("{}", summary("Undone before", &would));
+            output::print(format_args!("{}", summary("Undone before", &would)))?;
             return Ok(());
         }
-        eprintln!("{}", summary("It would be so", &would));
+        output::note(format_args!("{}", summary("It would be so", &would)));
     }
     if settings.dry_run {
         return Ok(());
@@ -60,7 +61,7 @@ pub async fn run(settings: RevertSettings) -> anyhow::Result<()> {
     } else {
         "Undone"
     };
-    println!("{}", summary(lead, &done));
+    output::print(format_args!("{}", summary(lead, &done)))?;
     Ok(())
 }
 

@@ -7,6 +7,7 @@ use super::{
     connect::{Connection, ConnectionSettings},
     error::sentence,
     lists::{self, PAGE_SIZE},
+    output,
 };
 use crate::proto::{
     ContactListUpdate, ListContactListUpdatesRequest, update_contact_list_contacts_header::Action,
@@ -40,7 +41,7 @@ pub async fn run(settings: UpdatesSettings) -> anyhow::Result<()> {
         let page = connection.lists.list_contact_list_updates(request).await;
         let page = page.map_err(sentence)?.into_inner();
         for update in &page.contact_list_updates {
-            println!("{}", line(update));
+            output::print(format_args!("{}", line(update)))?;
         }
         page_token = page.next_page_token;
         if page_token.is_empty() {

@@ -116,6 +116,22 @@ on_both! {
         assert_eq!(desk.phones().await, numbers([1, 2, 3, 8]));
     }
 
+    async fn applied_contacts_are_no_error_though_their_rejected_rows_cannot_be_written(database: Database) {
+        let (desk, line) = behind_a_line(database, &[]).await;
+        std::fs::create_dir(desk.path("rejected")).unwrap();
+        desk.write("contacts.csv", with_a_bad_row(1..=3));
+        line.break_on(Way::Answers, Trigger::Text(RESPONSE), Fault::Freeze);
+        let mut command = desk.command(&["import", "contacts.csv", "--list", LIST, "--rejected", "rejected/rows.csv"]);
+        let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("a running program");
+        line.until_broken().await;
+        std::fs::remove_dir(desk.path("rejected")).unwrap();
+        line.mend();
+        let ended = tokio::task::block_in_place(|| child.wait_with_output()).expect("an end");
+        let ran = Ran::from(ended).ends_with(3);
+        assert!(ran.stderr.contains("the import has ended, but cannot write the rejected rows"), "{ran:?}");
+        assert_eq!((ran.count("created"), desk.has("contacts.csv.import-state")), (3, false));
+    }
+
     async fn a_file_that_has_changed_since_is_a_new_import(database: Database) {
         let (desk, line) = behind_a_line(database, &[]).await;
         desk.write("contacts.csv", with_a_bad_row(1..=3));

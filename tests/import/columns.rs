@@ -136,6 +136,7 @@ on_both! {
         assert_eq!(opted_in(2).await, std::slice::from_ref(&first));
         assert_eq!(opted_in(3).await, std::slice::from_ref(&second));
         assert_eq!(opted_in(4).await.len(), 2);
+        desk.import("contacts.csv", &["--opt-in-to", "none", "--opt-in-to", &first]).await.refused_with("go with no other");
         desk.import("contacts.csv", &["--opt-in-to", "Nobody"]).await.refused_with("there is no channel \"Nobody\"");
     }
 

@@ -20,7 +20,6 @@ on_both! {
         desk.write("contacts.csv", table(1..=2));
         let import = ["import", "contacts.csv", "--list", "News"];
         desk.run(&import).await.refused_with("there is no contact list \"News\": --create-list creates it");
-        desk.run(&[&import[..], &["--create-list", "--dry-run"]].concat()).await.refused_with("a dry run creates none");
         let create = [&import[..], &["--create-list"]].concat();
         for created in [2, 0] {
             let ran = desk.run(&create).await.ends_with(0);
@@ -28,6 +27,36 @@ on_both! {
         }
         assert_eq!(desk.run(&["lists"]).await.stdout.lines().count(), 2);
         assert!(desk.phones().await.is_empty());
+    }
+
+    async fn a_dry_run_for_a_new_list_says_what_would_happen_and_creates_none(desk: Desk) {
+        desk.import_text("contacts.csv", &table(1..=2), &[]).await.ends_with(0);
+        desk.write("more.csv", format!("{}12,\n", table(1..=3)));
+        for action in ["add", "overwrite"] {
+            let import = ["import", "more.csv", "--list", "News", "--create-list", "--dry-run", "--action", action];
+            let ran = desk.run(&import).await.ends_with(3);
+            let begin = "Dry run, nothing was changed: News, which would be created, would have 3 contacts.";
+            assert!(ran.stdout.starts_with(begin), "{ran:?}");
+            assert_eq!((ran.count("created"), ran.count("added to the list"), ran.count("removed from the list")), (1, 3, 0));
+        }
+        assert_eq!(desk.run(&["lists"]).await.stdout.lines().count(), 1);
+    }
+
+    async fn a_list_is_created_only_once_all_before_the_first_call_is_right(database: Database) {
+        let desk = Desk::with(database, &["--max-contacts", "10"]).await;
+        desk.write("contacts.csv", table(1..=11));
+        let create = ["import", "contacts.csv", "--list", "News", "--create-list"];
+        for flags in [&["--action", "overwrite", "--yes"][..], &["--rejected", "nowhere/x.csv"], &["--opt-in-to", "Nobody"]] {
+            desk.run(&[&create[..], flags].concat()).await.ends_with(1);
+            assert_eq!(desk.run(&["lists"]).await.stdout.lines().count(), 1);
+        }
+        let flags = ["--opt-in-to", "00000000-0000-7000-8000-000000000000"];
+        let ran = desk.run(&[&create[..], &flags].concat()).await;
+        ran.refused_with("the contact list \"News\" was created, and nothing else was changed");
+        let overwrite = ["--action", "overwrite"];
+        desk.write("contacts.csv", table(1..=10));
+        let ran = desk.run(&["import", "contacts.csv", "--list", "Others", "--create-list", overwrite[0], overwrite[1]]).await;
+        assert_eq!(ran.ends_with(0).count("added to the list"), 10);
     }
 
     async fn an_archived_list_is_not_imported_into(desk: Desk) {

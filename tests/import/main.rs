@@ -10,6 +10,7 @@ mod export;
 mod files;
 mod lists;
 mod memory;
+mod output;
 mod overwrite;
 mod rejected;
 mod repeated;

@@ -120,6 +120,31 @@ on_both! {
         assert_eq!(listed(&desk.read("contacts.csv.rejected.2.csv")).len(), 1);
     }
 
+    async fn where_rejected_rows_go_is_checked_before_anything_is_sent(desk: Desk) {
+        for path in ["nowhere/rejected.csv", "."] {
+            let ran = desk.import_text("contacts.csv", &table([1]), &["--rejected", path]).await;
+            ran.refused_with("rejected rows could not be written to");
+        }
+        assert_eq!((desk.update_count().await, desk.has("contacts.csv.import-state")), (0, false));
+    }
+
+    async fn runs_at_the_same_time_list_their_rejected_rows_in_files_of_their_own(desk: Desk) {
+        let files = ["1.csv", "2.csv", "3.csv", "4.csv", "5.csv", "6.csv"];
+        let children = files.map(|file| {
+            desk.write(file, "phone\n12\n");
+            let mut command = desk.command(&["import", file, "--list", LIST, "--rejected", "rejected.csv"]);
+            command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("a running program")
+        });
+        for mut child in children {
+            let ended = tokio::task::block_in_place(|| child.wait()).expect("an end");
+            assert_eq!(ended.code(), Some(3));
+        }
+        assert!(desk.has("rejected.csv"));
+        for number in 2..=6 {
+            assert_eq!(listed(&desk.read(&format!("rejected.{number}.csv"))).len(), 1);
+        }
+    }
+
     async fn a_rejected_line_of_jsonl_is_a_line_that_imports_again(desk: Desk) {
         let line = json!({"phone": "12", "name": "Ada"});
         desk.import_text("contacts.jsonl", &format!("{line}\n"), &[]).await.ends_with(3);

@@ -14,7 +14,7 @@ use super::{
     progress::Progress,
     rejected::Rejections,
     stream::{Part, SendError, send},
-    summary::Summary,
+    summary::{Planned, Summary},
 };
 use crate::{
     client::{connect::Connection, error},
@@ -50,6 +50,8 @@ pub struct Calls {
     pub is_resumed: bool,
     /// How far the import is.
     pub progress: Progress,
+    /// What a dry run is for.
+    pub planned: Option<Planned>,
 }
 
 /// Why an import has not ended.
@@ -58,6 +60,16 @@ pub struct CallsError {
     pub error: anyhow::Error,
     /// Whether it is certain that nothing was applied.
     pub is_unapplied: bool,
+}
+
+impl CallsError {
+    /// An error before any call.
+    pub fn before_any(error: anyhow::Error) -> Self {
+        Self {
+            error,
+            is_unapplied: true,
+        }
+    }
 }
 
 impl Calls {
@@ -77,7 +89,7 @@ impl Calls {
                 is_unapplied: error.is_unapplied && summary.call_count == 0,
                 ..error
             })?;
-            summary.add(outcome, unlisted_count);
+            summary.add(outcome, unlisted_count, self.planned.as_ref());
             self.progress.set(part.end);
         }
         Ok(summary)

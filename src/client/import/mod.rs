@@ -9,6 +9,7 @@ mod columns;
 mod contact;
 mod contacts;
 pub mod dates;
+mod ending;
 mod preview;
 mod progress;
 mod property;
@@ -23,11 +24,12 @@ pub(super) mod target;
 
 use std::{
     io::{BufRead, IsTerminal, stdin},
+    path::PathBuf,
     process::ExitCode,
     sync::Arc,
 };
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -35,6 +37,7 @@ pub use self::settings::ImportSettings;
 use self::{
     calls::{Calls, CallsError},
     contacts::Contacts,
+    ending::{Ending, with_created},
     preview::{describe, look_at},
     progress::Progress,
     rejected::Rejections,
@@ -42,19 +45,18 @@ use self::{
     source::{Format, Source},
     state::{State, StateFile},
     stream::Part,
-    summary::Summary,
+    summary::Planned,
+    target::TargetList,
 };
-use super::connect::Connection;
+use super::{
+    connect::Connection,
+    lists,
+    output::{note, print},
+};
 use crate::proto::{
-    ContactList, CustomObject, UpdateContactListContactsHeader as Header,
+    CustomObject, UpdateContactListContactsHeader as Header,
     update_contact_list_contacts_header::{Action, RejectionPolicy},
 };
-
-/// All was applied but the rejected contacts.
-const EXIT_REJECTED: u8 = 3;
-
-/// A part may have been applied, and the same command ends what is missing.
-const EXIT_BROKEN_OFF: u8 = 4;
 
 /// Imports a file.
 pub async fn run(settings: ImportSettings) -> anyhow::Result<ExitCode> {
@@ -78,8 +80,9 @@ pub async fn run(settings: ImportSettings) -> anyhow::Result<ExitCode> {
         contacts,
         contact_count: survey.contact_count,
         header,
+        list,
     };
-    import.run(connection, &list).await
+    import.run(connection).await
 }
 
 /// An import that is ready to be sent.
@@ -88,15 +91,20 @@ struct Import {
     contacts: Contacts,
     contact_count: u64,
     header: Header,
+    list: TargetList,
 }
 
 impl Import {
-    async fn run(self, connection: Connection, list: &ContactList) -> anyhow::Result<ExitCode> {
+    async fn run(mut self, mut connection: Connection) -> anyhow::Result<ExitCode> {
         let limit = u64::try_from(connection.limits.max_contacts)
             .unwrap_or(0)
             .max(1);
         self.check_limit(limit)?;
-        let state = self.state(&connection, limit)?;
+        let mut rejections = Rejections::new(self.rejected_path())?;
+        let created_list = self.create_list(&mut connection).await?;
+        let state = self
+            .state(&connection, limit)
+            .map_err(|error| with_created(error, created_list.as_deref()))?;
         let is_dry_run = self.settings.update.dry_run;
         let random = Uuid::new_v4();
         let request_id = self
@@ -115,23 +123,78 @@ impl Import {
             request_id: (!is_dry_run).then_some(request_id.unwrap_or(random)),
             is_resumed: state.as_ref().is_some_and(|it| it.is_resumed),
             progress: Progress::begin(self.contact_count)?,
+            planned: is_dry_run.then(|| self.planned()),
         };
-        if self.settings.update.action == ImportAction::Overwrite && !is_dry_run {
-            let confirmed = self.confirm(&mut calls, list).await;
+        if self.asks() {
+            let confirmed = self.confirm(&mut calls).await;
             calls.progress.end();
             if !confirmed? {
-                eprintln!("nothing was changed");
+                note("nothing was changed");
                 return Ok(ExitCode::FAILURE);
             }
             calls.progress = Progress::begin(self.contact_count)?;
         }
-        state.as_ref().map(StateFile::write).transpose()?;
-        let mut rejections = Rejections::new().context("cannot make a temporary file")?;
-        let made = calls.run(&mut rejections).await;
+        let written = state.as_ref().map(StateFile::write).transpose();
+        let made = match written {
+            Ok(_) => calls.run(&mut rejections).await,
+            Err(error) => Err(CallsError::before_any(error)),
+        };
         calls.progress.end();
-        let contacts_per_call = calls.contacts_per_call;
-        self.finish(made, rejections, state, contacts_per_call)
-            .await
+        let ending = Ending {
+            contacts: self.contacts,
+            rejections,
+            state,
+            created_list,
+            planned: calls.planned,
+            contacts_per_call: calls.contacts_per_call,
+        };
+        ending.finish(made).await
+    }
+
+    /// Whether to ask before an overwrite: from a list that is new, nothing can be lost.
+    fn asks(&self) -> bool {
+        let update = &self.settings.update;
+        let is_overwrite = update.action == ImportAction::Overwrite;
+        is_overwrite && !update.dry_run && matches!(self.list, TargetList::Found(_))
+    }
+
+    /// Creates the contact list if it is to be created, and returns its name.
+    async fn create_list(&mut self, connection: &mut Connection) -> anyhow::Result<Option<String>> {
+        match &self.list {
+            TargetList::New { name, .. } if !self.settings.update.dry_run => {
+                let list = lists::create(connection, name.clone(), None).await?;
+                self.header.contact_list_id = list.id;
+                Ok(list.name)
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// What a dry run is for.
+    fn planned(&self) -> Planned {
+        match &self.list {
+            TargetList::Found(list) => Planned {
+                name: list.name().to_owned(),
+                contact_count: i64::from(list.contact_count),
+                is_new: false,
+                action: self.settings.update.action,
+            },
+            TargetList::New { name, .. } => Planned {
+                name: name.clone(),
+                contact_count: 0,
+                is_new: true,
+                action: self.settings.update.action,
+            },
+        }
+    }
+
+    fn rejected_path(&self) -> PathBuf {
+        let ending = match self.contacts.source.format {
+            Format::Jsonl => ".rejected.jsonl",
+            _ => ".rejected.csv",
+        };
+        let given = self.settings.update.rejected.clone();
+        given.unwrap_or_else(|| self.settings.file.beside(ending))
     }
 
     /// An overwrite is one call: in several, the list would have only a part of the contacts in between.
@@ -180,10 +243,13 @@ impl Import {
     }
 
     /// Shows what an overwrite would do, and asks whether to do it.
-    async fn confirm(&self, calls: &mut Calls, list: &ContactList) -> anyhow::Result<bool> {
+    async fn confirm(&self, calls: &mut Calls) -> anyhow::Result<bool> {
         if self.settings.update.yes || calls.is_applied().await? {
             return Ok(true);
         }
+        let TargetList::Found(list) = &self.list else {
+            return Ok(true);
+        };
         let part = Part {
             start: 0,
             end: self.contact_count,
@@ -191,14 +257,14 @@ impl Import {
         };
         let outcome = calls.dry_run(part).await.map_err(|it| it.error)?;
         calls.progress.end();
-        eprintln!(
+        note(format_args!(
             "{} has {} contacts: {} would leave it, {} would join it, and {} of the file would be rejected.",
             list.name(),
             list.contact_count,
             outcome.removed_count,
             outcome.added_count,
             outcome.rejected_count,
-        );
+        ));
         if !stdin().is_terminal() || self.settings.file.is_stdin() {
             bail!("nothing was changed: without a terminal to ask in, an overwrite needs --yes");
         }
@@ -210,84 +276,6 @@ impl Import {
         });
         Ok(["y", "yes"].contains(&answer.await?.trim().to_lowercase().as_str()))
     }
-
-    async fn finish(
-        self,
-        made: Result<Summary, CallsError>,
-        rejections: Rejections,
-        state: Option<StateFile>,
-        contacts_per_call: u64,
-    ) -> anyhow::Result<ExitCode> {
-        let settings = self.settings.clone();
-        let path = settings.update.rejected.clone().unwrap_or_else(|| {
-            let is_jsonl = self.contacts.source.format == Format::Jsonl;
-            settings.file.beside(if is_jsonl {
-                ".rejected.jsonl"
-            } else {
-                ".rejected.csv"
-            })
-        });
-        let contacts = self.contacts;
-        let rejected_count = rejections.count;
-        let rejected = read_on_thread(move || rejections.write(&contacts, &path)).await;
-        let summary = match made {
-            Ok(summary) => summary,
-            Err(CallsError {
-                error,
-                is_unapplied,
-            }) => {
-                if let Ok(Some(path)) = rejected {
-                    eprintln!("{rejected_count} rejected rows are in {}", path.display());
-                }
-                return broken_off(error, is_unapplied, state);
-            }
-        };
-        println!(
-            "{}",
-            summary.headline(settings.update.dry_run, contacts_per_call)
-        );
-        print!("{summary}");
-        if let Some(path) = rejected? {
-            println!(
-                "The rejected rows are in {}, with the reasons. Mend them there, and import that file.",
-                path.display()
-            );
-        }
-        if summary.unlisted_count > 0 {
-            println!(
-                "{} more were rejected, but cannot be told apart: import the file again to see them.",
-                summary.unlisted_count
-            );
-        }
-        state.map(StateFile::remove).transpose()?;
-        Ok(match summary.rejected_count {
-            0 => ExitCode::SUCCESS,
-            _ => EXIT_REJECTED.into(),
-        })
-    }
-}
-
-fn broken_off(
-    error: anyhow::Error,
-    is_unapplied: bool,
-    state: Option<StateFile>,
-) -> anyhow::Result<ExitCode> {
-    let can_resume = state.is_some();
-    if is_unapplied {
-        state.map(StateFile::remove).transpose()?;
-        return Err(error.context("nothing was changed"));
-    }
-    eprintln!("error: {error:#}");
-    eprintln!(
-        "{}",
-        match can_resume {
-            true =>
-                "The import broke off. Run the same command again: what was applied is not applied twice.",
-            false =>
-                "The import broke off. Run again with the same --request-id, it is applied once; without, it is a new import.",
-        }
-    );
-    Ok(EXIT_BROKEN_OFF.into())
 }
 
 impl ImportSettings {
@@ -303,19 +291,19 @@ fn no_contacts(settings: &ImportSettings, contacts: &Contacts) -> anyhow::Result
             "{name} has no contacts, and would empty the list: if that is meant, say --allow-empty"
         );
     }
-    println!("Nothing was changed: {name} has no contacts.");
+    print(format_args!("Nothing was changed: {name} has no contacts."))?;
     Ok(ExitCode::SUCCESS)
 }
 
 async fn header(
     settings: &ImportSettings,
     connection: &mut Connection,
-    list: &ContactList,
+    list: &TargetList,
     object: Option<CustomObject>,
 ) -> anyhow::Result<Header> {
     let update = &settings.update;
     let mut header = Header {
-        contact_list_id: list.id.clone(),
+        contact_list_id: list.id().to_owned(),
         resubscribe: update.resubscribe,
         custom_object_id: object.map(|object| object.id),
         validate_only: update.dry_run,
@@ -323,6 +311,10 @@ async fn header(
         ..Header::default()
     };
     header.set_action(match update.action {
+        // A list that is only tried in place of a new one is not what an overwrite is about.
+        ImportAction::Overwrite if update.dry_run && matches!(list, TargetList::New { .. }) => {
+            Action::Add
+        }
         ImportAction::Add => Action::Add,
         ImportAction::Remove => Action::Remove,
         ImportAction::Overwrite => Action::Overwrite,

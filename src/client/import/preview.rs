@@ -20,7 +20,7 @@ use super::{
     source::{Format, Row, Source},
 };
 use crate::{
-    client::{connect::Connection, contact_columns::Field},
+    client::{connect::Connection, contact_columns::Field, output::note},
     proto::CustomObject,
 };
 
@@ -90,50 +90,58 @@ fn read_once(
 /// log.
 pub fn describe(contacts: &Contacts, survey: &Survey) {
     let source = &contacts.source;
-    eprintln!(
+    note(format_args!(
         "{}: {} contacts, {}",
         source.name,
         survey.contact_count,
         source.description()
-    );
+    ));
     let Some(columns) = &contacts.reader.columns else {
         return;
     };
     for (column, index) in &columns.imported {
-        eprintln!("  {:<26} {}", column.to_string(), &columns.header[*index]);
+        note(format_args!(
+            "  {:<26} {}",
+            column.to_string(),
+            &columns.header[*index]
+        ));
     }
     let left_out: Vec<&str> = columns.left_out().collect();
     if !left_out.is_empty() {
-        eprintln!("  {:<26} {}", "(not imported)", left_out.join(", "));
+        note(format_args!(
+            "  {:<26} {}",
+            "(not imported)",
+            left_out.join(", ")
+        ));
     }
     let has_numbers = columns
         .index_of(Field::Phone)
         .is_some_and(|index| source.has_numbers(index));
     if has_numbers && contacts.reader.restore.is_none() {
-        eprintln!(
+        note(format_args!(
             "note: the sheet has phones as numbers, which have lost a + or a 0 in front. --restore-phones plus puts the + \
              back, --restore-phones zero the 0; without, only what is valid as it stands is accepted"
-        );
+        ));
     }
     for field in [Field::PostCode, Field::ExternalId] {
         let index = columns.index_of(field);
         if let Some(index) = index.filter(|index| source.has_numbers(*index)) {
-            eprintln!(
+            note(format_args!(
                 "note: the sheet has numbers in {}, which have lost any 0 in front. If some had one, format the column as text \
                  in the spreadsheet and type it there",
                 &columns.header[index]
-            );
+            ));
         }
     }
     if let Some(row) = survey.unended_row {
-        eprintln!(
+        note(format_args!(
             "note: row {row}, the last one, has no line end, and the others have: if the file was cut off there, its last cell is \
              not complete and rows are missing. Compare the number of contacts"
-        );
+        ));
     }
     if stderr().is_terminal() {
         for row in &survey.first_rows {
-            eprintln!("  | {}", shown(row, columns));
+            note(format_args!("  | {}", shown(row, columns)));
         }
     }
 }

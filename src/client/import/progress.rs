@@ -12,6 +12,8 @@ use std::{
 
 use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 
+use crate::client::output::note;
+
 /// How often a line is written where there is no terminal.
 const LINE_INTERVAL: Duration = Duration::from_secs(10);
 
@@ -72,7 +74,7 @@ impl Progress {
     pub fn say(&self, line: &str) {
         match &self.bar {
             Some(bar) => bar.println(line),
-            None => eprintln!("{line}"),
+            None => note(line),
         }
     }
 
@@ -83,7 +85,7 @@ impl Progress {
         loop {
             interval.tick().await;
             if self.bar.is_none() {
-                eprintln!("{}", self.line(self.start.elapsed()));
+                note(self.line(self.start.elapsed()));
             }
         }
     }

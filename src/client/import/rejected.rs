@@ -1,7 +1,7 @@
 //! The file of rejected contacts: their rows as they were, each with its number and the reasons. Mended, it can be imported.
 
 use std::{
-    fs::{self, File},
+    fs::File,
     io::{self, BufRead, BufReader, BufWriter, Seek, Write},
     ops::Range,
     path::{Path, PathBuf},
@@ -22,6 +22,8 @@ const BYTE_ORDER_MARK: &str = "\u{feff}";
 /// The rejected contacts, in the order of the file, in a temporary file.
 pub struct Rejections {
     file: BufWriter<File>,
+    /// Where their rows are to be written.
+    path: PathBuf,
     /// How many there are.
     pub count: u64,
 }
@@ -36,10 +38,22 @@ struct Rejected {
 }
 
 impl Rejections {
-    /// None yet.
-    pub fn new() -> io::Result<Self> {
+    /// None yet. Fails if the rows could not be written to `path`.
+    pub fn new(path: PathBuf) -> anyhow::Result<Self> {
+        let file = tempfile::tempfile().context("cannot make a temporary file")?;
+        let can_write = match path.is_dir() {
+            true => Err(io::Error::from(io::ErrorKind::IsADirectory)),
+            false => NamedTempFile::new_in(folder_of(&path)).map(drop),
+        };
+        can_write.with_context(|| {
+            format!(
+                "rejected rows could not be written to {}: say --rejected PATH",
+                path.display()
+            )
+        })?;
         Ok(Self {
-            file: BufWriter::new(tempfile::tempfile()?),
+            file: BufWriter::new(file),
+            path,
             count: 0,
         })
     }
@@ -59,22 +73,19 @@ impl Rejections {
 
     /// Writes the rows of the rejected contacts. Never to a file that exists: somebody may be mending it. Returns where they
     /// are; `None` if there are none.
-    pub fn write(self, contacts: &Contacts, path: &Path) -> anyhow::Result<Option<PathBuf>> {
+    pub fn write(self, contacts: &Contacts) -> anyhow::Result<Option<PathBuf>> {
         if self.count == 0 {
             return Ok(None);
         }
-        let path = free(path);
-        let written = self.write_to(contacts, &path);
-        written.with_context(|| format!("cannot write the rejected rows to {}", path.display()))?;
-        Ok(Some(path))
+        let path = self.path.clone();
+        let written = self.write_rows(contacts).and_then(|file| keep(file, &path));
+        let written = written
+            .with_context(|| format!("cannot write the rejected rows to {}", path.display()));
+        written.map(Some)
     }
 
-    fn write_to(self, contacts: &Contacts, path: &Path) -> anyhow::Result<()> {
-        let folder = path
-            .parent()
-            .filter(|it| !it.as_os_str().is_empty())
-            .unwrap_or(Path::new("."));
-        let mut file = NamedTempFile::new_in(folder)?;
+    fn write_rows(self, contacts: &Contacts) -> anyhow::Result<NamedTempFile> {
+        let mut file = NamedTempFile::new_in(folder_of(&self.path))?;
         let mut rejected = self.file.into_inner()?;
         rejected.rewind()?;
         let mut output = Output::begin(contacts, BufWriter::new(file.as_file_mut()))?;
@@ -88,23 +99,31 @@ impl Rejections {
             }
         }
         output.end()?;
-        file.persist_noclobber(path)?;
-        Ok(())
+        Ok(file)
     }
 }
 
-/// The first path of `path`, `path` with "-2", … before its ending, that no file has.
-fn free(path: &Path) -> PathBuf {
-    let ending = path
-        .extension()
-        .unwrap_or_default()
-        .to_string_lossy()
-        .into_owned();
-    let numbered = (2..).map(|number| path.with_extension(format!("{number}.{ending}")));
-    let mut paths = std::iter::once(path.to_owned()).chain(numbered);
-    paths
-        .find(|path| !fs::exists(path).unwrap_or(false))
-        .unwrap_or_else(|| path.to_owned())
+fn folder_of(path: &Path) -> &Path {
+    let folder = path.parent().filter(|it| !it.as_os_str().is_empty());
+    folder.unwrap_or(Path::new("."))
+}
+
+/// Gives a file the first path of `path`, `path` with ".2", … before its ending, that no file has.
+fn keep(mut file: NamedTempFile, path: &Path) -> anyhow::Result<PathBuf> {
+    let ending = path.extension().unwrap_or_default().to_string_lossy();
+    let mut number = 1;
+    loop {
+        let free = match number {
+            1 => path.to_owned(),
+            number => path.with_extension(format!("{number}.{ending}")),
+        };
+        match file.persist_noclobber(&free) {
+            Ok(_) => return Ok(free),
+            Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => file = error.file,
+            Err(error) => return Err(error.error.into()),
+        }
+        number += 1;
+    }
 }
 
 /// All that is wrong with a row, in words.

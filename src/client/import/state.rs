@@ -8,6 +8,8 @@ use tempfile::NamedTempFile;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use uuid::Uuid;
 
+use crate::client::output::note;
+
 /// An import that has not ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct State {
@@ -61,10 +63,10 @@ impl StateFile {
                 });
             }
             Some(left) => {
-                eprintln!(
+                note(format_args!(
                     "note: an import that began at {} broke off; this one has another file, list, server or flags, and is new",
                     left.start_time.format(&Rfc3339)?
-                );
+                ));
                 new
             }
             None => new,

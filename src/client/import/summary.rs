@@ -2,7 +2,20 @@
 
 use std::fmt;
 
+use super::settings::ImportAction;
 use crate::proto::{ContactList, UpdateContactListContactsResponse as Outcome};
+
+/// What a dry run is for.
+pub struct Planned {
+    /// The name of the contact list.
+    pub name: String,
+    /// How many contacts it has.
+    pub contact_count: i64,
+    /// Whether it would be created: the calls name another one, whose members say nothing.
+    pub is_new: bool,
+    /// What would happen to it.
+    pub action: ImportAction,
+}
 
 /// The outcomes of all calls, added up.
 #[derive(Debug, Default)]
@@ -17,6 +30,8 @@ pub struct Summary {
     pub rejected_count: u64,
     /// The list as it was after the last call.
     pub contact_list: ContactList,
+    added_count: i64,
+    removed_count: i64,
     /// The ids of the recorded updates.
     update_ids: Vec<String>,
     counts: [u64; COUNTS.len()],
@@ -40,11 +55,20 @@ const COUNTS: [(&str, Count); 10] = [
 
 impl Summary {
     /// Adds the outcome of a call, of whose rejected contacts some are not listed.
-    pub fn add(&mut self, outcome: Outcome, unlisted_count: u64) {
+    pub fn add(&mut self, mut outcome: Outcome, unlisted_count: u64, planned: Option<&Planned>) {
+        if let Some(planned) = planned.filter(|it| it.is_new) {
+            outcome.removed_count = 0;
+            outcome.added_count = match planned.action {
+                ImportAction::Remove => 0,
+                _ => outcome.created_count + outcome.updated_count + outcome.unchanged_count,
+            };
+        }
         self.call_count += 1;
         self.replayed_count += u64::from(outcome.replayed);
         self.unlisted_count += unlisted_count;
         self.rejected_count += u64::try_from(outcome.rejected_count).unwrap_or(0);
+        self.added_count += i64::from(outcome.added_count);
+        self.removed_count += i64::from(outcome.removed_count);
         for (sum, (_, count)) in self.counts.iter_mut().zip(COUNTS) {
             *sum += u64::try_from(count(&outcome)).unwrap_or(0);
         }
@@ -53,11 +77,23 @@ impl Summary {
     }
 
     /// What happened, in a sentence or a few.
-    pub fn headline(&self, is_dry_run: bool, contacts_per_call: u64) -> String {
+    pub fn headline(&self, planned: Option<&Planned>, contacts_per_call: u64) -> String {
         let (name, count) = (self.contact_list.name(), self.contact_list.contact_count);
-        let mut headline = match (is_dry_run, self.replayed_count) {
-            (true, _) => {
-                format!("Dry run, nothing was changed: {name} would have {count} contacts.")
+        let mut headline = match (planned, self.replayed_count) {
+            (Some(planned), _) => {
+                let count = planned.contact_count + self.added_count - self.removed_count;
+                let (name, about) = (
+                    &planned.name,
+                    if self.call_count > 1 { "about " } else { "" },
+                );
+                let new = if planned.is_new {
+                    ", which would be created,"
+                } else {
+                    ""
+                };
+                format!(
+                    "Dry run, nothing was changed: {name}{new} would have {about}{count} contacts."
+                )
             }
             (_, 0) => format!("Applied: {name} has {count} contacts."),
             (_, replayed) if replayed == self.call_count => format!(

@@ -12,27 +12,72 @@ use crate::{
     },
     proto::{
         Channel, ChannelReference, ContactList, CustomObject, ListChannelsRequest,
-        ListCustomObjectsRequest, UpdateContactListContactsHeader as Header,
-        channel_reference::Reference,
+        ListContactListsRequest, ListCustomObjectsRequest,
+        UpdateContactListContactsHeader as Header, channel_reference::Reference,
+        contact_list::State,
     },
 };
 
-/// Finds the contact list, or creates it.
+/// The contact list of an import.
+pub enum TargetList {
+    /// It is there.
+    Found(ContactList),
+    /// It is to be created.
+    New {
+        /// Its name.
+        name: String,
+        /// The id of another list on which a dry run tries the contacts; empty if there is none.
+        other_id: String,
+    },
+}
+
+impl TargetList {
+    /// The id of the list that calls name; of a new list, until it is created, the other one's.
+    pub fn id(&self) -> &str {
+        match self {
+            Self::Found(list) => &list.id,
+            Self::New { other_id, .. } => other_id,
+        }
+    }
+}
+
+/// Finds the contact list, or that it is to be created.
 pub async fn contact_list(
     connection: &mut Connection,
     update: &UpdateSettings,
-) -> anyhow::Result<ContactList> {
+) -> anyhow::Result<TargetList> {
     let name = &update.list;
     match lists::find_if_there(connection, name).await? {
-        Some(list) => Ok(list),
-        None if update.create_list && update.dry_run => {
-            bail!("there is no contact list {name:?} yet, and a dry run creates none")
+        Some(list) => Ok(TargetList::Found(list)),
+        None if update.create_list => {
+            let other_id = any_list(connection).await?;
+            if update.dry_run && other_id.is_none() {
+                bail!(
+                    "the organization has no contact list yet, and a dry run creates none: create it with \
+                     `contact-lists list create`"
+                );
+            }
+            Ok(TargetList::New {
+                name: name.clone(),
+                other_id: other_id.unwrap_or_default(),
+            })
         }
-        None if update.create_list => lists::create(connection, name.clone(), None).await,
         None => bail!(
             "there is no contact list {name:?}: --create-list creates it, and `contact-lists lists` shows those that there are"
         ),
     }
+}
+
+/// The id of some active list.
+async fn any_list(connection: &mut Connection) -> anyhow::Result<Option<String>> {
+    let mut request = ListContactListsRequest {
+        page_size: 1,
+        ..ListContactListsRequest::default()
+    };
+    request.set_state(State::Active);
+    let page = connection.lists.list_contact_lists(request).await;
+    let mut lists = page.map_err(sentence)?.into_inner().contact_lists;
+    Ok(lists.pop().map(|list| list.id))
 }
 
 /// Finds a custom object by its key or id, or the organization's default one. Returns `None` if none is named, and there are
@@ -81,6 +126,9 @@ pub async fn set_opt_ins(
     match names {
         [name] if name == "all" => {}
         [name] if name == "none" => header.opt_in_to_all_channels = Some(false),
+        names if names.iter().any(|name| name == "all" || name == "none") => {
+            bail!("--opt-in-to all and --opt-in-to none go with no other --opt-in-to");
+        }
         names => {
             for name in names {
                 header.opt_in_to.push(ChannelReference {
