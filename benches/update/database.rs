@@ -100,7 +100,7 @@ impl Database {
         };
         let repository = Repository::connect(&(&settings).into()).await?;
         repository.migrate().await?;
-        let organization = organizations::create(&repository, "Benchmark", None).await?;
+        let organization = organizations::create(&repository, "Benchmark", None, None).await?;
         let (api_key, secret) =
             api_keys::create(&repository, organization.id, NewApiKey::new(Scope::Admin)).await?;
         let tenant = Tenant {

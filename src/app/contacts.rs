@@ -139,7 +139,7 @@ impl ContactUpdate {
         transaction: &Transaction,
     ) -> Result<TransactionOutcome<(StoredContact, Option<Properties>)>> {
         let organization = &self.caller.organization;
-        let channels = self.checks.hold(transaction, organization.id).await?;
+        let (_, channels) = self.checks.hold(transaction, organization.id).await?;
         let stored = contacts::lock(transaction, organization.id, self.id)
             .await?
             .ok_or_else(|| Error::not_found("contact", self.id))?;

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Parser, Subcommand, ValueEnum, builder::PossibleValue};
+use clap::{ArgGroup, Parser, Subcommand, ValueEnum, builder::PossibleValue};
 use clap_complete::Shell;
 use time::{OffsetDateTime, UtcOffset, format_description::well_known::Rfc3339};
 use uuid::Uuid;
@@ -16,7 +16,7 @@ use crate::{
         revert::RevertSettings,
         updates::UpdatesSettings,
     },
-    domain::scope::Scope,
+    domain::{percent::Percent, scope::Scope},
     settings::{DatabaseSettings, ServeSettings},
     telemetry::LogFormat,
 };
@@ -120,22 +120,31 @@ pub enum OrganizationCommand {
         /// international formats are
         #[arg(long)]
         default_region: Option<String>,
+        /// How many percent of a list's members an overwrite may remove, such as 20, unless the call gives a limit of its own;
+        /// without it, all of them
+        #[arg(long, value_name = "PERCENT")]
+        max_removed_percent: Option<Percent>,
         /// Which database.
         #[command(flatten)]
         database: DatabaseSettings,
     },
-    /// Change an organization's default region
+    /// Change an organization
+    #[command(group = ArgGroup::new("change").required(true).multiple(true).args(["default_region", "max_removed_percent"]))]
     Update {
         /// Its id
         id: Uuid,
         /// The region (ISO 3166 alpha-2) whose national phone formats are accepted; empty for none
         #[arg(long)]
-        default_region: String,
+        default_region: Option<String>,
+        /// How many percent of a list's members an overwrite may remove, unless the call gives a limit of its own; empty for
+        /// all of them
+        #[arg(long, value_name = "PERCENT")]
+        max_removed_percent: Option<String>,
         /// Which database.
         #[command(flatten)]
         database: DatabaseSettings,
     },
-    /// List the organizations: id, default region, name
+    /// List the organizations: id, default region, name, how many percent of a list an overwrite may remove
     List {
         /// Which database.
         #[command(flatten)]

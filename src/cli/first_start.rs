@@ -157,7 +157,7 @@ fn print(text: &str) -> io::Result<()> {
 
 impl Example {
     async fn make(&self, transaction: &Transaction) -> Result<Made> {
-        let organization = organizations::create_in(transaction, "Example", None).await?;
+        let organization = organizations::create_in(transaction, "Example", None, None).await?;
         let organization = organization.id;
         let (_, key) =
             api_keys::create_in(transaction, organization, &NewApiKey::new(Scope::Admin)).await?;

@@ -17,6 +17,15 @@ pub fn sentence(status: Status) -> anyhow::Error {
         (Code::Unimplemented, _) => {
             "the server does not know the call: it is older than this program".to_owned()
         }
+        (_, Some(reason @ "TOO_MANY_REMOVED")) => format!(
+            "{} ({reason}). Look whether the file is the right and whole one. If it is, allow it: with \
+             --max-removed-percent, where 100 allows all, or a larger --max-removed-count where one is given",
+            status.message()
+        ),
+        (_, Some(reason @ "VERSION_MISMATCH")) => format!(
+            "{} ({reason}). `contact-lists updates` shows by what. If the file still fits, give that version",
+            status.message()
+        ),
         (_, Some(reason)) => format!("{} ({reason})", status.message()),
         (code, None) if status.message().is_empty() => format!("the call failed with {code:?}"),
         (_, None) => match status.source() {

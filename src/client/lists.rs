@@ -96,6 +96,7 @@ pub async fn run_one(command: ListCommand) -> anyhow::Result<()> {
             output::print(format_args!("name      {}", list.name()))?;
             output::print(format_args!("state     {}", state(&list)))?;
             output::print(format_args!("contacts  {}", list.contact_count))?;
+            output::print(format_args!("version   {}", list.version))?;
             if let Some(color) = &list.color {
                 output::print(format_args!("color     {color}"))?;
             }

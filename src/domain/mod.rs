@@ -12,6 +12,7 @@ pub mod language;
 pub mod name;
 pub mod old_values;
 pub mod organization;
+pub mod percent;
 pub mod phone_number;
 pub mod preference;
 pub mod property_value;

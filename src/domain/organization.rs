@@ -7,6 +7,7 @@ use sha2::Sha256;
 use uuid::Uuid;
 
 use super::{
+    percent::Percent,
     phone_number::{DefaultRegion, PhoneNumber},
     preference::NumberHash,
 };
@@ -36,6 +37,8 @@ pub struct Organization {
     pub opt_out_key: OptOutKey,
     /// The custom object that was made the default one, which may be deleted by now.
     pub default_custom_object_id: Option<Uuid>,
+    /// How many of a list's members an overwrite may remove, where the call says nothing else.
+    pub max_removed_percent: Option<Percent>,
 }
 
 impl Organization {

@@ -1,9 +1,11 @@
 //! The header of an update.
 
+use std::fmt;
+
 use strum::{EnumString, IntoStaticStr};
 use uuid::Uuid;
 
-use super::{channel::ChannelReference, custom_object::ObjectReference};
+use super::{channel::ChannelReference, custom_object::ObjectReference, percent::Percent};
 
 /// The most channels that `opt_in_to` may name.
 pub const MAX_OPT_IN_TO: usize = 1000;
@@ -29,6 +31,12 @@ pub struct UpdateHeader {
     pub validate_only: bool,
     /// Whether an overwrite without contacts empties the list.
     pub allow_empty: bool,
+    /// The version that the list must have.
+    pub expected_version: Option<u64>,
+    /// How many members may leave the list.
+    pub max_removed_count: Option<u64>,
+    /// How many percent of the members may leave the list.
+    pub max_removed_percent: Option<Percent>,
 }
 
 impl UpdateHeader {
@@ -40,6 +48,41 @@ impl UpdateHeader {
     /// Whether the update may have no contacts: only an overwrite that is meant to empty the list.
     pub fn may_empty_list(&self) -> bool {
         self.allow_empty && self.action == Action::Overwrite
+    }
+
+    /// Returns the limit that the update is over if it removes `removed` of `before` members. `default` is the organization's
+    /// own limit, which holds for an overwrite whose header has no percentage.
+    pub fn exceeded_limit(
+        &self,
+        removed: u64,
+        before: u64,
+        default: Option<Percent>,
+    ) -> Option<RemovalLimit> {
+        let default = default.filter(|_| self.action == Action::Overwrite);
+        let percent = self.max_removed_percent.or(default);
+        let count = self.max_removed_count.filter(|limit| removed > *limit);
+        let percent = percent.filter(|percent| !percent.allows(removed, before));
+        count
+            .map(RemovalLimit::Count)
+            .or(percent.map(RemovalLimit::Percent))
+    }
+}
+
+/// How many members an update may remove.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RemovalLimit {
+    /// So many.
+    Count(u64),
+    /// So many percent of those before it.
+    Percent(Percent),
+}
+
+impl fmt::Display for RemovalLimit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Count(count) => count.fmt(f),
+            Self::Percent(percent) => write!(f, "{percent} percent"),
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::{collections::HashMap, fmt::Display, time::Duration};
 use tonic::Code;
 
 use super::Error;
-use crate::domain::violation::Reason;
+use crate::domain::{update_header::RemovalLimit, violation::Reason};
 
 /// The part of an error that its variant alone decides.
 pub(super) struct Kind {
@@ -58,6 +58,8 @@ impl Error {
             Self::ContactListNotActive { .. } => (C::FailedPrecondition, R::ContactListNotActive, None),
             Self::ResourceLimitReached { .. } => (C::FailedPrecondition, R::ResourceLimitReached, None),
             Self::ResourceInUse { .. } => (C::FailedPrecondition, R::ResourceInUse, None),
+            Self::TooManyRemoved { .. } => (C::FailedPrecondition, R::TooManyRemoved, None),
+            Self::VersionMismatch { .. } => (C::FailedPrecondition, R::VersionMismatch, None),
             Self::UpdateNotLatest { .. } => (C::FailedPrecondition, R::UpdateNotLatest, None),
             Self::UpdateNotRevertible { .. } => (C::FailedPrecondition, R::UpdateNotRevertible, None),
             Self::ConcurrentChange | Self::DefinitionsChanged => (C::Aborted, R::ConcurrentChange, AFTER_A_COMMIT),
@@ -109,6 +111,18 @@ impl Error {
                 named([("resource_type", resource_type), ("limit", limit)]),
             Self::ResourceInUse { resource_type, resource_name, used_by } => named([
                 ("resource_type", resource_type), ("resource_name", resource_name), ("used_by", used_by),
+            ]),
+            Self::TooManyRemoved { contact_list_id, removed_count, contact_count, limit } => {
+                let (name, limit): (_, &dyn Display) = match limit {
+                    RemovalLimit::Count(count) => ("max_removed_count", count),
+                    RemovalLimit::Percent(percent) => ("max_removed_percent", percent),
+                };
+                named([
+                    ("contact_list_id", contact_list_id), ("removed_count", removed_count), ("contact_count", contact_count), (name, limit),
+                ])
+            }
+            Self::VersionMismatch { contact_list_id, expected_version, version } => named([
+                ("contact_list_id", contact_list_id), ("expected_version", expected_version), ("version", version),
             ]),
             Self::UpdateNotLatest { update_id, latest_update_id } =>
                 named([("update_id", update_id), ("latest_update_id", latest_update_id)]),

@@ -11,7 +11,8 @@ use uuid::Uuid;
 pub use self::status::{code_name, reason_name, reason_of, source_of};
 
 use crate::domain::{
-    contact_list::ListState, scope::Scope, update_outcome::RejectedContact, violation::Violation,
+    contact_list::ListState, scope::Scope, update_header::RemovalLimit,
+    update_outcome::RejectedContact, violation::Violation,
 };
 
 /// What can go wrong with a call. Callers see the message.
@@ -101,6 +102,21 @@ pub enum Error {
         resource_type: &'static str,
         resource_name: String,
         used_by: &'static str,
+    },
+    #[error(
+        "the update would remove {removed_count} of the list's {contact_count} contacts, and may remove at most {limit}"
+    )]
+    TooManyRemoved {
+        contact_list_id: Uuid,
+        removed_count: u64,
+        contact_count: u64,
+        limit: RemovalLimit,
+    },
+    #[error("the list has version {version}, not {expected_version}: it was changed since")]
+    VersionMismatch {
+        contact_list_id: Uuid,
+        expected_version: u64,
+        version: i64,
     },
     #[error("update {update_id} is not the list's latest: {latest_update_id} is")]
     UpdateNotLatest {

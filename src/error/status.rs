@@ -88,6 +88,12 @@ fn add_subject(error: &Error, message: &str, details: &mut ErrorDetails) {
         }
         Error::ContactListNotActive {
             contact_list_id, ..
+        }
+        | Error::TooManyRemoved {
+            contact_list_id, ..
+        }
+        | Error::VersionMismatch {
+            contact_list_id, ..
         } => {
             details.add_precondition_failure_violation(
                 reason,

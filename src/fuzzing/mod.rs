@@ -36,6 +36,7 @@ fn caller(organization: Uuid) -> Caller {
             default_region_code: None,
             opt_out_key: OptOutKey::from_stored(Vec::new()),
             default_custom_object_id: None,
+            max_removed_percent: None,
         },
         api_key_id: Uuid::nil(),
         scope: Scope::Read,

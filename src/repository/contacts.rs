@@ -252,6 +252,7 @@ pub async fn delete(
         .await?;
     records::delete_of_contact(transaction, organization, id).await?;
     journal::forget_contacts(transaction, organization, [id].into_iter()).await?;
+    bulk::forget_history(transaction, organization, id).await?;
     contact::Entity::delete_by_id((organization.0, id))
         .exec(transaction.db())
         .await?;

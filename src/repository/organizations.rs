@@ -11,6 +11,7 @@ use crate::{
     domain::{
         now,
         organization::{OptOutKey, Organization, OrganizationId},
+        percent::Percent,
         phone_number::DefaultRegion,
     },
     error::{Error, Result},
@@ -21,12 +22,14 @@ pub async fn create(
     repository: &Repository,
     name: &str,
     default_region: Option<&str>,
+    max_removed_percent: Option<Percent>,
 ) -> Result<Organization> {
-    let input = (name.to_owned(), default_region.map(str::to_owned));
+    let region = default_region.map(str::to_owned);
+    let input = (name.to_owned(), region, max_removed_percent);
     repository
-        .write(input, |(name, default_region), transaction| {
+        .write(input, |(name, region, max_removed), transaction| {
             Box::pin(async move {
-                let created = create_in(transaction, name, default_region.as_deref()).await?;
+                let created = create_in(transaction, name, region.as_deref(), *max_removed).await?;
                 Ok(TransactionOutcome::Commit(created))
             })
         })
@@ -38,6 +41,7 @@ pub async fn create_in(
     transaction: &Transaction,
     name: &str,
     default_region: Option<&str>,
+    max_removed_percent: Option<Percent>,
 ) -> Result<Organization> {
     let mut opt_out_key = vec![0; 32];
     getrandom::fill(&mut opt_out_key).map_err(Error::internal)?;
@@ -47,32 +51,49 @@ pub async fn create_in(
         default_region: Set(default_region.map(str::to_owned)),
         opt_out_key: Set(opt_out_key),
         create_time: Set(now()),
+        max_removed_percent: Set(max_removed_percent.map(Percent::number)),
         ..Default::default()
     };
     Ok(model.insert(transaction.db()).await?.into())
 }
 
-/// Changes an organization's default region. Fails if there is no such organization.
-pub async fn set_default_region(
+/// The changes to an organization. `None` leaves a value as it is, `Some(None)` clears it.
+#[derive(Debug, Clone, Default)]
+pub struct OrganizationChange {
+    /// The new default region.
+    pub default_region: Option<Option<String>>,
+    /// How many percent of a list's members an overwrite may remove from now on.
+    pub max_removed_percent: Option<Option<Percent>>,
+}
+
+/// Changes an organization. Fails if there is no such organization.
+pub async fn update(
     repository: &Repository,
     organization: OrganizationId,
-    default_region: Option<&str>,
+    change: OrganizationChange,
 ) -> Result<Organization> {
-    let input = (organization, default_region.map(str::to_owned));
     let model = repository
-        .write(input, |(organization, default_region), transaction| {
-            Box::pin(async move {
-                let model = organization::Entity::find_by_id(organization.0)
-                    .one(transaction.db())
-                    .await?
-                    .ok_or_else(|| Error::not_found("organization", organization))?;
-                let mut model = model.into_active_model();
-                model.default_region = Set(default_region.clone());
-                Ok(TransactionOutcome::Commit(
-                    model.update(transaction.db()).await?,
-                ))
-            })
-        })
+        .write(
+            (organization, change),
+            |(organization, change), transaction| {
+                Box::pin(async move {
+                    let model = organization::Entity::find_by_id(organization.0)
+                        .one(transaction.db())
+                        .await?
+                        .ok_or_else(|| Error::not_found("organization", organization))?;
+                    let mut model = model.into_active_model();
+                    if let Some(region) = &change.default_region {
+                        model.default_region = Set(region.clone());
+                    }
+                    if let Some(percent) = change.max_removed_percent {
+                        model.max_removed_percent = Set(percent.map(Percent::number));
+                    }
+                    Ok(TransactionOutcome::Commit(
+                        model.update(transaction.db()).await?,
+                    ))
+                })
+            },
+        )
         .await?;
     Ok(model.into())
 }
@@ -139,6 +160,9 @@ impl From<organization::Model> for Organization {
             default_region_code: model.default_region,
             opt_out_key: OptOutKey::from_stored(model.opt_out_key),
             default_custom_object_id: model.default_custom_object_id,
+            max_removed_percent: model
+                .max_removed_percent
+                .and_then(|number| Percent::parse(number).ok()),
         }
     }
 }

@@ -42,18 +42,46 @@ fn organizations_are_created_listed_and_updated() {
     let id = created[0].as_str();
     assert_eq!(
         folder.lines(&["organization", "list"]),
-        [format!("{id}\tUS\tAcme")]
+        [format!("{id}\tUS\tAcme\t-")]
     );
     folder.lines(&["organization", "update", id, "--default-region", "DE"]);
     assert_eq!(
         folder.lines(&["organization", "list"]),
-        [format!("{id}\tDE\tAcme")]
+        [format!("{id}\tDE\tAcme\t-")]
     );
     folder.lines(&["organization", "update", id, "--default-region", ""]);
     assert_eq!(
         folder.lines(&["organization", "list"]),
-        [format!("{id}\t-\tAcme")]
+        [format!("{id}\t-\tAcme\t-")]
     );
+}
+
+#[test]
+fn an_organization_gets_a_limit_of_what_an_overwrite_removes_and_loses_it() {
+    let folder = Folder::new();
+    let limit = |limit| ["--max-removed-percent", limit];
+    let create = ["organization", "create", "Acme", "--default-region", "US"];
+    let id = folder
+        .lines(&[&create[..], &limit("12.5")].concat())
+        .remove(0);
+    let listed = || folder.lines(&["organization", "list"]).remove(0);
+    assert_eq!(listed(), format!("{id}\tUS\tAcme\t12.5"));
+    let update = ["organization", "update", &id];
+    folder.lines(&[&update[..], &limit("20")].concat());
+    assert_eq!(listed(), format!("{id}\tUS\tAcme\t20"));
+    folder.lines(&[&update[..], &["--default-region", ""]].concat());
+    assert_eq!(
+        listed(),
+        format!("{id}\t-\tAcme\t20"),
+        "what is not named stays"
+    );
+    for wrong in ["101", "-1", "NaN", "a fifth"] {
+        let line =
+            folder.refusal(&[&update[..], &[&format!("--max-removed-percent={wrong}")]].concat());
+        assert!(line.contains("give a number from 0 to 100"), "{line}");
+    }
+    folder.lines(&[&update[..], &limit("")].concat());
+    assert_eq!(listed(), format!("{id}\t-\tAcme\t-"));
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use anyhow::anyhow;
 use contact_lists::{
+    domain::update_header::RemovalLimit,
     error::Error,
     proto::{
         Address, Channel, Contact, CreateChannelRequest, DeleteChannelRequest, ErrorReason,
@@ -86,6 +87,13 @@ async fn stream_errors(setup: &Setup) -> Vec<Status> {
             .update(add().request_id(request_id), contacts([2]))
             .await,
         setup.update(header("no id"), contacts([1])).await,
+        setup.update(add().expected_version(7), contacts([1])).await,
+        setup
+            .update(
+                header(&setup.list).overwrite().max_removed_percent(12.5),
+                contacts([2]),
+            )
+            .await,
     ]
 }
 
@@ -252,6 +260,12 @@ fn other_errors() -> Vec<Status> {
         Error::ResourceLimitReached {
             resource_type: "channel",
             limit: 1000,
+        },
+        Error::TooManyRemoved {
+            contact_list_id: uuid::Uuid::nil(),
+            removed_count: 950,
+            contact_count: 1000,
+            limit: RemovalLimit::Count(100),
         },
         Error::UpdateNotLatest {
             update_id: uuid::Uuid::nil(),

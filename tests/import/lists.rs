@@ -9,7 +9,7 @@ on_both! {
         assert_eq!(desk.admin.list(&id).await.name(), "Customers");
         for name in ["Customers", &id] {
             let shown = desk.run(&["list", "show", name]).await.ends_with(0).stdout;
-            assert_eq!(shown, format!("id        {id}\nname      Customers\nstate     active\ncontacts  0\ncolor     #2f6f4f\n"));
+            assert_eq!(shown, format!("id        {id}\nname      Customers\nstate     active\ncontacts  0\nversion   0\ncolor     #2f6f4f\n"));
         }
         let listed = desk.run(&["lists"]).await.ends_with(0).stdout;
         assert_eq!(listed, format!("{}\tactive\t0\t{LIST}\n{id}\tactive\t0\tCustomers\n", desk.list));

@@ -15,6 +15,16 @@ on_both! {
         assert_eq!(ran.count("removed from the list"), 24);
     }
 
+    async fn each_call_holds_to_the_limits_of_a_remove_and_the_first_one_to_the_version(database: Database) {
+        let desk = Desk::with(database, &["--max-contacts", "10"]).await;
+        desk.import_text("contacts.csv", &table(1..=20), &["--expected-version", "0"]).await.ends_with(0);
+        let remove = |count| ["--action", "remove", "--expected-version", "2", "--max-removed-count", count];
+        let ran = desk.import_text("contacts.csv", &table(1..=20), &remove("9")).await;
+        ran.refused_with("TOO_MANY_REMOVED");
+        let ran = desk.import_text("contacts.csv", &table(1..=20), &remove("10")).await.ends_with(0);
+        assert_eq!(ran.count("removed from the list"), 20);
+    }
+
     async fn an_overwrite_is_never_split_and_names_the_limit_to_ask_for(database: Database) {
         let desk = Desk::with(database, &["--max-contacts", "10"]).await;
         desk.import_text("contacts.csv", &table(1..=10), &[]).await.ends_with(0);

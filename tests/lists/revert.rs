@@ -284,6 +284,42 @@ on_both! {
         assert_eq!(service.rows("SELECT count(*) FROM contacts").await, 0);
     }
 
+    async fn opt_outs_that_a_resubscription_lifted_are_in_force_again(service: Service) {
+        let admin = service.admin();
+        let channel = admin.create_channel("+12025550100").await;
+        let list = admin.create_list("List").await;
+        admin.update(header(&list).add(), contacts([1, 2, 3])).await.unwrap();
+        admin.opt_out(&number(1), &[&channel]).await;
+        admin.opt_out_of_all_channels(&number(2)).await;
+        let mut before = Vec::new();
+        for n in 1..=3 {
+            before.push(admin.preferences(&number(n)).await);
+        }
+        let update = admin.update(header(&list).add().resubscribe(), contacts([1, 2, 3])).await.unwrap();
+        assert_counts!(opt_ins(&update), opted_in: 2);
+        let reverted = revert(&admin, &update).await;
+        for (n, before) in (1..=3).zip(before) {
+            assert_eq!(admin.preferences(&number(n)).await, before, "{n}");
+        }
+        assert_eq!((reverted.withdrawn_opt_in_count, reverted.restored_opt_out_count), (2, 3));
+    }
+
+    async fn what_the_person_has_said_since_stays(service: Service) {
+        let admin = service.admin();
+        let channel = admin.create_channel("+12025550100").await;
+        let list = admin.create_list("List").await;
+        admin.update(header(&list).add().no_opt_ins(), contacts([1, 2])).await.unwrap();
+        admin.opt_out(&number(1), &[&channel]).await;
+        let update = admin.update(header(&list).add().resubscribe(), contacts([1, 2])).await.unwrap();
+        admin.opt_out(&number(2), &[&channel]).await;
+        admin.opt_out(&number(1), &[&channel]).await;
+        admin.opt_in(&number(1), &[&channel]).await;
+        let reverted = revert(&admin, &update).await;
+        assert_eq!(admin.opt_states(&number(1)).await, [(channel.clone(), true)]);
+        assert_eq!(admin.opt_states(&number(2)).await, [(channel, false)]);
+        assert_eq!((reverted.withdrawn_opt_in_count, reverted.restored_opt_out_count), (0, 0));
+    }
+
     async fn validate_only_says_what_would_happen_and_changes_nothing(service: Service) {
         let admin = service.admin();
         let list = admin.create_list("List").await;

@@ -109,6 +109,13 @@ pub struct Update {
     /// The object's key, instead of `object`.
     #[serde(skip_serializing_if = "is_default")]
     pub object_key: Option<String>,
+    /// How many changes the list has had since the caller read the version that it expects.
+    #[serde(skip_serializing_if = "is_default")]
+    pub versions_ago: Option<i64>,
+    #[serde(skip_serializing_if = "is_default")]
+    pub max_removed_count: Option<i64>,
+    #[serde(skip_serializing_if = "is_default")]
+    pub max_removed_percent: Option<f64>,
     #[serde(skip_serializing_if = "is_default")]
     pub skip: bool,
     /// A `request_id` of a small pool.

@@ -7,7 +7,7 @@ use contact_lists::proto::UpdateContactListContactsResponse as Outcome;
 use test_support::reason_name;
 
 /// What a run of 20,000 steps must have covered.
-const EXPECTED: [&str; 77] = [
+const EXPECTED: [&str; 79] = [
     "call add",
     "call remove",
     "call overwrite",
@@ -49,6 +49,8 @@ const EXPECTED: [&str; 77] = [
     "refused RESOURCE_NOT_FOUND",
     "refused RESOURCE_ALREADY_EXISTS",
     "refused CONTACT_LIST_NOT_ACTIVE",
+    "refused TOO_MANY_REMOVED",
+    "refused VERSION_MISMATCH",
     "refused RESOURCE_IN_USE",
     "rejected CONFLICTING_DUPLICATE",
     "rejected PHONE_TAKEN",

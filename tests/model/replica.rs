@@ -55,10 +55,14 @@ pub struct Foreign {
 
 impl Replica {
     /// A new organization, whose calls this client makes.
-    pub fn new(client: Client, takes_national_numbers: bool) -> Self {
+    pub fn new(
+        client: Client,
+        takes_national_numbers: bool,
+        max_removed_percent: Option<f64>,
+    ) -> Self {
         Self {
             client,
-            model: Organization::new(takes_national_numbers),
+            model: Organization::new(takes_national_numbers, max_removed_percent),
             clock: Clock::default(),
             lists: Vec::new(),
             channels: Vec::new(),
@@ -218,8 +222,13 @@ impl Replica {
             RejectionPolicy::Unspecified
         };
         let object = update.object.as_ref();
+        let list_id = self.list_id(&update.list, foreign);
+        let version = self
+            .model
+            .list(&list_id)
+            .map_or(0, |list| list.wire.version);
         let header = Header {
-            contact_list_id: self.list_id(&update.list, foreign),
+            contact_list_id: list_id,
             action: update.action,
             opt_in_to_all_channels: update.opt_in_to_all_channels,
             opt_in_to: self.channel_references(&update.opt_in_to, foreign),
@@ -229,6 +238,9 @@ impl Replica {
             request_id: update.request.map(request_id),
             validate_only: update.validate_only,
             allow_empty: update.framing == Framing::AllowEmpty,
+            expected_version: update.versions_ago.map(|ago| (version - ago).max(0)),
+            max_removed_count: update.max_removed_count,
+            max_removed_percent: update.max_removed_percent,
             custom_object_key: update.object_key.clone(),
         };
         let contacts = update.contacts.iter().map(|it| self.contact(it, foreign));

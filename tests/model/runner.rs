@@ -10,6 +10,10 @@ use std::{
     time::{Duration, Instant},
 };
 
+use contact_lists::{
+    domain::{OrganizationId, percent::Percent},
+    repository::organizations::{self, OrganizationChange},
+};
 use proptest::{
     strategy::Strategy,
     test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner},
@@ -29,6 +33,9 @@ const COVERING_STEPS: u64 = 20_000;
 
 /// How many sequences run at once on one database.
 const WORKERS: u64 = 3;
+
+/// How many percent of a list's members an overwrite of the second organization may remove.
+const LIMIT_PERCENT: f64 = 75.0;
 
 /// How long a disagreement may be shrunk, in milliseconds.
 const MAX_SHRINK_MS: u32 = 120_000;
@@ -183,10 +190,18 @@ impl Runner {
     }
 
     async fn replica(&self, region: Option<&str>) -> Replica {
-        let organization = Organization::create(self.service.repository(), "Acme", region).await;
+        let repository = self.service.repository();
+        let organization = Organization::create(repository, "Acme", region).await;
+        let max_removed_percent = region.map(|_| LIMIT_PERCENT);
+        let change = OrganizationChange {
+            max_removed_percent: Some(max_removed_percent.and_then(|it| Percent::parse(it).ok())),
+            ..OrganizationChange::default()
+        };
+        let changed = organizations::update(repository, OrganizationId(organization.id), change);
+        changed.await.expect("a changed organization");
         let key = format!("Bearer {}", organization.admin_key);
         let client = Client::connect(self.service.address(), Some(&key));
-        Replica::new(client, region.is_some())
+        Replica::new(client, region.is_some(), max_removed_percent)
     }
 
     fn show_progress(&self) {

@@ -51,26 +51,14 @@ fn update() -> impl Strategy<Value = Update> {
         weighted(0.25, 0..3u8),
         weighted_bool(8),
     );
-    // Several contacts of a call have properties, so that those of one group are merged.
-    let contacts = prop_oneof![
-        6 => vec(given(0.99, 0.03), 1..3),
-        6 => vec(given(0.99, 0.03), 2..7),
-        3 => vec(given(0.99, 0.6), 2..6),
-        4 => exchanged(),
-    ];
-    let footer = prop_oneof![
-        12 => Just(Footer::Right),
-        1 => Just(Footer::Missing),
-        1 => Just(Footer::Wrong)
-    ];
-    (whereto, opt_ins, rest, contacts, footer, framing()).prop_map(
+    let sent = (contacts(), footer(), framing());
+    (whereto, opt_ins, rest, guards(), sent).prop_map(
         |(
             (list, action),
             opt_ins,
             (object, skip, request, validate_only),
-            contacts,
-            footer,
-            framing,
+            (versions_ago, max_removed_count, max_removed_percent),
+            (contacts, footer, framing),
         )| {
             Update {
                 list,
@@ -80,6 +68,9 @@ fn update() -> impl Strategy<Value = Update> {
                 resubscribe: opt_ins.2,
                 object: object.clone().and_then(Result::ok),
                 object_key: object.and_then(Result::err),
+                versions_ago,
+                max_removed_count,
+                max_removed_percent,
                 skip,
                 request,
                 validate_only,
@@ -89,6 +80,33 @@ fn update() -> impl Strategy<Value = Update> {
             }
         },
     )
+}
+
+/// How many changes ago the caller read the list's version, and how many members and percent of them may leave.
+fn guards() -> impl Strategy<Value = (Option<i64>, Option<i64>, Option<f64>)> {
+    (
+        weighted(0.12, 0..2i64),
+        weighted(0.06, 0..3i64),
+        weighted(0.06, select(vec![0.0, 12.5, 50.0, 100.0])),
+    )
+}
+
+/// Several contacts of a call have properties, so that those of one group are merged.
+fn contacts() -> impl Strategy<Value = Vec<GivenContact>> {
+    prop_oneof![
+        6 => vec(given(0.99, 0.03), 1..3),
+        6 => vec(given(0.99, 0.03), 2..7),
+        3 => vec(given(0.99, 0.6), 2..6),
+        4 => exchanged(),
+    ]
+}
+
+fn footer() -> impl Strategy<Value = Footer> {
+    prop_oneof![
+        12 => Just(Footer::Right),
+        1 => Just(Footer::Missing),
+        1 => Just(Footer::Wrong)
+    ]
 }
 
 fn framing() -> impl Strategy<Value = Framing> {

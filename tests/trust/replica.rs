@@ -23,6 +23,8 @@ pub struct Replica {
 #[derive(PartialEq, Eq, Hash)]
 pub struct Fingerprint {
     snapshot: Snapshot,
+    /// The versions of the lists.
+    versions: Vec<i64>,
     /// The headers and outcomes of the updates that can be replayed.
     recorded: Vec<[Vec<u8>; 2]>,
 }
@@ -30,7 +32,7 @@ pub struct Fingerprint {
 impl Replica {
     /// A replica of an organization in which only the id map's lists, channels and custom object were created.
     pub fn new(ids: &IdMap) -> Self {
-        let mut organization = Organization::new(false);
+        let mut organization = Organization::new(false, None);
         for (list, id) in (0..).zip(&ids.lists) {
             let created = organization.create_list(0, &ids.create_list(list));
             created.expect("a list with a name of its own");
@@ -184,6 +186,9 @@ impl Replica {
         let recorded = updates.filter(|update| update.header.request_id.is_some());
         Fingerprint {
             snapshot: self.snapshot(ids),
+            versions: (self.organization.lists.iter())
+                .map(|list| list.wire.version)
+                .collect(),
             recorded: recorded
                 .map(|it| [it.header.encode_to_vec(), it.outcome.encode_to_vec()])
                 .collect(),

@@ -18,14 +18,16 @@ mod phone;
 mod properties;
 mod records;
 mod rejections;
+mod removals;
 mod sample;
 mod stream_shapes;
 mod usual_spellings;
 mod validate_only;
+mod versions;
 
 use contact_lists::proto::{
-    Contact, GetContactRequest, UpdateContactListContactsResponse as Outcome,
-    get_contact_request::Reference,
+    Contact, GetContactRequest, RevertContactListUpdateRequest,
+    UpdateContactListContactsResponse as Outcome, get_contact_request::Reference,
 };
 
 use test_support::*;

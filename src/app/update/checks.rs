@@ -69,14 +69,14 @@ impl Checks {
         }))
     }
 
-    /// Locks what the contacts were checked against, and returns the organization's channels. Fails if it has changed
+    /// Locks what the contacts were checked against, and returns the organization and its channels. Fails if it has changed
     /// since, so that no contact is applied that a check would refuse.
     pub async fn hold(
         &self,
         transaction: &Transaction,
         organization: OrganizationId,
-    ) -> Result<Vec<Uuid>> {
-        organizations::share(transaction, organization).await?;
+    ) -> Result<(Organization, Vec<Uuid>)> {
+        let owner = organizations::share(transaction, organization).await?;
         let channels = channels::share(transaction, organization).await?;
         let channels: Vec<Uuid> = channels.into_iter().map(|channel| channel.id).collect();
         let known = channels.iter().filter(|id| self.channels.contains(*id));
@@ -89,6 +89,6 @@ impl Checks {
                 return Err(Error::DefinitionsChanged);
             }
         }
-        Ok(channels)
+        Ok((owner, channels))
     }
 }

@@ -28,6 +28,7 @@ use crate::{
         contact_list::{ContactList, ListState},
         custom_object::CustomObject,
         now,
+        percent::Percent,
         preference::ChangeOrigin,
         update_header::{RejectionPolicy, UpdateHeader},
         update_outcome::{Counts, Fingerprint, UpdateOutcome},
@@ -96,7 +97,8 @@ impl Update {
             return Ok(TransactionOutcome::RollBack(outcome));
         }
         let list = active(list, self.header.contact_list_id)?;
-        let channels = self.checks.hold(transaction, self.organization()).await?;
+        expect_version(&list, &self.header)?;
+        let (owner, channels) = self.checks.hold(transaction, self.organization()).await?;
         let mut journal = Journal::new(Uuid::now_v7(), &self.quota);
         let origin = ChangeOrigin {
             change_time: now(),
@@ -120,6 +122,7 @@ impl Update {
             let change = (origin, &mut journal);
             write::write_plan(self, transaction, &mut plan, (&list, &channels), change).await?
         };
+        self.refuse_removals(&list, &counts, owner.max_removed_percent)?;
         journal
             .write(transaction, self.organization(), origin.change_time)
             .await?;
@@ -143,6 +146,25 @@ impl Update {
             received_count: self.received_count,
             contacts: rejected.clone().into_contacts(),
         })
+    }
+
+    /// Refuses an update that has removed more members than it may. Its transaction is rolled back.
+    fn refuse_removals(
+        &self,
+        list: &ContactList,
+        counts: &Counts,
+        default: Option<Percent>,
+    ) -> Result<()> {
+        let before = list.contact_count.unsigned_abs();
+        match self.header.exceeded_limit(counts.removed, before, default) {
+            None => Ok(()),
+            Some(limit) => Err(Error::TooManyRemoved {
+                contact_list_id: list.id,
+                removed_count: counts.removed,
+                contact_count: before,
+                limit,
+            }),
+        }
     }
 
     async fn finish(
@@ -190,6 +212,20 @@ impl Update {
 
     fn custom_object(&self) -> Option<&CustomObject> {
         self.checks.custom_object.as_ref()
+    }
+}
+
+/// Refuses a list of another version than the header expects.
+fn expect_version(list: &ContactList, header: &UpdateHeader) -> Result<()> {
+    match header.expected_version {
+        Some(expected_version) if expected_version != list.version.unsigned_abs() => {
+            Err(Error::VersionMismatch {
+                contact_list_id: list.id,
+                expected_version,
+                version: list.version,
+            })
+        }
+        _ => Ok(()),
     }
 }
 

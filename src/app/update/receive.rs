@@ -7,6 +7,7 @@ use uuid::Uuid;
 use super::{
     Update, active,
     checks::Checks,
+    expect_version,
     group::{Groups, ReceivedContact},
     rejections::{InvalidContact, Rejections},
     replay::replayed,
@@ -214,7 +215,8 @@ impl Collected {
             channels::all(db, organization),
             app::custom_objects::choose(db, &caller.organization, header.custom_object.as_ref()),
         );
-        active(list?, header.contact_list_id)?;
+        let list = active(list?, header.contact_list_id)?;
+        expect_version(&list, header)?;
         let channels = channels?;
         let opt_in_channels = match &header.opt_ins {
             OptIns::Channels(references) => app::channels::resolve(&channels, references)?,

@@ -120,8 +120,11 @@ impl Calls {
             _ => None,
         };
         if outcome.is_none() {
+            // The import's own calls change the version.
+            let expected_version = self.header.expected_version.filter(|_| index == 0);
             let header = Header {
                 request_id,
+                expected_version,
                 ..self.header.clone()
             };
             outcome = match self.send(header, part, rows).await {
@@ -129,7 +132,7 @@ impl Calls {
                     error: SendError::Status(status),
                     is_certain: true,
                 }) if is_rejected(&status) => {
-                    let listed = self.dry_run(part).await?;
+                    let listed = self.look_again(part).await?;
                     self.list(part, &listed, rejections).await?;
                     return Err(CallsError {
                         error: error::sentence(status),
@@ -146,7 +149,21 @@ impl Calls {
 
     /// What would happen to a part of the contacts.
     pub async fn dry_run(&mut self, part: Part) -> Result<Outcome, CallsError> {
-        let mut header = self.header.clone();
+        self.validate(self.header.clone(), part).await
+    }
+
+    /// What would happen to a part of the contacts, whatever it removes and whatever version the list has by now.
+    async fn look_again(&mut self, part: Part) -> Result<Outcome, CallsError> {
+        let header = Header {
+            expected_version: None,
+            max_removed_count: None,
+            max_removed_percent: Some(100.0),
+            ..self.header.clone()
+        };
+        self.validate(header, part).await
+    }
+
+    async fn validate(&mut self, mut header: Header, part: Part) -> Result<Outcome, CallsError> {
         header.validate_only = true;
         header.set_rejection_policy(RejectionPolicy::Skip);
         Ok(self.send(header, part, &mut None).await?)
@@ -180,7 +197,7 @@ impl Calls {
                 return Ok(all.saturating_sub(listed_count));
             }
             part.offset = next_offset;
-            outcome = match self.dry_run(part).await {
+            outcome = match self.look_again(part).await {
                 Ok(outcome) => outcome,
                 Err(_) => return Ok(all - listed_count),
             };

@@ -53,9 +53,12 @@ use super::{
     lists,
     output::{note, print},
 };
-use crate::proto::{
-    CustomObject, UpdateContactListContactsHeader as Header,
-    update_contact_list_contacts_header::{Action, RejectionPolicy},
+use crate::{
+    domain::percent::Percent,
+    proto::{
+        CustomObject, UpdateContactListContactsHeader as Header,
+        update_contact_list_contacts_header::{Action, RejectionPolicy},
+    },
 };
 
 /// Imports a file.
@@ -308,6 +311,9 @@ async fn header(
         custom_object_id: object.map(|object| object.id),
         validate_only: update.dry_run,
         allow_empty: update.allow_empty,
+        expected_version: update.expected_version,
+        max_removed_count: update.max_removed_count,
+        max_removed_percent: update.max_removed_percent.map(Percent::number),
         ..Header::default()
     };
     header.set_action(match update.action {

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{anyhow, bail};
-use clap::{Args, ValueEnum};
+use clap::{Args, ValueEnum, value_parser};
 use encoding_rs::Encoding;
 use uuid::Uuid;
 
@@ -13,7 +13,10 @@ use super::{
     dates::DateOrder,
     source::{Format, format_of},
 };
-use crate::{client::connect::ConnectionSettings, domain::phone_number::DefaultRegion};
+use crate::{
+    client::connect::ConnectionSettings,
+    domain::{percent::Percent, phone_number::DefaultRegion},
+};
 
 /// What the help says after the flags.
 const AFTER_HELP: &str = "\
@@ -117,6 +120,17 @@ pub struct UpdateSettings {
     /// Let an overwrite with a file without contacts empty the list
     #[arg(long)]
     pub allow_empty: bool,
+    /// Apply nothing if an overwrite or remove would take more than this out of the list, in percent of its contacts; 100 lifts
+    /// the limit that the organization may have for overwrites. In several calls, each holds to it by itself
+    #[arg(long, value_name = "PERCENT")]
+    pub max_removed_percent: Option<Percent>,
+    /// The same as a number of contacts
+    #[arg(long, value_name = "COUNT", value_parser = value_parser!(i64).range(0..))]
+    pub max_removed_count: Option<i64>,
+    /// Apply nothing if the list has another version than this, which `list show` shows. Of several calls, the first one holds
+    /// to it
+    #[arg(long, value_name = "VERSION", value_parser = value_parser!(i64).range(0..))]
+    pub expected_version: Option<i64>,
     /// Do everything but apply it, and show what would happen
     #[arg(long)]
     pub dry_run: bool,

@@ -22,8 +22,9 @@ pub use self::{
         remove_other_members,
     },
     preferences::{
-        incomplete_opt_ins, lift_opt_outs_of_all_channels, missing_opt_ins, opt_in,
-        opt_in_new_contacts, opt_out, opt_out_of_all_channels, resubscribe,
+        forget_history, incomplete_opt_ins, keep_opt_outs, lift_opt_outs_of_all_channels,
+        missing_opt_ins, opt_in, opt_in_new_contacts, opt_out, opt_out_of_all_channels,
+        resubscribe,
     },
     records::{add_to_records, record_above, records, upsert_records},
     reverts::{

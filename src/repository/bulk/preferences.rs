@@ -189,6 +189,40 @@ async fn prefer(
     .await
 }
 
+/// Keeps the contacts' opt-outs from these channels, the nil id for that of all, in the history: `change` is about to lift them.
+pub async fn keep_opt_outs(
+    transaction: &Transaction,
+    organization: OrganizationId,
+    contact_ids: &[Uuid],
+    channel_ids: &[Uuid],
+    change: Uuid,
+) -> Result<()> {
+    let sql = "INSERT INTO preference_changes (organization_id, contact_id, number_hash, change_time, change_id, channel_id, \
+        kind, api_key_id, update_id) \
+        SELECT p.organization_id, p.contact_id, {no_hash}, p.change_time, $2, p.channel_id, 'opted_out', p.api_key_id, \
+        p.update_id FROM {contacts} {join} communication_preferences p ON p.organization_id = $1 \
+        AND p.contact_id = contacts.id WHERE NOT p.opted_in AND p.channel_id {in_targets}";
+    let sources = [
+        Rows::ids("contacts", contact_ids.iter().copied()),
+        Rows::ids("targets", channel_ids.iter().copied()),
+    ];
+    let scalars = [organization.0.into(), change.into()];
+    execute(transaction, sql, scalars, sources).await?;
+    Ok(())
+}
+
+/// Forgets the history of a contact's preferences.
+pub async fn forget_history(
+    transaction: &Transaction,
+    organization: OrganizationId,
+    contact: Uuid,
+) -> Result<()> {
+    let sql = "DELETE FROM preference_changes WHERE organization_id = $1 AND contact_id = $2";
+    let scalars = [organization.0.into(), contact.into()];
+    execute(transaction, sql, scalars, []).await?;
+    Ok(())
+}
+
 /// Opts contacts out of all channels, present and later.
 pub async fn opt_out_of_all_channels(
     transaction: &Transaction,

@@ -5,6 +5,7 @@ use uuid::Uuid;
 use super::reference;
 use crate::{
     domain::{
+        percent::Percent,
         phone_number::DefaultRegion,
         update_header::{Action, MAX_OPT_IN_TO, OptIns, RejectionPolicy, UpdateHeader},
         violation::Reason,
@@ -30,6 +31,19 @@ pub fn parse(
         wire.custom_object_key.as_deref(),
     );
     let request_id = optional_id(&mut fields, "header.request_id", wire.request_id);
+    let expected_version = not_negative(
+        &mut fields,
+        "header.expected_version",
+        wire.expected_version,
+    );
+    let max_removed_count = not_negative(
+        &mut fields,
+        "header.max_removed_count",
+        wire.max_removed_count,
+    );
+    let max_removed_percent = wire
+        .max_removed_percent
+        .and_then(|it| fields.read("header.max_removed_percent", Percent::parse(it)));
     let all_channels = wire.opt_in_to_all_channels.unwrap_or(true);
     let opt_ins = opt_ins(&mut fields, all_channels, wire.opt_in_to, region);
     let header = contact_list_id.zip(action).zip(rejection_policy).map(
@@ -43,6 +57,9 @@ pub fn parse(
             request_id,
             validate_only: wire.validate_only,
             allow_empty: wire.allow_empty,
+            expected_version,
+            max_removed_count,
+            max_removed_percent,
         },
     );
     fields.finish(header)
@@ -72,6 +89,15 @@ fn optional_id(fields: &mut Fields, path: &str, text: Option<String>) -> Option<
         return None;
     }
     fields.read(path, id(&text))
+}
+
+fn not_negative(fields: &mut Fields, path: &str, number: Option<i64>) -> Option<u64> {
+    let number = number?;
+    let parsed = u64::try_from(number);
+    if parsed.is_err() {
+        fields.refuse(path, Reason::FieldInvalid, "must not be negative");
+    }
+    parsed.ok()
 }
 
 fn opt_ins(

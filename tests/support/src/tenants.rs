@@ -36,7 +36,7 @@ pub async fn organization(
     name: &str,
     default_region: Option<&str>,
 ) -> Uuid {
-    organizations::create(repository, name, default_region)
+    organizations::create(repository, name, default_region, None)
         .await
         .expect("an organization")
         .id

@@ -91,6 +91,21 @@ pub trait HeaderExt: Sized {
     fn custom_object_key(self, key: &str) -> Header {
         self.change(|header| header.custom_object_key = Some(key.to_owned()))
     }
+
+    /// Fails if the list has another version.
+    fn expected_version(self, version: i64) -> Header {
+        self.change(|header| header.expected_version = Some(version))
+    }
+
+    /// Fails if more members than this would leave the list.
+    fn max_removed_count(self, count: i64) -> Header {
+        self.change(|header| header.max_removed_count = Some(count))
+    }
+
+    /// The same, in percent of the members.
+    fn max_removed_percent(self, percent: f64) -> Header {
+        self.change(|header| header.max_removed_percent = Some(percent))
+    }
 }
 
 impl HeaderExt for Header {

@@ -7,7 +7,10 @@ use uuid::Uuid;
 use super::{Writer, chunk::Chunk};
 use crate::{
     app::{journal::KeptOptOut, preferences::numbers, update::Update},
-    domain::update_header::{Action, OptIns},
+    domain::{
+        preference::ALL_CHANNELS,
+        update_header::{Action, OptIns},
+    },
     error::Result,
     repository::bulk,
 };
@@ -89,7 +92,10 @@ impl Writer<'_> {
             && header.action != Action::Remove;
         if lifts {
             let organization = self.update.organization();
-            bulk::lift_opt_outs_of_all_channels(self.transaction, organization, contacts).await?;
+            let (transaction, change) = (self.transaction, self.journal.change);
+            let all = [ALL_CHANNELS];
+            bulk::keep_opt_outs(transaction, organization, contacts, &all, change).await?;
+            bulk::lift_opt_outs_of_all_channels(transaction, organization, contacts).await?;
         }
         Ok(())
     }
@@ -116,6 +122,8 @@ impl Writer<'_> {
             self.journal.opted_in.push(*contact)?;
         }
         let opted_in = if self.update.header.resubscribe {
+            let (targets, change) = (&self.targets, self.journal.change);
+            bulk::keep_opt_outs(transaction, organization, &contacts, targets, change).await?;
             bulk::resubscribe(
                 transaction,
                 organization,

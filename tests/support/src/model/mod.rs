@@ -46,6 +46,8 @@ pub struct Organization {
     pub channels: Vec<Channel>,
     /// Its custom objects, oldest first, without times. Which one is the default is not in them.
     pub objects: Vec<CustomObject>,
+    /// How many percent of a list's members an overwrite may remove, unless its header says otherwise.
+    pub max_removed_percent: Option<f64>,
     /// The id of the custom object that was made the default one.
     pub made_default: Option<String>,
     /// Its lists, deleted ones too, oldest first.
@@ -117,9 +119,10 @@ pub struct Update {
 
 impl Organization {
     /// An organization with nothing in it.
-    pub fn new(takes_national_numbers: bool) -> Self {
+    pub fn new(takes_national_numbers: bool, max_removed_percent: Option<f64>) -> Self {
         Self {
             takes_national_numbers,
+            max_removed_percent,
             ..Self::default()
         }
     }

@@ -1,6 +1,6 @@
 //! Why a call is refused.
 
-use contact_lists::proto::ErrorReason;
+use contact_lists::proto::{ContactList, ErrorReason};
 use tonic::Code;
 
 /// A field that is wrong: its path and the reason.
@@ -75,6 +75,33 @@ impl Refusal {
             ErrorReason::ResourceInUse,
             metadata,
         )
+    }
+
+    /// The update would remove more members than a limit, given with its name, allows.
+    pub fn too_many_removed(
+        before: &ContactList,
+        removed: i32,
+        limit: (&'static str, String),
+    ) -> Self {
+        let metadata = vec![
+            ("contact_list_id", before.id.clone()),
+            ("removed_count", removed.to_string()),
+            ("contact_count", before.contact_count.to_string()),
+            limit,
+        ];
+        let reason = ErrorReason::TooManyRemoved;
+        Self::new(Code::FailedPrecondition, reason, metadata)
+    }
+
+    /// The list has another version than the header expects.
+    pub fn version(list: &ContactList, expected: i64) -> Self {
+        let metadata = vec![
+            ("contact_list_id", list.id.clone()),
+            ("expected_version", expected.to_string()),
+            ("version", list.version.to_string()),
+        ];
+        let reason = ErrorReason::VersionMismatch;
+        Self::new(Code::FailedPrecondition, reason, metadata)
     }
 
     /// The list is archived or deleted.

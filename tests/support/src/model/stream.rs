@@ -30,10 +30,13 @@ impl Organization {
             self.note("a request_id came again");
             return replay(&recorded, &header, &contacts);
         }
+        // A call that is refused changes nothing, even where that shows only once it is applied.
+        let mut after = self.clone();
+        let outcome = after.apply(when, &header, &contacts)?;
         if header.validate_only {
-            return self.clone().apply(when, &header, &contacts);
+            return Ok(outcome);
         }
-        let outcome = self.apply(when, &header, &contacts)?;
+        *self = after;
         self.updates.push(Arc::new(Update {
             applied: when,
             header,
@@ -56,6 +59,11 @@ impl Organization {
         let list = self.list(&header.contact_list_id)?;
         if list.wire.state() != State::Active {
             return Err(Refusal::not_active(&header.contact_list_id));
+        }
+        if let Some(expected) = header.expected_version
+            && expected != list.wire.version
+        {
+            return Err(Refusal::version(&list.wire, expected));
         }
         self.channels_of(&header.opt_in_to)?;
         self.object_of(header).map(drop)

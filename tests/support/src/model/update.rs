@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use contact_lists::proto::{
-    Contact, CustomObject, ErrorReason as Reason, RejectedContact,
+    Contact, ContactList, CustomObject, ErrorReason as Reason, RejectedContact,
     UpdateContactListContactsHeader as Header, UpdateContactListContactsResponse as Outcome,
     Violation as WireViolation,
     update_contact_list_contacts_header::{Action, RejectionPolicy},
@@ -57,7 +57,9 @@ impl Organization {
                 let key = self.apply_group(when, &opt_ins, group, object.as_ref(), &mut outcome);
                 applied.insert(key);
             }
+            let before = self.list(&header.contact_list_id)?.wire.clone();
             self.change_members(when, header, &applied, &plan.named, &mut outcome)?;
+            self.refuse_removals(header, &before, outcome.removed_count)?;
         } else {
             self.note("every contact rejected under SKIP");
         }
@@ -65,6 +67,24 @@ impl Organization {
         list.wire.version += i64::from(!header.validate_only);
         outcome.contact_list = Some(list.wire.clone());
         Ok(outcome)
+    }
+
+    /// Refuses an update that has removed more members than it may.
+    fn refuse_removals(&self, header: &Header, before: &ContactList, removed: i32) -> Answer<()> {
+        let default = (self.max_removed_percent).filter(|_| header.action() == Action::Overwrite);
+        let percent = header.max_removed_percent.or(default);
+        let count = header.max_removed_count;
+        if let Some(limit) = count.filter(|limit| i64::from(removed) > *limit) {
+            let limit = ("max_removed_count", limit.to_string());
+            return Err(Refusal::too_many_removed(before, removed, limit));
+        }
+        let parts = f64::from(removed) * 100.0;
+        let members = f64::from(before.contact_count);
+        if let Some(limit) = percent.filter(|percent| parts > percent * members) {
+            let limit = ("max_removed_percent", limit.to_string());
+            return Err(Refusal::too_many_removed(before, removed, limit));
+        }
+        Ok(())
     }
 
     /// Takes their numbers from the contacts that change them, so that others can have them. Their opt-outs stay behind.
