@@ -33,7 +33,7 @@ pub struct ConnectionSettings {
     /// Where it is.
     #[command(flatten)]
     pub server: ServerSettings,
-    /// The API key; other users of this machine can see a flag, but neither the variable nor a file
+    /// The API key, as the server's first start or `contact-lists api-key create` printed it; other users of this machine can see a flag, but neither the variable nor a file
     #[arg(long, env = "CONTACT_LISTS_KEY", hide_env_values = true)]
     pub key: Option<SecretString>,
     /// A file that has the API key alone

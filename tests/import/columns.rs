@@ -7,7 +7,7 @@ use crate::*;
 on_both! {
     async fn two_columns_that_could_be_the_phone_are_a_question_which_map_answers(desk: Desk) {
         let text = format!("Telefon;Mobil\n030 1;{}\n", number(1));
-        desk.import_text("two.csv", &text, &[]).await.refused_with("--map phone=\"Telefon\"");
+        desk.import_text("two.csv", &text, &[]).await.refused_with("--map phone=\"Mobil\"");
         desk.import("two.csv", &["--map", "phone=Mobil"]).await.ends_with(0);
         assert_eq!(desk.phones().await, numbers([1]));
     }
@@ -15,6 +15,23 @@ on_both! {
     async fn a_file_without_a_phone_is_a_question_with_its_columns(desk: Desk) {
         desk.import_text("no-phone.csv", "who,where\nAda,London\n", &[]).await.refused_with("the columns are who, where");
         desk.import("no-phone.csv", &["--map", "phone=what"]).await.refused_with("there is no such column");
+    }
+
+    async fn a_title_above_the_header_is_pointed_out(desk: Desk) {
+        let text = format!("Kundenliste 2026;\nName;Telefon\nAda;{}\n", number(1));
+        desk.import_text("title.csv", &text, &[]).await.refused_with("the header must be the first row");
+    }
+
+    async fn thousands_of_national_numbers_without_a_region_are_refused_before_they_are_sent(desk: Desk) {
+        let rows = |count: u32| (0..count).map(|n| format!("0151 2{n:07}\n")).collect::<String>();
+        let ran = desk.import_text("national.csv", &format!("phone\n{}", rows(1000)), &[]).await;
+        assert!(ran.stderr.contains("say --region"), "{ran:?}");
+        ran.refused_with("the phones of the first 1000 contacts are all rejected");
+        assert_eq!((desk.update_count().await, desk.has("national.csv.import-state")), (0, false));
+        desk.import("national.csv", &["--region", "DE"]).await.ends_with(0);
+        let one = format!("phone\n{}{}\n", rows(999), number(1));
+        let ran = desk.import_text("one.csv", &one, &["--dry-run"]).await.ends_with(3);
+        assert_eq!((ran.count("created"), ran.count("rejected")), (1, 999));
     }
 
     async fn a_field_that_does_not_exist_is_refused_by_the_command_line(desk: Desk) {

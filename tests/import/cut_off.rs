@@ -21,7 +21,7 @@ on_both! {
         let lines = format!("{}\n{{\"phone\": \"+49", json!({"phone": number(1)}));
         is_refused(&desk, "line.jsonl", lines, "line 2 is not a JSON object").await;
         let workbook = workbook::bytes(&[&[workbook::Cell::Text("phone")], &[workbook::Cell::Text("+4915123456789")]]);
-        is_refused(&desk, "workbook.xlsx", &workbook[..workbook.len() / 2], "it is not an .xlsx workbook").await;
+        is_refused(&desk, "workbook.xlsx", &workbook[..workbook.len() / 2], "workbook.xlsx: it is not an .xlsx workbook").await;
     }
 
     async fn a_damaged_letter_in_utf_8_is_refused_and_not_taken_for_another_encoding(desk: Desk) {

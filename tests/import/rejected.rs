@@ -111,6 +111,18 @@ on_both! {
         assert_eq!(desk.update_count().await, 1);
     }
 
+    async fn listing_more_rejected_rows_than_anybody_mends_ends(database: Database) {
+        let desk = Desk::with(database, &["--max-contacts", "40000"]).await;
+        desk.admin.create_customer_object().await;
+        let unknown: serde_json::Map<_, _> = (0..50).map(|n| (format!("{n:050}"), json!(1))).collect();
+        let line = |n| format!("{}\n", json!({"phone": number(n), "properties": unknown}));
+        let ran = desk.import_text("contacts.jsonl", &(0..3000).map(line).collect::<String>(), &[]).await.ends_with(3);
+        assert_eq!(ran.count("rejected"), 3000);
+        let listed = desk.read("contacts.jsonl.rejected.jsonl").lines().count();
+        assert!(listed < 3000, "{listed}");
+        assert!(ran.stdout.contains(&format!("{} more were rejected and are not listed", 3000 - listed)), "{}", ran.stdout);
+    }
+
     async fn a_rejected_file_that_is_being_mended_is_never_overwritten(desk: Desk) {
         for _ in 0..2 {
             desk.import_text("contacts.csv", "phone\n12\n", &[]).await.ends_with(3);

@@ -112,6 +112,16 @@ on_both! {
         assert!(desk.read("values.xlsx.rejected.csv").contains(",12,1.2340"));
     }
 
+    async fn a_workbook_of_another_kind_or_name_is_refused_with_what_to_do(desk: Desk) {
+        let workbook = bytes(&[&[Cell::Text("phone")]]);
+        desk.write("contacts.csv", &workbook);
+        desk.import("contacts.csv", &[]).await.refused_with("contacts.csv: it is a workbook or another archive");
+        desk.write("old.xlsx", b"\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1");
+        desk.import("old.xlsx", &[]).await.refused_with("old.xlsx: it is an old .xls workbook: save it as .xlsx");
+        desk.write("contacts.ods", &workbook);
+        desk.import("contacts.ods", &[]).await.refused_with("contacts.ods: save it as .xlsx");
+    }
+
     async fn a_sheet_that_is_not_there_refused_with_those_that_are(desk: Desk) {
         desk.write("contacts.xlsx", bytes(&[&[Cell::Text("phone")]]));
         desk.import("contacts.xlsx", &["--sheet", "Kunden"]).await.refused_with("the sheets are Tabelle1");

@@ -73,7 +73,7 @@ fn with(text: &str, decimal: char, thousands: char) -> Option<f64> {
     };
     let is_digits = |text: &str| !text.is_empty() && text.bytes().all(|it| it.is_ascii_digit());
     let whole = match whole {
-        "" => "0".to_owned(),
+        "" if fraction.is_some() => "0".to_owned(),
         whole => without_thousands(whole, thousands)?,
     };
     if !is_digits(&whole) || !fraction.is_none_or(is_digits) {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::anyhow;
+use anyhow::{anyhow, bail};
 use backon::{BackoffBuilder, ExponentialBuilder};
 use sha2::{Digest, Sha256};
 use tonic::{Code, Status};
@@ -12,7 +12,9 @@ use uuid::{Builder, Uuid};
 use super::{
     contacts::{ContactRows, Contacts},
     progress::Progress,
+    read_on_thread,
     rejected::Rejections,
+    state::StateFile,
     stream::{Part, SendError, send},
     summary::{Planned, Summary},
 };
@@ -28,6 +30,12 @@ use crate::{
 /// How often a call is sent again if that can help, and how long to wait before the first time.
 const MAX_RETRIES: usize = 4;
 const RETRY_DELAY: Duration = Duration::from_millis(500);
+
+/// How often all contacts of a call are sent again to see more of its rejected ones. Nobody mends as many rows as that shows.
+const MAX_LISTINGS: usize = 4;
+
+/// How many contacts at the start of a file are looked at before all are sent.
+const LOOKED_AT: u64 = 1000;
 
 /// The reason of a call that fails for its rejected contacts.
 const CONTACTS_REJECTED: &str = "CONTACTS_REJECTED";
@@ -73,6 +81,16 @@ impl CallsError {
 }
 
 impl Calls {
+    /// Takes what is known once the contact list is there: the header, the id that is given, and what an earlier run left.
+    pub fn prepare(&mut self, header: Header, request_id: Option<Uuid>, state: Option<&StateFile>) {
+        let kept = state.map(|it| &it.state);
+        let request_id = request_id.or(kept.map(|it| it.request_id));
+        self.request_id = (!header.validate_only).then(|| request_id.unwrap_or_else(Uuid::new_v4));
+        self.contacts_per_call = kept.map_or(self.contacts_per_call, |it| it.contacts_per_call);
+        self.is_resumed = state.is_some_and(|it| it.is_resumed);
+        self.header = header;
+    }
+
     /// Makes the calls that no earlier run has made. Adds up their outcomes, and collects the rejected contacts.
     pub async fn run(&mut self, rejections: &mut Rejections) -> Result<Summary, CallsError> {
         let mut summary = Summary::default();
@@ -147,6 +165,44 @@ impl Calls {
         Ok((outcome, unlisted_count))
     }
 
+    /// Fails if the first contacts of a large file would all be rejected for their phones: the others are then not sent. Only
+    /// the server knows the organization's region, and is asked if no phone is valid without one.
+    pub async fn check_phones(&mut self) -> anyhow::Result<()> {
+        if self.contact_count.min(self.contacts_per_call) < LOOKED_AT
+            || self.header.contact_list_id.is_empty()
+        {
+            return Ok(());
+        }
+        let contacts = self.contacts.clone();
+        if read_on_thread(move || contacts.has_valid_phone(LOOKED_AT)).await? {
+            return Ok(());
+        }
+        let part = Part {
+            start: 0,
+            end: LOOKED_AT,
+            offset: 0,
+        };
+        // What else is wrong shows when all are sent.
+        let Ok(outcome) = self.dry_run(part).await else {
+            return Ok(());
+        };
+        let mut violations = outcome.rejected_contacts.iter().map(|it| {
+            let mut violations = it.violations.iter();
+            violations.find(|violation| violation.field == "phone")
+        });
+        let first = violations.next().flatten();
+        let all = outcome.rejected_contacts.len() as u64 == LOOKED_AT
+            && violations.all(|violation| violation.is_some());
+        match first.filter(|_| all) {
+            Some(violation) => bail!(
+                "the phones of the first {LOOKED_AT} contacts are all rejected: the first one {}. If they are national numbers, \
+                 say --region; if phones are in another column, --map phone=COLUMN. Nothing was changed",
+                violation.message
+            ),
+            None => Ok(()),
+        }
+    }
+
     /// What would happen to a part of the contacts.
     pub async fn dry_run(&mut self, part: Part) -> Result<Outcome, CallsError> {
         self.validate(self.header.clone(), part).await
@@ -170,8 +226,8 @@ impl Calls {
     }
 
     /// Collects the rejected contacts of a call. A response lists only the first of many; the others are found by asking what
-    /// would happen to the same contacts, those behind the last listed one first. Returns how many are not found even so: the
-    /// import has been applied, and does not fail for that.
+    /// would happen to the same contacts, those behind the last listed one first, a few times. Returns how many are not found
+    /// even so: the import has been applied, and does not fail for that.
     async fn list(
         &mut self,
         mut part: Part,
@@ -181,7 +237,7 @@ impl Calls {
         let all = u64::try_from(outcome.rejected_count).unwrap_or(0);
         let mut outcome = outcome.clone();
         let mut listed_count = 0;
-        loop {
+        for listing in 0.. {
             let before_wrap = part.count() - part.offset;
             let mut next_offset = part.offset;
             for rejected in outcome.rejected_contacts {
@@ -193,15 +249,16 @@ impl Calls {
                 }
             }
             let has_more = next_offset > part.offset && next_offset < part.count();
-            if listed_count >= all || !has_more {
-                return Ok(all.saturating_sub(listed_count));
+            if listed_count >= all || !has_more || listing == MAX_LISTINGS {
+                break;
             }
             part.offset = next_offset;
             outcome = match self.look_again(part).await {
                 Ok(outcome) => outcome,
-                Err(_) => return Ok(all - listed_count),
+                Err(_) => break,
             };
         }
+        Ok(all.saturating_sub(listed_count))
     }
 
     /// The outcome of a call that an earlier run made; `None` if it was not applied.

@@ -63,12 +63,13 @@ pub struct Columns {
 }
 
 impl Columns {
-    /// Recognizes the columns of a table by its first row. Fails with a question if a field could be several columns, and
+    /// Recognizes the columns of a table by its first row; the `next` ones serve for questions. Fails with a question if a field could be several columns, and
     /// if none is the phone.
     pub fn recognize(
         first: &StringRecord,
         mappings: &[Mapping],
         object: Option<&CustomObject>,
+        next: &[StringRecord],
     ) -> anyhow::Result<Self> {
         let has_header = is_header(first, mappings, object);
         let header = match has_header {
@@ -87,12 +88,12 @@ impl Columns {
         for &field in Field::VARIANTS {
             let is_mapped = |mapping: &Mapping| mapping.column == Column::Field(field);
             if !mappings.iter().any(is_mapped) {
-                columns.find(field)?;
+                columns.find(field, next)?;
             }
         }
         columns.join_names();
         columns.find_properties(mappings, object);
-        columns.require_phone(first)?;
+        columns.require_phone(first, next)?;
         columns.check_properties(object)?;
         Ok(columns)
     }
@@ -155,7 +156,7 @@ impl Columns {
         Ok(())
     }
 
-    fn find(&mut self, field: Field) -> anyhow::Result<()> {
+    fn find(&mut self, field: Field, next: &[StringRecord]) -> anyhow::Result<()> {
         if !self.has_header {
             return Ok(());
         }
@@ -172,11 +173,13 @@ impl Columns {
             (None, []) => {}
             (None, [first, ..]) => {
                 let names: Vec<&str> = spelled.iter().map(|index| &self.header[*index]).collect();
+                let likely = spelled.iter().find(|index| has_phones(next, **index));
+                let likely = likely.filter(|_| field == Field::Phone).unwrap_or(first);
                 bail!(
                     "which column is the {0}, {1}? Say --map {0}={2:?}",
                     field.name(),
                     names.join(" or "),
-                    &self.header[*first],
+                    &self.header[*likely],
                 );
             }
         }
@@ -225,7 +228,7 @@ impl Columns {
     }
 
     /// Without a header, the one cell that looks like a phone is the phone.
-    fn require_phone(&mut self, first: &StringRecord) -> anyhow::Result<()> {
+    fn require_phone(&mut self, first: &StringRecord, next: &[StringRecord]) -> anyhow::Result<()> {
         if self.index_of(Field::Phone).is_some() {
             return Ok(());
         }
@@ -235,11 +238,24 @@ impl Columns {
                 self.imported.push((Column::Field(Field::Phone), index));
                 Ok(())
             }
-            _ => bail!(
-                "which column is the phone? Say --map phone={:?}, for example; {}",
-                self.header.get(0).unwrap_or_default(),
-                self.all(),
-            ),
+            _ => {
+                let is_header =
+                    |row: &StringRecord| row.iter().any(|name| spelled(name) == Some(Field::Phone));
+                if next.iter().any(is_header) {
+                    bail!(
+                        "the first row is not the header, but a later one seems to be: remove the rows above it, as the \
+                         header must be the first row"
+                    );
+                }
+                let likely = self.own().find(|index| has_phones(next, *index));
+                let likely = likely.map_or("COLUMN".to_owned(), |index| {
+                    format!("{:?}", &self.header[index])
+                });
+                bail!(
+                    "which column is the phone? Say --map phone={likely}; {}",
+                    self.all()
+                )
+            }
         }
     }
 
@@ -277,6 +293,13 @@ impl Columns {
     }
 }
 
+/// Whether the cells of a column look like phones.
+fn has_phones(rows: &[StringRecord], column: usize) -> bool {
+    let cells = rows.iter().filter_map(|row| row.get(column));
+    let mut cells = cells.filter(|cell| !cell.trim().is_empty()).peekable();
+    cells.peek().is_some() && cells.all(is_like_phone)
+}
+
 /// The first row is a header if it names a column; but not if it names none, and has a phone number.
 fn is_header(first: &StringRecord, mappings: &[Mapping], object: Option<&CustomObject>) -> bool {
     let names_column = |name: &str| {
@@ -294,7 +317,7 @@ mod tests {
     use super::*;
 
     fn imported(header: &[&str]) -> anyhow::Result<Vec<(String, usize)>> {
-        let columns = Columns::recognize(&StringRecord::from(header), &[], None)?;
+        let columns = Columns::recognize(&StringRecord::from(header), &[], None, &[])?;
         Ok(columns
             .imported
             .iter()
@@ -312,15 +335,13 @@ mod tests {
             "móvil",
             "電話",
             "Тел.",
+            "Phone 1 - Value",
+            "Telefon (mobil)",
+            "Phone mobile",
             "휴대폰 번호",
         ] {
             let found = imported(&["x", phone]);
-            let expected = ("phone".to_owned(), 1);
-            if phone == "Тел." {
-                assert!(found.is_err(), "an unknown spelling is asked about");
-            } else {
-                assert_eq!(found.unwrap(), [expected], "{phone}");
-            }
+            assert_eq!(found.unwrap(), [("phone".to_owned(), 1)], "{phone}");
         }
     }
 
@@ -342,11 +363,27 @@ mod tests {
     }
 
     #[test]
+    fn the_example_is_the_column_whose_cells_look_like_phones() {
+        let question = |header: &[&str], row: &[&str]| {
+            let next = [StringRecord::from(row)];
+            let columns = Columns::recognize(&StringRecord::from(header), &[], None, &next);
+            columns.unwrap_err().to_string()
+        };
+        let asked = question(&["who", "contact no."], &["Ada", "+49 151 23456789"]);
+        assert!(asked.contains("Say --map phone=\"contact no.\""), "{asked}");
+        let asked = question(&["Telefon", "Mobil"], &["", "+49 151 23456789"]);
+        assert!(asked.contains("Say --map phone=\"Mobil\""), "{asked}");
+        let asked = question(&["who"], &["Ada"]);
+        assert!(asked.contains("Say --map phone=COLUMN"), "{asked}");
+    }
+
+    #[test]
     fn phones_without_a_header_are_recognized() {
         let columns = Columns::recognize(
             &StringRecord::from(vec!["Ada", "+49 151 23456789"]),
             &[],
             None,
+            &[],
         )
         .unwrap();
         assert!(!columns.has_header);

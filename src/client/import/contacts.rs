@@ -17,6 +17,7 @@ use super::{
 };
 use crate::{
     client::contact_columns::Field,
+    domain::phone_number::PhoneNumber,
     proto::{CustomObject, custom_property::Type},
 };
 
@@ -37,6 +38,21 @@ impl Contacts {
     pub fn rows(&self) -> anyhow::Result<ContactRows> {
         let has_header = self.reader.columns.as_ref().is_some_and(|it| it.has_header);
         ContactRows::open(self.source.rows()?, has_header)
+    }
+
+    /// Whether one of the first `count` contacts has a phone that is valid in every region.
+    pub fn has_valid_phone(&self, count: u64) -> anyhow::Result<bool> {
+        let mut rows = self.rows()?;
+        while rows.next() < count {
+            let Some(row) = rows.read()? else {
+                break;
+            };
+            let contact = self.reader.read(row)?.contact;
+            if PhoneNumber::parse(contact.phone(), None).is_ok() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 }
 

@@ -98,36 +98,36 @@ struct Import {
 }
 
 impl Import {
-    async fn run(mut self, mut connection: Connection) -> anyhow::Result<ExitCode> {
+    async fn run(mut self, connection: Connection) -> anyhow::Result<ExitCode> {
         let limit = u64::try_from(connection.limits.max_contacts)
             .unwrap_or(0)
             .max(1);
         self.check_limit(limit)?;
         let mut rejections = Rejections::new(self.rejected_path())?;
-        let created_list = self.create_list(&mut connection).await?;
-        let state = self
-            .state(&connection, limit)
-            .map_err(|error| with_created(error, created_list.as_deref()))?;
         let is_dry_run = self.settings.update.dry_run;
-        let random = Uuid::new_v4();
-        let request_id = self
-            .settings
-            .update
-            .request_id
-            .or(state.as_ref().map(|it| it.state.request_id));
         let mut calls = Calls {
             connection,
             contacts: self.contacts.clone(),
             header: self.header.clone(),
             contact_count: self.contact_count,
-            contacts_per_call: state
-                .as_ref()
-                .map_or(limit, |it| it.state.contacts_per_call),
-            request_id: (!is_dry_run).then_some(request_id.unwrap_or(random)),
-            is_resumed: state.as_ref().is_some_and(|it| it.is_resumed),
+            contacts_per_call: limit,
+            request_id: None,
+            is_resumed: false,
             progress: Progress::begin(self.contact_count)?,
             planned: is_dry_run.then(|| self.planned()),
         };
+        let checked = calls.check_phones().await;
+        calls.progress.end();
+        checked?;
+        let created_list = self.create_list(&mut calls.connection).await?;
+        let state = self
+            .state(&calls.connection, limit)
+            .map_err(|error| with_created(error, created_list.as_deref()))?;
+        calls.prepare(
+            self.header.clone(),
+            self.settings.update.request_id,
+            state.as_ref(),
+        );
         if self.asks() {
             let confirmed = self.confirm(&mut calls).await;
             calls.progress.end();
@@ -135,8 +135,8 @@ impl Import {
                 note("nothing was changed");
                 return Ok(ExitCode::FAILURE);
             }
-            calls.progress = Progress::begin(self.contact_count)?;
         }
+        calls.progress = Progress::begin(self.contact_count)?;
         let written = state.as_ref().map(StateFile::write).transpose();
         let made = match written {
             Ok(_) => calls.run(&mut rejections).await,
@@ -162,6 +162,7 @@ impl Import {
     }
 
     /// Creates the contact list if it is to be created, and returns its name.
+    /// The calls name it from then on.
     async fn create_list(&mut self, connection: &mut Connection) -> anyhow::Result<Option<String>> {
         match &self.list {
             TargetList::New { name, .. } if !self.settings.update.dry_run => {

@@ -27,6 +27,9 @@ use crate::{
 /// How much of a cell is shown.
 const SHOWN_CHARACTERS: usize = 30;
 
+/// How many rows below the header are looked at for a question about it.
+const QUESTIONED_ROWS: usize = 20;
+
 /// Recognizes the columns, and reads the file once.
 pub async fn look_at(
     settings: &ImportSettings,
@@ -71,9 +74,14 @@ fn read_once(
     }
     let mut first = Row::default();
     let mut survey = Survey::default();
-    if source.rows()?.read(&mut first)? {
+    let mut table = source.checked_rows()?;
+    if table.read(&mut first)? {
+        let (mut row, mut next) = (Row::default(), Vec::new());
+        while next.len() < QUESTIONED_ROWS && table.read(&mut row)? {
+            next.push(row.cells.clone());
+        }
         let object = reader.object.as_ref();
-        let columns = Columns::recognize(&first.cells, &rows.map, object)?;
+        let columns = Columns::recognize(&first.cells, &rows.map, object, &next)?;
         survey = Survey::of_table(&source, &columns, object, rows)?;
         reader.order = survey.date_order()?;
         reader.separators = survey.separators(&columns, rows.decimal_separator)?;

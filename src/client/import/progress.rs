@@ -29,6 +29,8 @@ pub struct Progress {
     /// How the bar looks once all was sent.
     applying: ProgressStyle,
     sent: Arc<AtomicU64>,
+    /// When the last line was written, in milliseconds from the start. Calls can be shorter than the time between lines.
+    last_line: Arc<AtomicU64>,
     contact_count: u64,
     start: Instant,
 }
@@ -54,6 +56,7 @@ impl Progress {
             bar,
             applying: ProgressStyle::with_template(APPLYING)?,
             sent: Arc::default(),
+            last_line: Arc::default(),
             contact_count,
             start: Instant::now(),
         })
@@ -80,14 +83,24 @@ impl Progress {
 
     /// Writes lines where there is no terminal, for as long as it is polled.
     pub async fn write_lines(&self) {
-        let mut interval = tokio::time::interval(LINE_INTERVAL);
-        interval.tick().await;
         loop {
-            interval.tick().await;
+            tokio::time::sleep(self.until_next_line(self.start.elapsed())).await;
+            let elapsed = self.start.elapsed();
+            self.note_line(elapsed);
             if self.bar.is_none() {
-                note(self.line(self.start.elapsed()));
+                note(self.line(elapsed));
             }
         }
+    }
+
+    fn until_next_line(&self, elapsed: Duration) -> Duration {
+        let last = Duration::from_millis(self.last_line.load(Ordering::Relaxed));
+        (last + LINE_INTERVAL).saturating_sub(elapsed)
+    }
+
+    fn note_line(&self, elapsed: Duration) {
+        let elapsed = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
+        self.last_line.store(elapsed, Ordering::Relaxed);
     }
 
     fn line(&self, elapsed: Duration) -> String {
@@ -114,6 +127,18 @@ impl Progress {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lines_are_written_from_time_to_time_however_short_the_calls_are() {
+        let progress = Progress::begin(1000).unwrap();
+        let seconds = Duration::from_secs;
+        assert_eq!(progress.until_next_line(seconds(0)), seconds(10));
+        let in_the_next_call = progress.clone();
+        assert_eq!(in_the_next_call.until_next_line(seconds(6)), seconds(4));
+        assert_eq!(progress.until_next_line(seconds(12)), seconds(0));
+        in_the_next_call.note_line(seconds(12));
+        assert_eq!(progress.until_next_line(seconds(15)), seconds(7));
+    }
 
     #[test]
     fn a_line_has_the_rate_and_the_time_left() {

@@ -20,6 +20,11 @@ use crate::{
 
 /// What the help says after the flags.
 const AFTER_HELP: &str = "\
+Fields:
+  phone, external_id, email, name, first_name, last_name, language, default_channel_id, birth_date, address.address_line_one,
+  address.address_line_two, address.city, address.state, address.post_code, address.country, and properties.KEY for the keys
+  of a custom object
+
 Exit codes:
   0  all contacts were applied
   1  an error; what it says was not applied
@@ -28,6 +33,7 @@ Exit codes:
   4  broken off, perhaps after a part was applied: run the same command again, and it ends what is missing
 
 Examples:
+  contact-lists import contacts.csv --list Newsletter --create-list
   contact-lists import contacts.csv --list Newsletter --dry-run
   contact-lists import Kunden.xlsx --list Newsletter --map phone=Handy --map properties.plan=Tarif --region DE
   contact-lists import members.csv --list Members --action overwrite";
@@ -54,7 +60,7 @@ pub struct ImportSettings {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "File")]
 pub struct FileSettings {
-    /// The file: .csv, .tsv, .jsonl or .xlsx; "-" reads standard input, as CSV unless --format says otherwise
+    /// The file: .csv, .tsv, .jsonl or .xlsx. Its first row names the columns; without, a column of phones is enough. "-" reads standard input, as CSV unless --format says otherwise
     pub file: PathBuf,
     /// The format, if the name does not say it
     #[arg(long, value_enum)]
@@ -75,7 +81,7 @@ pub struct FileSettings {
 #[command(next_help_heading = "Contacts")]
 pub struct RowSettings {
     /// Which column is a field, as FIELD=COLUMN: phone=Telefon, properties.plan=Tarif; "name=" leaves a field out. May be
-    /// repeated; by default columns are recognized by their header
+    /// repeated; by default columns are recognized by their header. The fields are listed below
     #[arg(long, value_name = "FIELD=COLUMN")]
     pub map: Vec<Mapping>,
     /// The region (ISO 3166 alpha-2), such as DE, of phone numbers in national format; by default the organization's
@@ -84,13 +90,13 @@ pub struct RowSettings {
     /// What phone numbers that consist of digits alone have lost in a spreadsheet, and get back
     #[arg(long, value_enum)]
     pub restore_phones: Option<LostPrefix>,
-    /// Which comes first in dates such as 01/02/1980; by default the other dates of the file must show it
+    /// Which comes first in dates such as 01/02/1980 (1980-12-31, 31.12.1980 and "31 Dec 1980" need no answer); by default the other dates of the file must show it
     #[arg(long, value_enum)]
     pub date_order: Option<DateOrder>,
     /// Which separates the fraction in numbers such as 1.234; by default the other numbers of the column must show it
     #[arg(long, value_enum)]
     pub decimal_separator: Option<DecimalSeparator>,
-    /// The custom object that the properties belong to: its key or id; by default the organization's default one
+    /// The custom object, the organization's own record type, that the properties belong to: its key or id; by default the organization's default one
     #[arg(long)]
     pub custom_object: Option<String>,
 }

@@ -88,6 +88,7 @@ impl Source {
         let name = settings.name();
         let (sha256, evidence) = examine(&path).with_context(|| format!("cannot read {name}"))?;
         let format = settings.format()?;
+        check_kind(&evidence.start, format).with_context(|| name.clone())?;
         let mut source = Self {
             format,
             sha256,
@@ -103,7 +104,8 @@ impl Source {
         };
         match format {
             Format::Xlsx => {
-                let sheet = Sheet::open(&source.path, settings.sheet.as_deref())?;
+                let sheet = Sheet::open(&source.path, settings.sheet.as_deref());
+                let sheet = sheet.with_context(|| source.name.clone())?;
                 source.sheet = Some(Arc::new(sheet));
             }
             Format::Tsv => source.text.separator = b'\t',
@@ -239,6 +241,19 @@ fn examine(path: &Path) -> anyhow::Result<(String, Evidence)> {
     }
 }
 
+/// Fails if the start of a file is that of another kind of file.
+fn check_kind(start: &[u8], format: Format) -> anyhow::Result<()> {
+    if start.starts_with(b"\xD0\xCF\x11\xE0") {
+        bail!("it is an old .xls workbook: save it as .xlsx, and import that");
+    }
+    if start.starts_with(b"PK\x03\x04") && format != Format::Xlsx {
+        bail!(
+            "it is a workbook or another archive, and not text: if it is an .xlsx, say --format xlsx"
+        );
+    }
+    Ok(())
+}
+
 /// The format that a file's name ends with.
 pub fn format_of(path: &Path) -> anyhow::Result<Format> {
     let ending = path
@@ -251,6 +266,10 @@ pub fn format_of(path: &Path) -> anyhow::Result<Format> {
         "tsv" | "tab" => Ok(Format::Tsv),
         "jsonl" | "ndjson" => Ok(Format::Jsonl),
         "xlsx" | "xlsm" => Ok(Format::Xlsx),
+        "xls" | "xlsb" | "ods" | "numbers" => bail!(
+            "{}: save it as .xlsx or .csv in the program that it is of, and import that",
+            path.display()
+        ),
         _ => bail!(
             "{}: what is its format? Say --format csv, tsv, jsonl or xlsx",
             path.display()
