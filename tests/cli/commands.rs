@@ -141,16 +141,6 @@ fn a_new_key_is_printed_alone_and_never_listed() {
 }
 
 #[test]
-fn control_characters_of_a_keys_name_are_not_printed() {
-    let folder = Folder::new();
-    let organization = folder.organization();
-    let of = ["--organization", &organization];
-    folder.lines(&[&["api-key", "create", "--name", "sync\u{1b}[31m"], &of[..]].concat());
-    let listed = folder.lines(&[&["api-key", "list"], &of[..]].concat());
-    assert!(listed[0].ends_with("\tsync [31m"), "{listed:?}");
-}
-
-#[test]
 fn a_key_has_a_name_and_an_expiry_if_it_is_given_them() {
     let folder = Folder::new();
     let organization = folder.organization();
