@@ -70,16 +70,6 @@ pub struct CallsError {
     pub is_unapplied: bool,
 }
 
-impl CallsError {
-    /// An error before any call.
-    pub fn before_any(error: anyhow::Error) -> Self {
-        Self {
-            error,
-            is_unapplied: true,
-        }
-    }
-}
-
 impl Calls {
     /// Takes what is known once the contact list is there: the header, the id that is given, and what an earlier run left.
     pub fn prepare(&mut self, header: Header, request_id: Option<Uuid>, state: Option<&StateFile>) {

@@ -140,7 +140,10 @@ impl Import {
         let written = state.as_ref().map(StateFile::write).transpose();
         let made = match written {
             Ok(_) => calls.run(&mut rejections).await,
-            Err(error) => Err(CallsError::before_any(error)),
+            Err(error) => Err(CallsError {
+                error,
+                is_unapplied: true,
+            }),
         };
         calls.progress.end();
         let ending = Ending {
