@@ -111,7 +111,7 @@ impl KeyFile {
 }
 
 /// Creates an organization with a channel, a list, a custom object and an admin key, and prints commands to try them with:
-/// to standard output and never to the log, as they hold the key.
+/// to standard output and never to the log, as they hold the key. Does nothing if another server has done so by now.
 ///
 /// They are printed, and the key is written to its file, before the transaction commits. So a start that is killed never leaves
 /// an example whose key is not known; the next start makes another, once the file is removed.
@@ -122,6 +122,9 @@ pub async fn make_example(repository: &Repository, target: Target) -> anyhow::Re
     let input = (example, target, file);
     let made = repository.write(input, |(example, target, file), transaction| {
         Box::pin(async move {
+            if !organizations::none_exist(transaction).await? {
+                return Ok(TransactionOutcome::RollBack(false));
+            }
             let made = example.make(transaction).await?;
             if let Some(file) = file {
                 file.write(made.key.expose())
@@ -131,15 +134,16 @@ pub async fn make_example(repository: &Repository, target: Target) -> anyhow::Re
             print(&commands(&made, target))
                 .context("cannot print the first start's commands")
                 .map_err(Error::internal)?;
-            Ok(TransactionOutcome::Commit(()))
+            Ok(TransactionOutcome::Commit(true))
         })
     });
     let made = made.await;
-    if let (Err(_), Some(path)) = (&made, path) {
-        // Its key opens nothing.
+    if let (Err(_) | Ok(false), Some(path)) = (&made, path) {
+        // It has no key, or one that opens nothing.
         let _ = fs::remove_file(path);
     }
-    Ok(made?)
+    made?;
+    Ok(())
 }
 
 /// What the example's commands name.

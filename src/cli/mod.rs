@@ -88,13 +88,22 @@ async fn with_schema_as_it_is<T>(
     work: impl AsyncFnOnce(&Repository) -> anyhow::Result<T>,
 ) -> anyhow::Result<T> {
     let check_and_work = async |repository: &Repository| {
-        ensure!(
-            repository.has_schema().await?,
-            "the database is empty: run contact-lists migrate first"
-        );
+        repository.check_schema_of_any_age().await?;
         work(repository).await
     };
     connected(database, false, check_and_work).await
+}
+
+/// Runs `work`, which reads what needs the whole schema, on the database. Changes nothing, so that it can be a standby.
+async fn with_whole_schema<T>(
+    database: &DatabaseSettings,
+    work: impl AsyncFnOnce(&Repository) -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
+    let check_and_work = async |repository: &Repository| {
+        repository.check_schema().await?;
+        work(repository).await
+    };
+    with_schema_as_it_is(database, check_and_work).await
 }
 
 /// Connects to the database, and closes it however `work` ends: SQLite leaves no log behind then.

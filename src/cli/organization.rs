@@ -2,7 +2,7 @@
 
 use anyhow::{Context, ensure};
 
-use super::{args::OrganizationCommand, parse_name, shown, with_schema};
+use super::{args::OrganizationCommand, parse_name, shown, with_schema, with_whole_schema};
 use crate::{
     client::output,
     domain::{OrganizationId, percent::Percent, phone_number::DefaultRegion},
@@ -50,7 +50,7 @@ pub async fn run(command: OrganizationCommand) -> anyhow::Result<()> {
         }
         OrganizationCommand::List { database } => {
             let all = async |repository: &Repository| Ok(organizations::all(repository).await?);
-            for organization in with_schema(&database, false, all).await? {
+            for organization in with_whole_schema(&database, all).await? {
                 let region = organization.default_region_code.as_deref().unwrap_or("-");
                 let percent = organization.max_removed_percent;
                 let percent = percent.map_or_else(|| "-".to_owned(), |it| it.to_string());

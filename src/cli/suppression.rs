@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use tokio::sync::mpsc;
 
-use super::{args::SuppressionCommand, with_schema, with_schema_as_it_is};
+use super::{args::SuppressionCommand, with_schema, with_whole_schema};
 use crate::{
     app::suppressions,
     domain::{
@@ -50,7 +50,7 @@ pub async fn run(command: SuppressionCommand) -> anyhow::Result<()> {
         } => {
             let organization = organization.map(OrganizationId);
             let export = async |repository: &_| export(repository, since, organization).await;
-            with_schema_as_it_is(&database, export).await
+            with_whole_schema(&database, export).await
         }
         SuppressionCommand::Apply { file, database } => apply(&file, &database).await,
     }
@@ -61,9 +61,6 @@ async fn export(
     since: OffsetDateTime,
     organization: Option<OrganizationId>,
 ) -> anyhow::Result<()> {
-    if let Some(missing) = repository.missing_migration().await? {
-        bail!("the database's schema lacks {missing}: run contact-lists migrate");
-    }
     let (sender, mut pages) = mpsc::channel(1);
     let read = async {
         suppressions::export(repository, organization, since, sender)

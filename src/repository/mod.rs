@@ -73,7 +73,7 @@ pub use sea_orm::ConnectionTrait as Connection;
 pub use self::{
     connect::{ACQUIRE_TIMEOUT, DatabaseOptions, Repository},
     connect_error::ConnectError,
-    migrate::MigrationState,
+    migrate::{MigrationState, SchemaError},
     sqlite_lock::FileLock,
     transaction::{Transaction, TransactionOutcome},
     write_queue::WriteLength,

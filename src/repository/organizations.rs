@@ -1,12 +1,14 @@
 //! Organizations: the tenants.
 
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, EntityTrait, IntoActiveModel, QueryOrder, QuerySelect,
-    sea_query::LockType,
+    ActiveModelTrait, ActiveValue::Set, ConnectionTrait, DbBackend, EntityTrait, IntoActiveModel,
+    QueryOrder, QuerySelect, sea_query::LockType,
 };
 use uuid::Uuid;
 
-use super::{Repository, Transaction, TransactionOutcome, entity::organization};
+use super::{
+    Repository, Transaction, TransactionOutcome, entity::organization, migrate::LOCK_STARTS,
+};
 use crate::{
     domain::{
         now,
@@ -105,6 +107,17 @@ pub async fn all(repository: &Repository) -> Result<Vec<Organization>> {
         .all(repository.db())
         .await?;
     Ok(models.into_iter().map(Organization::from).collect())
+}
+
+/// Returns whether there is none yet. Other servers that ask wait until the transaction ends.
+pub async fn none_exist(transaction: &Transaction) -> Result<bool> {
+    let db = transaction.db();
+    // SQLite has one writer at a time.
+    if transaction.backend() == DbBackend::Postgres {
+        db.execute_unprepared(LOCK_STARTS).await?;
+    }
+    let first = organization::Entity::find().one(db).await?;
+    Ok(first.is_none())
 }
 
 /// Makes a custom object the organization's default one.

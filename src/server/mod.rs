@@ -243,8 +243,8 @@ async fn bind_on(
             .migrate()
             .await
             .context("cannot bring the schema up to date")?;
-    } else if let Some(missing) = repository.missing_migration().await? {
-        bail!("the database's schema lacks {missing}: run contact-lists migrate");
+    } else {
+        repository.check_schema().await?;
     }
     let listener = listen(addresses).await?;
     let admin = match &settings.admin_listen.0 {

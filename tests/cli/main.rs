@@ -4,6 +4,7 @@ mod commands;
 mod descriptor;
 mod health;
 mod help;
+mod replicas;
 mod serving;
 mod settings;
 mod starting;

@@ -3,6 +3,7 @@
 
 mod imports;
 mod lengths;
+mod migrations;
 mod words;
 
 use std::{
@@ -13,6 +14,7 @@ use std::{
 use self::{
     imports::import_problems,
     lengths::{MAX_FILE_LINES, length_problems},
+    migrations::migration_problems,
     words::word_problems,
 };
 
@@ -58,6 +60,39 @@ fn the_words_are_those_of_the_glossary() {
         .flat_map(|(path, text)| word_problems(path, text))
         .collect();
     assert_none(&problems);
+}
+
+#[test]
+fn migrations_that_older_programs_cannot_run_on_say_which_can() {
+    let sql = files(&["src/repository/migration"], "sql");
+    let problems: Vec<String> = sql
+        .iter()
+        .flat_map(|(path, text)| migration_problems(path, text))
+        .collect();
+    assert_none(&problems);
+}
+
+#[test]
+fn a_migration_that_takes_away_and_does_not_say_so_is_found() {
+    let sql = "CREATE TABLE colors (id {uuid});\nALTER TABLE lists DROP COLUMN color;";
+    let problems = |name| migration_problems(Path::new(name), sql);
+    assert_eq!(
+        problems("m0012_colors.sql"),
+        ["m0012_colors.sql: no _needs_ in the name, but:\nALTER TABLE lists DROP COLUMN color"]
+    );
+    assert!(problems("m0012_colors_needs_m0009.sql").is_empty());
+    assert_eq!(problems("m0012_colors_needs_m0012.sql").len(), 1);
+    let default = "ALTER TABLE lists ADD COLUMN color {text} NOT NULL DEFAULT '';";
+    let unique =
+        "ALTER TABLE lists ADD COLUMN color {text};\nCREATE UNIQUE INDEX a ON lists (color);";
+    for adds in [default, unique] {
+        assert!(migration_problems(Path::new("m0012_colors.sql"), adds).is_empty());
+    }
+    let unique = "CREATE UNIQUE INDEX a ON lists (name)";
+    assert_eq!(
+        migration_problems(Path::new("m0012_colors.sql"), unique).len(),
+        1
+    );
 }
 
 #[test]
