@@ -190,7 +190,7 @@ fn a_name_with_control_characters_is_refused_and_a_stored_one_is_escaped() {
     folder.sql("UPDATE organizations SET name = 'a' || char(9) || 'b'");
     assert!(list()[0].ends_with("\ta\\u{1b}[2J\\nb"), "{:?}", list());
     let organizations = folder.lines(&["organization", "list"]);
-    assert_eq!(organizations, [format!("{organization}\t-\ta\\tb")]);
+    assert_eq!(organizations, [format!("{organization}\t-\ta\\tb\t-")]);
 }
 
 #[test]

@@ -55,7 +55,7 @@ async fn commands_that_read_run_on_a_standby() {
     fs::write(data.join("standby.signal"), "").unwrap();
     server.start_again().await;
     let listed = lines("organization list");
-    assert_eq!(listed, [format!("{organization}\t-\tAcme")]);
+    assert_eq!(listed, [format!("{organization}\t-\tAcme\t-")]);
     let keys = lines(&format!("api-key list --organization {organization}"));
     assert_eq!(keys.len(), 1);
     let exported = lines("suppression export --since 2000-01-01T00:00:00Z");
