@@ -41,7 +41,12 @@ struct Fields {
 impl Fields {
     /// Returns the statement, unless it sets a new connection up.
     fn statement(self) -> Option<String> {
-        let set_up = ["SET ", "PRAGMA ", "SELECT set_config("];
+        let set_up = [
+            "SET ",
+            "PRAGMA ",
+            "SELECT set_config(",
+            "SELECT 1 FROM sqlite_schema",
+        ];
         if set_up.iter().any(|it| self.summary.starts_with(it)) {
             return None;
         }
@@ -66,9 +71,6 @@ impl Visit for Fields {
     }
 }
 
-/// With which a new connection opens SQLite's log.
-const OPEN_LOG: &str = "SELECT 1 FROM sqlite_schema LIMIT 1";
-
 impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Collector {
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
         let mut fields = Fields::default();
@@ -90,10 +92,6 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Collector {
         let Some(statement) = fields.statement() else {
             return;
         };
-        // A new connection of the pool, which can come with any call.
-        if statement == OPEN_LOG {
-            return;
-        }
         for span in context.event_scope(event).into_iter().flatten() {
             if let Some(call) = span.extensions().get::<SyncMutex<Call>>() {
                 call.lock().unwrap().statements.push(statement.clone());
