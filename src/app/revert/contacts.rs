@@ -34,16 +34,19 @@ impl Undo<'_> {
     /// are to get an earlier number back.
     pub(super) async fn undo_contact_changes(&mut self) -> Result<Moves> {
         let mut moves = Moves::new(&self.revert.quota);
+        let mut found = 0;
         for position in 0.. {
             let Some(ids) = self.row::<Uuid>(JournalKind::Updated, position).await? else {
                 break;
             };
+            found += ids.len() as u64;
             for ids in ids.chunks(self.transaction.chunk_size()) {
                 let mut back = self.plan_back(ids).await?;
                 self.keep_taken_external_ids(&mut back).await?;
                 self.write_back(&back, &mut moves).await?;
             }
         }
+        self.refuse_purged(found, self.update.outcome.counts.updated)?;
         Ok(moves)
     }
 

@@ -18,15 +18,17 @@ use crate::{
 impl Undo<'_> {
     /// Erases the contacts that the update created, unless something has touched them since.
     pub(super) async fn undo_created_contacts(&mut self) -> Result<()> {
+        let mut found = 0;
         for position in 0.. {
             let Some(ids) = self.row::<Uuid>(JournalKind::Created, position).await? else {
                 break;
             };
+            found += ids.len() as u64;
             for ids in ids.chunks(self.transaction.chunk_size()) {
                 self.erase_untouched(ids).await?;
             }
         }
-        Ok(())
+        self.refuse_purged(found, self.update.outcome.counts.created)
     }
 
     async fn erase_untouched(&mut self, ids: &[Uuid]) -> Result<()> {

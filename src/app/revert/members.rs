@@ -19,6 +19,7 @@ impl Undo<'_> {
         let update = self.update_id();
         self.counts.removed =
             bulk::remove_members_of_update(transaction, organization, list, update).await?;
+        let mut found = 0;
         for position in 0.. {
             let Some(removed) = self
                 .row::<FormerMember>(JournalKind::Removed, position)
@@ -26,6 +27,7 @@ impl Undo<'_> {
             else {
                 break;
             };
+            found += removed.len() as u64;
             for members in removed.chunks(transaction.chunk_size()) {
                 let ids = members.iter().map(|member| member.contact_id);
                 let stored = bulk::contacts_by_id(transaction, organization, ids).await?;
@@ -38,7 +40,7 @@ impl Undo<'_> {
                 self.counts.skip(SkipReason::ContactErased, erased as u64);
             }
         }
-        Ok(())
+        self.refuse_purged(found, self.update.outcome.counts.removed)
     }
 
     /// Takes back the opt-ins that the update made of stored contacts, and brings back the opt-outs that it lifted.

@@ -249,6 +249,17 @@ impl Undo<'_> {
         self.revert.update_id
     }
 
+    /// Fails unless the journal had all contacts: it can be purged already where `--undo-days` was shorter before.
+    fn refuse_purged(&self, found: u64, expected: u64) -> Result<()> {
+        if found == expected {
+            return Ok(());
+        }
+        Err(Error::UpdateNotRevertible {
+            update_id: self.update_id(),
+            cause: "what it changed is no longer kept",
+        })
+    }
+
     /// Returns the contacts in a row of the update's journal, if there is one at this place.
     async fn row<T: Packed>(&self, kind: JournalKind, position: i64) -> Result<Option<Vec<T>>> {
         self.transaction.check_caller()?;

@@ -126,7 +126,7 @@ pub async fn give_back_opt_outs(
     let sql = "DELETE FROM communication_preferences WHERE organization_id = $1 AND NOT opted_in \
         AND contact_id {in_contacts} AND EXISTS (SELECT 1 FROM preference_changes h WHERE h.organization_id = $1 \
         AND h.contact_id = communication_preferences.contact_id AND h.channel_id = communication_preferences.channel_id \
-        AND h.change_id = $2 AND h.kind = 'taken_over')";
+        AND h.change_id = $2 AND h.kind = 'taken_over' AND communication_preferences.change_time < h.change_time)";
     let scalars = [organization.0.into(), update.into()];
     execute(transaction, sql, scalars, [ids(contacts)]).await?;
     Ok(())
@@ -180,7 +180,8 @@ pub async fn contacts_in_use(
         ON m.organization_id = $1 AND m.contact_list_id = l.id AND m.contact_id = contacts.id WHERE l.organization_id = $1";
     let spoken = "SELECT p.contact_id FROM {contacts} {join} communication_preferences p ON p.organization_id = $1 \
         AND p.contact_id = contacts.id WHERE NOT EXISTS (SELECT 1 FROM preference_changes h WHERE h.organization_id = $1 \
-        AND h.contact_id = p.contact_id AND h.channel_id = p.channel_id AND h.change_id = $2 AND h.kind = 'taken_over')";
+        AND h.contact_id = p.contact_id AND h.channel_id = p.channel_id AND h.change_id = $2 AND h.kind = 'taken_over' \
+        AND p.change_time < h.change_time)";
     let by_list: [Value; 1] = [organization.0.into()];
     let by_update: [Value; 2] = [organization.0.into(), update.into()];
     let statements = [

@@ -96,6 +96,21 @@ on_both! {
         drop(before);
     }
 
+    async fn an_update_whose_journal_is_purged_is_not_reverted_in_part(service: Service) {
+        let admin = service.admin();
+        let list = admin.create_list("List").await;
+        admin.update(header(&list).add(), contacts([1, 2])).await.unwrap();
+        let update = admin.update(header(&list).overwrite(), contacts([2, 3])).await.unwrap();
+        service.database().execute("DELETE FROM journal WHERE kind = 'removed'").await;
+        let before = service.state(&list).await;
+        assert_refused(
+            try_revert(&admin, &update.update_id).await,
+            Code::FailedPrecondition,
+            "UPDATE_NOT_REVERTIBLE",
+        );
+        assert_eq!(service.state(&list).await, before);
+    }
+
     async fn what_undo_needs_is_purged_with_its_retention(database: Database) {
         let service = Service::start_with(database, &["--purge-interval-seconds", "1"]).await;
         let admin = service.admin();
