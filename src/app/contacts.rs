@@ -17,7 +17,7 @@ use crate::{
         now,
         organization::Organization,
         phone_number::PhoneNumber,
-        preference::{ChangeOrigin, Preference},
+        preference::{Change, ChangeOrigin, OptInOrigins, Preference},
         property_value::Properties,
         suppression::Erasure,
     },
@@ -153,6 +153,8 @@ impl ContactUpdate {
             change_time: now(),
             api_key_id: self.caller.api_key_id,
             update_id: None,
+            collect_time: None,
+            consent_id: None,
         };
         let stored_record = self.stored_record(transaction).await?;
         let record = self
@@ -201,9 +203,11 @@ impl ContactUpdate {
         origin: ChangeOrigin,
     ) -> Result<()> {
         let organization = &self.caller.organization;
-        numbers::detach_opt_outs(transaction, organization, &[(contact.id, old_phone)]).await?;
+        let origins = OptInOrigins::without_consents(Uuid::now_v7(), origin);
+        let left = [(contact.id, old_phone)];
+        numbers::detach_opt_outs(transaction, organization, &left, &origins.change).await?;
         let arrived = [(contact.id, contact.phone)];
-        let no_opt_ins = (&[][..], origin);
+        let no_opt_ins = (&[][..], &origins);
         numbers::inherit_opt_outs(transaction, organization, &arrived, channels, no_opt_ins)
             .await?;
         Ok(())
@@ -335,7 +339,12 @@ async fn erase_in(
         // Another call added the contact to a list, or removed it from one, before the lock.
         return Err(Error::ConcurrentChange);
     }
-    numbers::detach_opt_outs(transaction, organization, &[(id, stored.contact.phone)]).await?;
+    let change = Change {
+        id: Uuid::now_v7(),
+        origin: ChangeOrigin::of_nobody(erasure.erase_time),
+    };
+    let left = [(id, stored.contact.phone)];
+    numbers::detach_opt_outs(transaction, organization, &left, &change).await?;
     contact_lists::remove_from(transaction, organization.id, &lists, id).await?;
     contacts::delete(transaction, organization.id, id).await?;
     suppressions::insert_erasures(transaction, organization.id, &[erasure]).await?;

@@ -1,7 +1,7 @@
 //! Opt-outs and erasures that a restored back-up lacks: exported from the database that was in use, and applied to the restored
 //! one.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use time::OffsetDateTime;
 use tokio::sync::mpsc;
@@ -10,16 +10,17 @@ use uuid::Uuid;
 use super::contacts;
 use crate::{
     domain::{
-        OrganizationId,
+        OrganizationId, now,
         organization::Organization,
         phone_number::PhoneNumber,
-        preference::{ALL_CHANNELS, NumberHash, NumberPreference},
+        preference::{ALL_CHANNELS, Change, ChangeOrigin, ChannelPreference, NumberHash, Subject},
+        preference_set::{PreferenceSet, PreferenceWrites},
         suppression::{Erasure, OptOut, Suppressions},
     },
     error::{Error, Result},
     repository::{
         Repository, Transaction, TransactionOutcome, bulk, channels, opted_out_numbers,
-        organizations, suppressions,
+        organizations, preferences, suppressions,
     },
 };
 
@@ -79,9 +80,10 @@ impl Export {
                 return Ok(());
             };
             after = (*contact, last.channel_id);
-            let opt_out = |(contact, phone, preference): &(Uuid, PhoneNumber, NumberPreference)| {
-                OptOut::new(id, Some(*contact), organization.hash(*phone), preference)
-            };
+            let opt_out =
+                |(contact, phone, preference): &(Uuid, PhoneNumber, ChannelPreference)| {
+                    OptOut::new(id, Some(*contact), organization.hash(*phone), preference)
+                };
             self.send(page.iter().map(opt_out).collect(), Vec::new())
                 .await?;
         }
@@ -97,7 +99,7 @@ impl Export {
                 return Ok(());
             };
             after = (hash.to_vec(), last.channel_id);
-            let opt_out = |(hash, preference): &(NumberHash, NumberPreference)| {
+            let opt_out = |(hash, preference): &(NumberHash, ChannelPreference)| {
                 OptOut::new(id, None, *hash, preference)
             };
             self.send(page.iter().map(opt_out).collect(), Vec::new())
@@ -206,8 +208,8 @@ async fn apply_in(
     applied.unknown_channels = unknown.len() as u64;
     let subjects = Subjects::lock(transaction, organization, &opt_outs).await?;
     // A pair once: one statement can't write a row twice.
-    let mut of_contacts: BTreeMap<(Uuid, Uuid), NumberPreference> = BTreeMap::new();
-    let mut of_numbers: BTreeMap<(NumberHash, Uuid), NumberPreference> = BTreeMap::new();
+    let mut of_contacts: BTreeMap<(Uuid, Uuid), ChannelPreference> = BTreeMap::new();
+    let mut of_numbers: BTreeMap<(NumberHash, Uuid), ChannelPreference> = BTreeMap::new();
     for opt_out in opt_outs {
         let (channel, preference) = (opt_out.channel_id, opt_out.preference());
         let named = opt_out.contact_id.filter(|it| subjects.ids.contains(it));
@@ -219,15 +221,49 @@ async fn apply_in(
             of_numbers.insert((opt_out.number_hash, channel), preference);
         }
     }
-    let of_contacts = of_contacts.into_iter().map(|((it, _), new)| (it, new));
-    let of_contacts: Vec<_> = of_contacts.collect();
-    let of_numbers = of_numbers.into_iter().map(|((it, _), new)| (it, new));
-    let of_numbers: Vec<_> = of_numbers.collect();
-    applied.contact_opt_outs = opted_out_numbers::hand_over(transaction, id, &of_contacts).await?;
-    applied.number_opt_outs = opted_out_numbers::insert(transaction, id, &of_numbers).await?;
+    let contacts: BTreeSet<Uuid> = of_contacts.keys().map(|(contact, _)| *contact).collect();
+    let contacts = Vec::from_iter(contacts);
+    let sets = preferences::sets_of_contacts(transaction, id, &contacts).await?;
+    let contacts = contacts.into_iter().zip(sets).collect();
+    applied.contact_opt_outs = add(transaction, id, contacts, of_contacts).await?;
+    let numbers: BTreeSet<NumberHash> = of_numbers.keys().map(|(number, _)| *number).collect();
+    let numbers = Vec::from_iter(numbers);
+    let mut stored = opted_out_numbers::find(transaction, id, &numbers).await?;
+    let set = |number| {
+        let stored = stored.remove(&number).unwrap_or_default();
+        (number, PreferenceSet::new(Subject::Number(number), stored))
+    };
+    let numbers = numbers.into_iter().map(set).collect();
+    applied.number_opt_outs = add(transaction, id, numbers, of_numbers).await?;
     suppressions::insert_erasures(transaction, id, &suppressions.erasures).await?;
     transaction.note_added_rows(applied.contact_opt_outs);
     Ok(TransactionOutcome::Commit(applied))
+}
+
+/// Adds opt-outs to what contacts or numbers have; of two, the later one stays. Returns how many were opted out of what they had
+/// not been.
+async fn add<K: Ord + Copy>(
+    transaction: &Transaction,
+    organization: OrganizationId,
+    mut sets: BTreeMap<K, PreferenceSet>,
+    opt_outs: BTreeMap<(K, Uuid), ChannelPreference>,
+) -> Result<u64> {
+    let mut added = 0;
+    for ((subject, _), opt_out) in opt_outs {
+        if let Some(set) = sets.get_mut(&subject) {
+            added += u64::from(set.add_opt_out(opt_out.channel_id, opt_out.origin));
+        }
+    }
+    let change = Change {
+        id: Uuid::now_v7(),
+        origin: ChangeOrigin::of_nobody(now()),
+    };
+    let mut writes = PreferenceWrites::default();
+    for set in sets.into_values() {
+        set.write_to(&change, &mut writes);
+    }
+    preferences::write(transaction, organization, &change, &writes, None).await?;
+    Ok(added)
 }
 
 /// The locked contacts that opt-outs are about.

@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use super::{
     birth_date::BirthDate,
+    consent::Consent,
     email::Email,
     language::Language,
     phone_number::PhoneNumber,
@@ -273,6 +274,8 @@ pub struct ContactChanges {
     /// The record's changes; empty if there are none.
     #[serde(with = "as_json")]
     pub properties: PropertyChanges,
+    /// How the person said that messages are wanted.
+    pub consent: Option<Box<Consent>>,
 }
 
 impl ContactChanges {
@@ -281,10 +284,12 @@ impl ContactChanges {
         self.fields.external_id.as_ref()?.as_ref()
     }
 
-    /// Adds what a later message says about the same contact: it wins field by field, and property by property.
+    /// Adds what a later message says about the same contact: it wins field by field, property by property, and
+    /// with its consent as a whole.
     pub fn fold(&mut self, later: Self) {
         self.fields.fold(later.fields);
         self.properties.extend(later.properties);
+        self.consent = later.consent.or(self.consent.take());
     }
 
     /// Whether the changes would leave `contact` as it is, apart from its record.

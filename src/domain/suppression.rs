@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::{
     OrganizationId,
-    preference::{ChangeOrigin, NumberHash, NumberPreference},
+    preference::{ChangeOrigin, ChannelPreference, NumberHash},
 };
 
 /// An opt-out of a contact or of an unassigned number.
@@ -29,6 +29,13 @@ pub struct OptOut {
     pub api_key_id: Uuid,
     /// The update, if the call was one.
     pub update_id: Option<Uuid>,
+    /// When the person said so, where that is not `change_time`.
+    #[serde(
+        default,
+        with = "time::serde::rfc3339::option",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub collect_time: Option<OffsetDateTime>,
 }
 
 impl OptOut {
@@ -37,12 +44,14 @@ impl OptOut {
         organization_id: OrganizationId,
         contact_id: Option<Uuid>,
         number_hash: NumberHash,
-        preference: &NumberPreference,
+        preference: &ChannelPreference,
     ) -> Self {
         let ChangeOrigin {
             change_time,
             api_key_id,
             update_id,
+            collect_time,
+            ..
         } = preference.origin;
         Self {
             organization_id,
@@ -52,18 +61,23 @@ impl OptOut {
             change_time,
             api_key_id,
             update_id,
+            collect_time,
         }
     }
 
     /// Returns the opt-out as that of a number or of the contact that has it.
-    pub fn preference(&self) -> NumberPreference {
-        NumberPreference {
+    pub fn preference(&self) -> ChannelPreference {
+        ChannelPreference {
             channel_id: self.channel_id,
             opted_in: false,
             origin: ChangeOrigin {
                 change_time: self.change_time.to_offset(time::UtcOffset::UTC),
                 api_key_id: self.api_key_id,
                 update_id: self.update_id,
+                collect_time: self
+                    .collect_time
+                    .map(|it| it.to_offset(time::UtcOffset::UTC)),
+                consent_id: None,
             },
         }
     }

@@ -3,9 +3,12 @@
 use std::fmt;
 
 use strum::{EnumString, IntoStaticStr};
+use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::{channel::ChannelReference, custom_object::ObjectReference, percent::Percent};
+use super::{
+    channel::ChannelReference, consent::Consent, custom_object::ObjectReference, percent::Percent,
+};
 
 /// The most channels that `opt_in_to` may name.
 pub const MAX_OPT_IN_TO: usize = 1000;
@@ -37,12 +40,23 @@ pub struct UpdateHeader {
     pub max_removed_count: Option<u64>,
     /// How many percent of the members may leave the list.
     pub max_removed_percent: Option<Percent>,
+    /// How the contacts said that they want messages, where they bring no consent of their own.
+    pub consent: Option<Consent>,
+    /// When the header arrived: the time of opt-ins for which none is given.
+    pub arrival_time: OffsetDateTime,
 }
 
 impl UpdateHeader {
     /// The `request_id` under which the update is recorded; `None` if it is not, as with `validate_only`.
     pub fn recorded_id(&self) -> Option<Uuid> {
         self.request_id.filter(|_| !self.validate_only)
+    }
+
+    /// When the person said so to whom `consent` belongs.
+    pub fn said_at(&self, consent: Option<&Consent>) -> OffsetDateTime {
+        consent
+            .and_then(|it| it.collect_time)
+            .unwrap_or(self.arrival_time)
     }
 
     /// Whether the update may have no contacts: only an overwrite that is meant to empty the list.

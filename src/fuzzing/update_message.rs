@@ -2,7 +2,7 @@ use prost::{Message, Name};
 
 use super::contact::contact;
 use crate::{
-    domain::{custom_object::ObjectReference, phone_number::DefaultRegion},
+    domain::{custom_object::ObjectReference, now, phone_number::DefaultRegion},
     proto::{
         Contact, UpdateContactListContactsHeader, UpdateContactListContactsRequest as Request,
     },
@@ -76,7 +76,7 @@ fn has_every_contact_in_parts(data: &[u8]) {
 /// An accepted header names what it was given.
 fn update_header(wire: UpdateContactListContactsHeader) {
     let region = DefaultRegion::parse("DE");
-    let Ok(header) = update_header::parse(wire.clone(), region) else {
+    let Ok(header) = update_header::parse(wire.clone(), region, now()) else {
         return;
     };
     let list = header.contact_list_id.to_string();

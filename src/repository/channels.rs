@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::{
     Transaction,
     entity::{channel, communication_preference, contact, opted_out_number, parse_name},
+    preferences,
 };
 use crate::{
     domain::{OrganizationId, channel::Channel, phone_number::PhoneNumber},
@@ -147,6 +148,7 @@ pub async fn delete(
         .filter(opted_out_number::Column::ChannelId.eq(id))
         .exec(transaction.db())
         .await?;
+    preferences::forget_channel(transaction, organization, id).await?;
     channel::Entity::delete_by_id((organization.0, id))
         .exec(transaction.db())
         .await?;

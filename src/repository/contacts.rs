@@ -15,7 +15,7 @@ use super::{
     Transaction,
     bulk::{self, malformed_number},
     entity::{communication_preference, contact, contact_list, contact_list_contact},
-    journal, records,
+    journal, preferences, records,
     search::{self, Found},
     sql::{Rows, statement},
 };
@@ -250,9 +250,9 @@ pub async fn delete(
         .filter(communication_preference::Column::ContactId.eq(id))
         .exec(transaction.db())
         .await?;
+    preferences::forget_contact(transaction, organization, id).await?;
     records::delete_of_contact(transaction, organization, id).await?;
     journal::forget_contacts(transaction, organization, [id].into_iter()).await?;
-    bulk::forget_history(transaction, organization, id).await?;
     contact::Entity::delete_by_id((organization.0, id))
         .exec(transaction.db())
         .await?;

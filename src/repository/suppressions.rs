@@ -11,14 +11,14 @@ use super::{
     Transaction,
     bulk::{execute, malformed_number},
     entity::erasure,
-    opted_out_numbers::preference,
+    preferences::{COLUMN_COUNT, channel_preference, columns},
     sql::{Rows, statement},
 };
 use crate::{
     domain::{
         OrganizationId,
         phone_number::PhoneNumber,
-        preference::{NumberHash, NumberPreference},
+        preference::{ChannelPreference, NumberHash},
         suppression::Erasure,
     },
     error::{Error, Result},
@@ -34,11 +34,13 @@ pub async fn opt_outs_of_contacts(
     organization: OrganizationId,
     since: OffsetDateTime,
     after: (Uuid, Uuid),
-) -> Result<Vec<(Uuid, PhoneNumber, NumberPreference)>> {
-    let sql = "SELECT p.contact_id, p.channel_id, p.opted_in, p.change_time, p.api_key_id, p.update_id, c.phone \
-        FROM communication_preferences p {join} contacts c ON c.organization_id = $1 AND c.id = p.contact_id \
-        WHERE p.organization_id = $1 AND (p.contact_id, p.channel_id) > ($3, $4) \
-        AND NOT p.opted_in AND p.change_time >= $2 ORDER BY p.contact_id, p.channel_id LIMIT $5";
+) -> Result<Vec<(Uuid, PhoneNumber, ChannelPreference)>> {
+    let sql = format!(
+        "SELECT {}, c.phone FROM communication_preferences p {{join}} contacts c ON c.organization_id = $1 \
+         AND c.id = p.contact_id WHERE p.organization_id = $1 AND (p.contact_id, p.channel_id) > ($3, $4) \
+         AND NOT p.opted_in AND p.change_time >= $2 ORDER BY p.contact_id, p.channel_id LIMIT $5",
+        columns("p.contact_id")
+    );
     let scalars = [
         organization.0.into(),
         since.into(),
@@ -46,8 +48,9 @@ pub async fn opt_outs_of_contacts(
         after.1.into(),
         page_rows(),
     ];
-    read(transaction, sql, scalars, |row| {
-        Ok((row.try_get_by_index(0)?, phone(row, 6)?, preference(row)?))
+    read(transaction, &sql, scalars, |row| {
+        let number = phone(row, COLUMN_COUNT)?;
+        Ok((row.try_get_by_index(0)?, number, channel_preference(row)?))
     })
     .await
 }
@@ -58,10 +61,12 @@ pub async fn opt_outs_of_numbers(
     organization: OrganizationId,
     since: OffsetDateTime,
     after: (&[u8], Uuid),
-) -> Result<Vec<(NumberHash, NumberPreference)>> {
-    let sql = "SELECT n.number_hash, n.channel_id, n.opted_in, n.change_time, n.api_key_id, n.update_id \
-        FROM opted_out_numbers n WHERE n.organization_id = $1 AND (n.number_hash, n.channel_id) > ($3, $4) \
-        AND NOT n.opted_in AND n.change_time >= $2 ORDER BY n.number_hash, n.channel_id LIMIT $5";
+) -> Result<Vec<(NumberHash, ChannelPreference)>> {
+    let sql = format!(
+        "SELECT {} FROM opted_out_numbers p WHERE p.organization_id = $1 AND (p.number_hash, p.channel_id) > ($3, $4) \
+         AND NOT p.opted_in AND p.change_time >= $2 ORDER BY p.number_hash, p.channel_id LIMIT $5",
+        columns("p.number_hash")
+    );
     let scalars = [
         organization.0.into(),
         since.into(),
@@ -69,10 +74,10 @@ pub async fn opt_outs_of_numbers(
         after.1.into(),
         page_rows(),
     ];
-    read(transaction, sql, scalars, |row| {
+    read(transaction, &sql, scalars, |row| {
         let hash: Vec<u8> = row.try_get_by_index(0)?;
         let hash = NumberHash::try_from(hash.as_slice()).map_err(Error::internal)?;
-        Ok((hash, preference(row)?))
+        Ok((hash, channel_preference(row)?))
     })
     .await
 }

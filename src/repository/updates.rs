@@ -16,6 +16,7 @@ use super::{
 use crate::{
     domain::{
         OrganizationId,
+        consent::Consent,
         contact_list::ContactList,
         revert::{RevertCounts, RevertOutcome},
         update_header::Action,
@@ -56,6 +57,8 @@ pub struct RecordedUpdate {
     pub fingerprint: Option<Vec<u8>>,
     /// The list's version right after it; `None` if an older program recorded it.
     pub list_version: Option<i64>,
+    /// The header's consent.
+    pub consent: Option<Consent>,
     /// The outcome.
     pub outcome: UpdateOutcome,
 }
@@ -113,6 +116,11 @@ pub async fn insert(
         [] => None,
         rejected => Some(serde_json::to_value(rejected).map_err(Error::internal)?),
     };
+    let consent = update
+        .consent
+        .as_ref()
+        .map(serde_json::to_value)
+        .transpose();
     let model = contact_list_update::ActiveModel {
         organization_id: Set(organization.0),
         id: Set(update.outcome.update_id.unwrap_or_default()),
@@ -125,7 +133,7 @@ pub async fn insert(
         outcome: Set(serde_json::to_value(outcome).map_err(Error::internal)?),
         rejected_contacts: Set(rejected_contacts),
         list_version: Set(update.list_version),
-        consent: Set(None),
+        consent: Set(consent.map_err(Error::internal)?),
         reverted_update_id: Set(update.reverted_update_id()),
     };
     model.insert(transaction.db()).await?;
@@ -298,6 +306,7 @@ impl TryFrom<contact_list_update::Model> for RecordedUpdate {
     fn try_from(model: contact_list_update::Model) -> Result<Self> {
         let stored: StoredOutcome =
             serde_json::from_value(model.outcome).map_err(Error::internal)?;
+        let consent = model.consent.map(serde_json::from_value).transpose();
         let rejected_contacts: Vec<RejectedContact> = match model.rejected_contacts {
             None => Vec::new(),
             Some(rejected) => serde_json::from_value(rejected).map_err(Error::internal)?,
@@ -313,6 +322,7 @@ impl TryFrom<contact_list_update::Model> for RecordedUpdate {
             create_time: model.create_time,
             request_id: model.request_id,
             fingerprint: model.fingerprint,
+            consent: consent.map_err(Error::internal)?,
             outcome: UpdateOutcome {
                 update_id: Some(model.id),
                 contact_list: stored.contact_list,

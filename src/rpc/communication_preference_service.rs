@@ -36,6 +36,12 @@ impl CommunicationPreferenceService for Api {
         Ok(Response::new(OptInResponse {
             opted_in_count: wire::count(pairs.changed),
             unchanged_count: wire::count(pairs.unchanged),
+            kept_opt_out_count: wire::count(pairs.kept_opt_outs),
+            kept_opt_outs: pairs
+                .first_kept_opt_outs
+                .into_iter()
+                .map(Into::into)
+                .collect(),
         }))
     }
 

@@ -8,14 +8,16 @@ use crate::{
     domain::{
         caller::Caller,
         channel::ChannelReference,
+        consent::Consent,
         contact::ContactReference,
+        now,
         preference::MAX_CHANGE_ITEMS,
         violation::{Reason, Violation},
     },
     error::Result,
     proto::{
-        ChannelReference as WireChannel, ContactReference as WireContact, OptInRequest,
-        OptOutRequest, RejectedReference,
+        ChannelReference as WireChannel, Consent as WireConsent, ContactReference as WireContact,
+        OptInRequest, OptOutRequest, RejectedReference,
     },
 };
 
@@ -24,6 +26,8 @@ pub struct Subjects {
     contacts: References<ContactReference>,
     /// None: all channels.
     channels: Option<References<ChannelReference>>,
+    /// How the contacts said so.
+    consent: Option<Consent>,
 }
 
 /// The references of a field, each valid or with all that is wrong with it.
@@ -32,9 +36,8 @@ struct References<T>(Vec<Result<T, Vec<Violation>>>);
 impl Subjects {
     /// Those of an opt-in. Fails if any of them is malformed.
     pub fn of_opt_in(phones: &PhoneReader, caller: &Caller, request: OptInRequest) -> Result<Self> {
-        let (contacts, channels) = (request.contacts, request.channels);
-        let (mut fields, subjects) =
-            Self::read(phones, caller, contacts, channels, request.all_channels);
+        let named = (request.contacts, request.channels, request.all_channels);
+        let (mut fields, subjects) = Self::read(phones, caller, named, request.consent);
         fields.add(subjects.violations());
         fields.finish(Some(subjects))
     }
@@ -45,9 +48,8 @@ impl Subjects {
         caller: &Caller,
         request: OptOutRequest,
     ) -> Result<Self> {
-        let (contacts, channels) = (request.contacts, request.channels);
-        let (mut fields, subjects) =
-            Self::read(phones, caller, contacts, channels, request.all_channels);
+        let named = (request.contacts, request.channels, request.all_channels);
+        let (mut fields, subjects) = Self::read(phones, caller, named, request.consent);
         let has_no_channel = |channels: &References<_>| channels.valid().next().is_none();
         if subjects.contacts.valid().next().is_none()
             || subjects.channels.as_ref().is_some_and(has_no_channel)
@@ -61,9 +63,8 @@ impl Subjects {
     fn read(
         phones: &PhoneReader,
         caller: &Caller,
-        contacts: Vec<WireContact>,
-        channels: Vec<WireChannel>,
-        all_channels: bool,
+        (contacts, channels, all_channels): (Vec<WireContact>, Vec<WireChannel>, bool),
+        consent: Option<WireConsent>,
     ) -> (Fields, Self) {
         let mut fields = Fields::default();
         let region = caller.organization.default_region;
@@ -79,7 +80,13 @@ impl Subjects {
                 wire::reference::channel(fields, "", wire, region)
             })
         });
-        (fields, Self { contacts, channels })
+        let consent = wire::consent::parse(&mut fields, "consent", consent, now());
+        let subjects = Self {
+            contacts,
+            channels,
+            consent,
+        };
+        (fields, subjects)
     }
 
     /// The change that opts the valid contacts in to the valid channels, or out of them.
@@ -92,6 +99,7 @@ impl Subjects {
                 Channels::Listed(channels.valid().copied().collect())
             }),
             opt_in,
+            consent: self.consent.clone(),
         }
     }
 

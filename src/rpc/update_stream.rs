@@ -60,7 +60,8 @@ pub async fn update(
     if let Some(sent) = &mut sent {
         sent.update(wire_header.encode_length_delimited_to_vec());
     }
-    let header = wire::update_header::parse(wire_header, caller.organization.default_region)?;
+    let header =
+        wire::update_header::parse(wire_header, caller.organization.default_region, now())?;
     let organization = caller.organization.id;
     let incoming = IncomingUpdate::begin(
         &api.repository,

@@ -160,6 +160,7 @@ impl BackedUp {
                 reference: Some(channel),
             }],
             all_channels: false,
+            ..Default::default()
         };
         let mut preferences = self.admin.preferences.clone();
         preferences.opt_out(request).await.unwrap();

@@ -85,6 +85,7 @@ impl Setup {
             contacts: vec![by_phone(phone)],
             channels: Vec::new(),
             all_channels: true,
+            ..Default::default()
         };
         let response = self.admin.preferences.clone().opt_in(request).await?;
         Ok(response.into_inner().opted_in_count)
@@ -95,6 +96,7 @@ impl Setup {
             contacts: phones.iter().map(|phone| by_phone(phone)).collect(),
             channels: Vec::new(),
             all_channels: true,
+            ..Default::default()
         };
         let response = self
             .admin
@@ -246,8 +248,7 @@ on_both! {
         let request = OptOutRequest {
             contacts: vec![by_phone(&number(2))],
             channels: vec![channel_by_phone(phone), channel_by_phone(STRANGE)],
-            all_channels: false,
-        };
+            all_channels: false, ..Default::default() };
         let response = it.admin.preferences.clone().opt_out(request).await.unwrap().into_inner();
         assert_eq!((response.opted_out_count, response.rejected_channels.len()), (1, 1));
     }

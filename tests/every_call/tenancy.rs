@@ -150,9 +150,9 @@ on_both! {
         let (contacts, all_channels) = (vec![by_id(&two.contact)], true);
         let list = ListCommunicationPreferencesRequest { contact: Some(by_id(&two.contact)), ..Default::default() };
         assert_not_found(preferences.list_communication_preferences(list).await);
-        let opt_out = OptOutRequest { contacts: contacts.clone(), channels: vec![], all_channels };
+        let opt_out = OptOutRequest { contacts: contacts.clone(), channels: vec![], all_channels, ..Default::default() };
         assert_not_found(preferences.opt_out(opt_out).await);
-        let opt_in = OptInRequest { contacts, channels: vec![], all_channels };
+        let opt_in = OptInRequest { contacts, channels: vec![], all_channels, ..Default::default() };
         assert_not_found(preferences.opt_in(opt_in).await);
         assert_eq!(two.service.state(&two.list).await, before);
     }
@@ -165,7 +165,7 @@ on_both! {
         assert_eq!((own.created_count, own.opted_in_count), (1, 0), "there is no channel of its own");
         let contacts = vec![ContactReference { reference: Some(contact_reference::Reference::Phone(number(2))) }];
         let channels = vec![channel_by_id(&two.channel)];
-        let opt_in = OptInRequest { contacts, channels, all_channels: false };
+        let opt_in = OptInRequest { contacts, channels, all_channels: false, ..Default::default() };
         assert_not_found(two.second.preferences.clone().opt_in(opt_in).await);
         let mut channels = two.second.channels.clone();
         let seen = channels.list_channels(ListChannelsRequest::default()).await.map(Response::into_inner);

@@ -98,8 +98,7 @@ on_both! {
         let request = OptInRequest {
             contacts: vec![ContactReference { reference: Some(reference) }; 1000],
             channels: Vec::new(),
-            all_channels: true,
-        };
+            all_channels: true, ..Default::default() };
         let status = assert_fits(admin.preferences.clone().opt_in(request).await);
         assert!(violations(&status).len() >= 20, "as many as there is room for");
         let list = admin.create_list("Errors").await;

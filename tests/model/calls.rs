@@ -86,6 +86,8 @@ pub enum Call {
         opt_in: bool,
         contacts: Vec<ContactRef>,
         channels: Option<Vec<ResourceRef>>,
+        #[serde(default, skip_serializing_if = "is_default")]
+        consent: Option<GivenConsent>,
     },
     /// Reads all that the organization has.
     ReadAll,
@@ -104,6 +106,8 @@ pub struct Update {
     pub opt_in_to: Vec<ResourceRef>,
     #[serde(skip_serializing_if = "is_default")]
     pub resubscribe: bool,
+    #[serde(skip_serializing_if = "is_default")]
+    pub consent: Option<GivenConsent>,
     #[serde(skip_serializing_if = "is_default")]
     pub object: Option<ResourceRef>,
     /// The object's key, instead of `object`.
@@ -153,6 +157,22 @@ pub struct GivenContact {
     pub birth_date: Option<(i32, i32, i32)>,
     #[serde(skip_serializing_if = "is_default")]
     pub properties: Option<serde_json::Map<String, Value>>,
+    #[serde(skip_serializing_if = "is_default")]
+    pub consent: Option<GivenConsent>,
+}
+
+/// A consent, as far as it is given.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct GivenConsent {
+    /// `Consent.Source`'s number in the contract.
+    #[serde(skip_serializing_if = "is_default")]
+    pub source: i32,
+    #[serde(skip_serializing_if = "is_default")]
+    pub evidence: String,
+    /// A day of 2020.
+    #[serde(skip_serializing_if = "is_default")]
+    pub day: Option<u8>,
 }
 
 /// What an `UpdateCustomObject` gives.

@@ -24,6 +24,7 @@ pub fn given(with_phone: f64, with_properties: f64) -> impl Strategy<Value = Giv
         ),
         weighted(0.1, birth_date()),
         weighted(with_properties, properties()),
+        weighted(0.1, consent()),
     );
     (identity, texts, others).prop_map(|((phone, external_id), (email, name, language), others)| {
         GivenContact {
@@ -36,6 +37,7 @@ pub fn given(with_phone: f64, with_properties: f64) -> impl Strategy<Value = Giv
             address: others.1,
             birth_date: others.2,
             properties: others.3,
+            consent: others.4,
         }
     })
 }

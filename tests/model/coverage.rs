@@ -7,7 +7,7 @@ use contact_lists::proto::UpdateContactListContactsResponse as Outcome;
 use test_support::reason_name;
 
 /// What a run of 20,000 steps must have covered.
-const EXPECTED: [&str; 79] = [
+const EXPECTED: [&str; 81] = [
     "call add",
     "call remove",
     "call overwrite",
@@ -87,6 +87,8 @@ const EXPECTED: [&str; 79] = [
     "note OptIn of a number that is unassigned",
     "note OptOut of a number that is unassigned",
     "note OptOut that leaves something out",
+    "note OptIn that keeps a later opt-out",
+    "note an update with resubscribe that keeps a later opt-out",
 ];
 
 /// How often each thing happened.

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use contact_lists::proto::{
-    CommunicationPreference, Contact as WireContact, ContactList, CustomObjectRecord,
+    CommunicationPreference, Consent, Contact as WireContact, ContactList, CustomObjectRecord,
     GetContactListRequest, GetContactListUpdateRequest, GetContactRequest, GetContactResponse,
     ListChannelsRequest, ListContactListContactsRequest, ListContactListUpdatesRequest,
     ListContactListsRequest, ListContactsRequest, ListCustomObjectsRequest,
     contact_list::State as ListState, get_contact_list_update_request, get_contact_request,
 };
-use test_support::model::{ContactKey, List, OptState, Preferences};
+use test_support::model::{ContactKey, List, OptState, Preferences, Word};
 use tonic::Code;
 
 use crate::{
@@ -270,10 +270,12 @@ impl Replica {
             };
             let what = format!("the preference for {channel} of {found:?}");
             same(&what, &state, &model.state(channel))?;
-            if let (Some(shown), Some(since)) = (shown, model.since(channel)) {
-                self.clock.check(since, shown.change_time.as_ref(), &what)?;
-                let update = self.update_id(since);
+            if let (Some(shown), Some(word)) = (shown, model.word(channel)) {
+                let change_time = shown.change_time.as_ref();
+                self.clock.check(word.when, change_time, &what)?;
+                let update = self.update_id(word.when);
                 same(&format!("the update of {what}"), &shown.update_id, &update)?;
+                check_consent(word, shown.consent.as_ref(), &what)?;
             }
         }
         Ok(())
@@ -361,6 +363,27 @@ impl Replica {
         let expected = position.map(|position| self.answers[position].update_id.clone());
         same("GetContactListUpdate by request_id", &found, &expected)
     }
+}
+
+/// Compares the consent of a preference. Where no time was given, the service says which it took.
+fn check_consent(word: &Word, found: Option<&Consent>, what: &str) -> Checked {
+    let expected = word.consent.as_ref().map(|consent| Consent {
+        collect_time: consent
+            .collect_time
+            .or(found.and_then(|it| it.collect_time)),
+        ..consent.clone()
+    });
+    let is_timed = found.is_none_or(|it| it.collect_time.is_some());
+    same(
+        &format!("whether the consent of {what} has a time"),
+        &is_timed,
+        &true,
+    )?;
+    same(
+        &format!("the consent of {what}"),
+        &found.cloned(),
+        &expected,
+    )
 }
 
 fn exists(list: &List) -> bool {

@@ -1,12 +1,14 @@
 //! An organization of a sequence, at the service and in the reference model, and the requests that its calls send.
 
 use contact_lists::proto::{
-    Address, ChannelReference, Contact, ContactReference, CustomProperty, GetContactRequest,
-    UpdateContactListContactsFooter as WireFooter, UpdateContactListContactsHeader as Header,
-    UpdateContactListContactsRequest as Message, channel_reference, contact_reference,
-    get_contact_request, update_contact_list_contacts_header::RejectionPolicy,
+    Address, ChannelReference, Consent, Contact, ContactReference, CustomProperty,
+    GetContactRequest, UpdateContactListContactsFooter as WireFooter,
+    UpdateContactListContactsHeader as Header, UpdateContactListContactsRequest as Message,
+    channel_reference, contact_reference, get_contact_request,
+    update_contact_list_contacts_header::RejectionPolicy,
 };
 
+use prost_types::Timestamp;
 use test_support::{
     Client, ContactExt,
     model::{Organization, number},
@@ -14,7 +16,10 @@ use test_support::{
 };
 
 use crate::{
-    calls::{ContactRef, Footer, Framing, GivenContact, Mutation, Property, ResourceRef, Update},
+    calls::{
+        ContactRef, Footer, Framing, GivenConsent, GivenContact, Mutation, Property, ResourceRef,
+        Update,
+    },
     clock::Clock,
 };
 
@@ -206,6 +211,7 @@ impl Replica {
                 ..Address::default()
             }),
             properties: given.properties.map(|map| struct_of(map.into())),
+            consent: given.consent.as_ref().map(consent),
             ..Contact::default()
         };
         match given.birth_date {
@@ -233,6 +239,7 @@ impl Replica {
             opt_in_to_all_channels: update.opt_in_to_all_channels,
             opt_in_to: self.channel_references(&update.opt_in_to, foreign),
             resubscribe: update.resubscribe,
+            consent: update.consent.as_ref().map(consent),
             custom_object_id: object.map(|pick| self.object_id(pick, foreign)),
             rejection_policy: policy.into(),
             request_id: update.request.map(request_id),
@@ -263,6 +270,19 @@ impl Replica {
             Mutation::NoFooter => footer = Footer::Missing,
         }
         Some(stream(header, contacts, footer, framing))
+    }
+}
+
+/// A consent on the wire.
+pub fn consent(given: &GivenConsent) -> Consent {
+    let day = |day: u8| Timestamp {
+        seconds: 1_577_836_800 + 86_400 * i64::from(day),
+        nanos: 0,
+    };
+    Consent {
+        source: given.source,
+        evidence: given.evidence.clone(),
+        collect_time: given.day.map(day),
     }
 }
 

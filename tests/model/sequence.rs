@@ -14,11 +14,11 @@ use test_support::{
 };
 
 use crate::{
-    calls::{Call, ContactRef, GivenContact, ResourceRef, Step},
+    calls::{Call, ContactRef, GivenConsent, GivenContact, ResourceRef, Step},
     compare::{both, same},
     coverage::Coverage,
     fixed_steps::{first_steps, last_steps},
-    replica::{Foreign, Replica},
+    replica::{Foreign, Replica, consent},
 };
 
 type Checked = Result<(), String>;
@@ -174,8 +174,10 @@ impl StepRun<'_> {
                 opt_in,
                 contacts,
                 channels,
+                consent,
             } => {
-                self.change_preferences(*opt_in, contacts, channels.as_deref())
+                let named = (contacts.as_slice(), channels.as_deref());
+                self.change_preferences(*opt_in, named, consent.as_ref())
                     .await
             }
             Call::ReadAll => self.replica.check_all_reads().await,
@@ -325,9 +327,10 @@ impl StepRun<'_> {
     async fn change_preferences(
         &mut self,
         opt_in: bool,
-        contacts: &[ContactRef],
-        channels: Option<&[ResourceRef]>,
+        (contacts, channels): (&[ContactRef], Option<&[ResourceRef]>),
+        given: Option<&GivenConsent>,
     ) -> Checked {
+        let consent = given.map(consent);
         let mut references = Vec::new();
         for contact in contacts {
             let foreign_id = self.foreign_id.clone();
@@ -337,9 +340,12 @@ impl StepRun<'_> {
         let contacts = references;
         let channels = channels.map(|picks| self.replica.channel_references(picks, &self.foreign));
         let (replica, when) = (&mut *self.replica, self.when);
-        let model = replica
-            .model
-            .change_preferences(when, opt_in, &contacts, channels.as_deref());
+        let model = replica.model.change_preferences(
+            when,
+            opt_in,
+            (&contacts, channels.as_deref()),
+            consent.as_ref(),
+        );
         let all_channels = channels.is_none();
         let channels = channels.unwrap_or_default();
         let mut preferences = replica.client.preferences.clone();
@@ -348,6 +354,7 @@ impl StepRun<'_> {
                 contacts,
                 channels,
                 all_channels,
+                consent,
             };
             let service = preferences.opt_in(request).await;
             let both = self.compare("OptIn", service, model)?;
@@ -357,6 +364,7 @@ impl StepRun<'_> {
                 contacts,
                 channels,
                 all_channels,
+                consent,
             };
             let service = preferences.opt_out(request).await;
             let both = self.compare("OptOut", service, model)?;

@@ -44,6 +44,7 @@ fn update() -> impl Strategy<Value = Update> {
         prop_oneof![6 => Just(None), 1 => Just(Some(true)), 3 => Just(Some(false))],
         prop_oneof![4 => Just(vec![]), 2 => vec(channel(), 1..3)],
         weighted_bool(25),
+        weighted(0.3, consent()),
     );
     let rest = (
         weighted(0.08, object_name()),
@@ -66,6 +67,7 @@ fn update() -> impl Strategy<Value = Update> {
                 opt_in_to_all_channels: opt_ins.0,
                 opt_in_to: opt_ins.1,
                 resubscribe: opt_ins.2,
+                consent: opt_ins.3,
                 object: object.clone().and_then(Result::ok),
                 object_key: object.and_then(Result::err),
                 versions_ago,
@@ -137,12 +139,24 @@ fn mutation() -> impl Strategy<Value = Mutation> {
 
 fn change_preferences() -> impl Strategy<Value = Call> {
     let channels = prop_oneof![Just(None), vec(channel(), 1..3).prop_map(Some)];
-    (weighted_bool(40), vec(contact(), 1..4), channels).prop_map(|(opt_in, contacts, channels)| {
-        Call::ChangePreferences {
+    let consent = weighted(0.4, consent());
+    (weighted_bool(40), vec(contact(), 1..4), channels, consent).prop_map(
+        |(opt_in, contacts, channels, consent)| Call::ChangePreferences {
             opt_in,
             contacts,
             channels,
-        }
+            consent,
+        },
+    )
+}
+
+/// A consent, at one of a few days or without a time.
+pub fn consent() -> impl Strategy<Value = GivenConsent> {
+    let evidence = text(&["", "form 7"]);
+    (0..8i32, evidence, weighted(0.7, 0..4u8)).prop_map(|(source, evidence, day)| GivenConsent {
+        source,
+        evidence,
+        day,
     })
 }
 

@@ -1,6 +1,7 @@
 //! `CommunicationPreferenceService`: a file for each call.
 
 mod both;
+mod consent;
 mod list;
 mod locks;
 mod opt_in;
@@ -68,6 +69,7 @@ async fn change(
             contacts,
             channels,
             all_channels,
+            ..Default::default()
         },
     )
     .await
@@ -80,11 +82,13 @@ async fn send(caller: &Client, opt_in: bool, request: OptOutRequest) -> Result<C
             contacts,
             channels,
             all_channels,
+            consent,
         } = request;
         let request = OptInRequest {
             contacts,
             channels,
             all_channels,
+            consent,
         };
         let answer = client.opt_in(request).await?.into_inner();
         Ok(Counts {

@@ -13,6 +13,7 @@ async fn opt_out(
         contacts,
         channels,
         all_channels: false,
+        ..Default::default()
     };
     let response = caller.preferences.clone().opt_out(request).await?;
     Ok(response.into_inner())
@@ -88,8 +89,7 @@ on_both! {
         let request = OptOutRequest {
             contacts: people(["+4915", &number(1)]),
             channels: Vec::new(),
-            all_channels: true,
-        };
+            all_channels: true, ..Default::default() };
         let response = it.admin.preferences.clone().opt_out(request).await.unwrap().into_inner();
         assert_eq!(wrong(&response.rejected_contacts), [(0, "phone", "PHONE_INVALID")]);
         assert_eq!(response.opted_out_count, 2);

@@ -1,6 +1,8 @@
 //! The calls that the tests make. Lists, channels, numbers, external_ids and names are small numbers here; see
 //! [`crate::id_map`] for what they are at the service.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 pub use contact_lists::proto::update_contact_list_contacts_header::Action;
 
 /// A phone number: an argument of `test_support::number`.
@@ -70,6 +72,9 @@ pub struct Update {
     pub skip: bool,
     pub opt_ins: OptIns,
     pub resubscribe: bool,
+    /// When the persons said that they want messages, in seconds: later than all opt-outs so far, since those that arrive
+    /// during an update would win.
+    pub collect_seconds: i64,
     /// Stands for the `request_id`.
     pub request: Option<u32>,
     pub validate_only: bool,
@@ -87,4 +92,10 @@ pub struct Contact {
     pub plan: Option<u32>,
     /// Whether it has an invalid email.
     pub bad_email: bool,
+}
+
+/// A time that is later than now, and that the service takes.
+pub fn seconds_ahead() -> i64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    now.map_or(0, |it| it.as_secs() as i64) + 240
 }

@@ -89,8 +89,12 @@ impl Replica {
             } => {
                 let contacts = ids.contact_references(numbers);
                 let channels = ids.channel_references(channels);
-                let pairs =
-                    organization.change_preferences(now, *opt_in, &contacts, Some(&channels));
+                let pairs = organization.change_preferences(
+                    now,
+                    *opt_in,
+                    (&contacts, Some(&channels)),
+                    None,
+                );
                 pairs.map(Answer::Preferences)
             }
             Call::CreateChannel(channel) => {

@@ -1,12 +1,13 @@
 //! The tests' calls as requests on the wire, which the service and the reference model both take.
 
 use contact_lists::proto::{
-    ChannelReference, ContactList, ContactReference, CreateChannelRequest,
+    ChannelReference, Consent, ContactList, ContactReference, CreateChannelRequest,
     CreateContactListRequest, CreateCustomObjectRequest, UpdateContactListContactsHeader as Header,
     UpdateContactListContactsRequest as Message, UpdateContactListRequest, UpdateContactRequest,
     channel, channel_reference, contact_list::State, contact_reference, custom_property::Type,
     update_contact_list_contacts_header::RejectionPolicy,
 };
+use prost_types::Timestamp;
 use test_support::{messages, property};
 
 use crate::{
@@ -127,6 +128,13 @@ impl IdMap {
             resubscribe: update.resubscribe,
             validate_only: update.validate_only,
             request_id: update.request.map(|it| request_id(it).to_string()),
+            consent: update.resubscribe.then(|| Consent {
+                collect_time: Some(Timestamp {
+                    seconds: update.collect_seconds,
+                    nanos: 0,
+                }),
+                ..Consent::default()
+            }),
             ..Header::default()
         };
         if update.skip {

@@ -87,7 +87,7 @@ impl Contact {
             plan: record.and_then(|record| json_of(record)[PROPERTY].as_str().map(digits)),
             lists: lists.map(|list| ids.list_of(&list.wire.id)).collect(),
             preferences: preferences
-                .map(|(channel, (opted_in, _))| (ids.channel_of(channel), *opted_in))
+                .map(|(channel, word)| (ids.channel_of(channel), word.opted_in))
                 .collect(),
         };
         (number_of(contact.wire.phone()), view)
@@ -96,7 +96,7 @@ impl Contact {
 
 fn opt_outs(preferences: &model::Preferences, ids: &IdMap) -> BTreeSet<u8> {
     let own = preferences.own.iter();
-    let opt_outs = own.filter(|(_, (opted_in, _))| !opted_in);
+    let opt_outs = own.filter(|(_, word)| !word.opted_in);
     opt_outs
         .map(|(channel, _)| ids.channel_of(channel))
         .collect()

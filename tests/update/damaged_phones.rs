@@ -78,15 +78,13 @@ on_both! {
         let request = OptOutRequest {
             contacts: vec![by_phone(lost_plus)],
             channels: channels.clone(),
-            all_channels: false,
-        };
+            all_channels: false, ..Default::default() };
         let opt_out = caller.preferences.clone().opt_out(request).await;
         assert_invalid(opt_out, "contacts[0].phone", "PHONE_AMBIGUOUS");
         let request = OptInRequest {
             contacts: vec![by_phone(lost_plus)],
             channels,
-            all_channels: false,
-        };
+            all_channels: false, ..Default::default() };
         let opt_in = caller.preferences.clone().opt_in(request).await;
         assert_invalid(opt_in, "contacts[0].phone", "PHONE_AMBIGUOUS");
         let request = GetContactRequest {

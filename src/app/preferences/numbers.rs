@@ -9,18 +9,20 @@ use crate::{
     domain::{
         OrganizationId,
         contact::{Contact, ContactFieldSet, ContactFields},
+        now,
         organization::Organization,
         phone_number::PhoneNumber,
-        preference::{ALL_CHANNELS, ChangeOrigin, NumberHash, NumberPreference},
+        preference::{Change, ChangeOrigin, NumberHash, OptInOrigins, Subject},
+        preference_set::{PreferenceSet, PreferenceWrites},
     },
     error::Result,
-    repository::{Transaction, bulk, opted_out_numbers},
+    repository::{Transaction, bulk, opted_out_numbers, preferences},
 };
 
 /// Numbers that no contact has, locked: a call that gives a contact one of them waits for the commit, and reads their
 /// opt-outs only then. The lock is a contact's row with the number, which the transaction inserts and deletes.
 pub struct UnassignedNumbers {
-    hashes: Vec<NumberHash>,
+    numbers: Vec<(NumberHash, PhoneNumber)>,
     rows: Vec<Contact>,
 }
 
@@ -31,7 +33,6 @@ impl UnassignedNumbers {
         transaction: &Transaction,
         organization: &Organization,
         numbers: impl Iterator<Item = PhoneNumber>,
-        origin: ChangeOrigin,
     ) -> Result<Self> {
         let row = |phone| Contact {
             id: Uuid::now_v7(),
@@ -40,17 +41,19 @@ impl UnassignedNumbers {
         };
         let rows: Vec<Contact> = numbers.map(row).collect();
         if !rows.is_empty() {
+            let origin = ChangeOrigin::of_nobody(now());
             let (no_fields, rows) = (ContactFieldSet::default(), rows.iter().collect::<Vec<_>>());
             bulk::insert_contacts(transaction, organization.id, no_fields, &rows, origin).await?;
         }
-        let mut hashes: Vec<_> = rows.iter().map(|it| organization.hash(it.phone)).collect();
-        hashes.sort_unstable();
-        Ok(Self { hashes, rows })
+        let number = |row: &Contact| (organization.hash(row.phone), row.phone);
+        let mut numbers: Vec<_> = rows.iter().map(number).collect();
+        numbers.sort_unstable();
+        Ok(Self { numbers, rows })
     }
 
-    /// The hashes of the numbers, in order.
-    pub fn hashes(&self) -> &[NumberHash] {
-        &self.hashes
+    /// The numbers and their hashes, in order of these.
+    pub fn all(&self) -> &[(NumberHash, PhoneNumber)] {
+        &self.numbers
     }
 
     /// Deletes the rows, at the end of the transaction.
@@ -67,27 +70,41 @@ impl UnassignedNumbers {
     }
 }
 
-/// Leaves the opt-outs of `contacts` behind with the numbers that they give up. Their own preferences stay theirs.
+/// Leaves the opt-outs of `contacts` behind with the numbers that they give up, without their consents. Their own preferences
+/// stay theirs.
 pub async fn detach_opt_outs(
     transaction: &Transaction,
     organization: &Organization,
     contacts: &[(Uuid, PhoneNumber)],
+    change: &Change,
 ) -> Result<()> {
-    if contacts.is_empty() {
+    let ids: Vec<Uuid> = contacts.iter().map(|(contact, _)| *contact).collect();
+    let opted_out = match ids.as_slice() {
+        [] => return Ok(()),
+        ids => bulk::opted_out(transaction, organization.id, ids).await?,
+    };
+    if opted_out.is_empty() {
         return Ok(());
     }
-    let hashes: HashMap<Uuid, NumberHash> = contacts
-        .iter()
-        .map(|(contact, phone)| (*contact, organization.hash(*phone)))
-        .collect();
-    let ids = contacts.iter().map(|(contact, _)| *contact);
-    let left = opted_out_numbers::of_contacts(transaction, organization.id, ids).await?;
-    let left: Vec<_> = left
-        .into_iter()
-        .filter_map(|(contact, preference)| Some((*hashes.get(&contact)?, preference)))
-        .collect();
-    opted_out_numbers::insert(transaction, organization.id, &left).await?;
-    Ok(())
+    let phones: HashMap<Uuid, PhoneNumber> = contacts.iter().copied().collect();
+    let hash = |contact: &Uuid| Some(organization.hash(*phones.get(contact)?));
+    let hashes: Vec<NumberHash> = opted_out.iter().filter_map(hash).collect();
+    let mut stored = opted_out_numbers::find(transaction, organization.id, &hashes).await?;
+    let sets = preferences::sets_of_contacts(transaction, organization.id, &opted_out).await?;
+    let mut writes = PreferenceWrites::default();
+    for (hash, of_contact) in hashes.into_iter().zip(sets) {
+        let stored = stored.remove(&hash).unwrap_or_default();
+        let mut of_number = PreferenceSet::new(Subject::Number(hash), stored);
+        for opt_out in of_contact.opt_outs() {
+            let origin = ChangeOrigin {
+                consent_id: None,
+                ..opt_out.origin
+            };
+            of_number.add_opt_out(opt_out.channel_id, origin);
+        }
+        of_number.write_to(change, &mut writes);
+    }
+    preferences::write(transaction, organization.id, change, &writes, None).await
 }
 
 /// What became of the opt-outs of numbers.
@@ -99,73 +116,36 @@ pub struct InheritedOptOuts {
     pub opted_in: u64,
 }
 
-/// Hands the opt-outs of numbers to the contacts that have them now, and forgets the hashes. `channels` are all that the
-/// organization has; `targets` are those that the contacts are being opted in to.
+/// Hands the opt-outs of numbers to the contacts that have them now, with their consents and history, and forgets the hashes.
+/// `channels` are all that the organization has; `targets` are those that the contacts are being opted in to.
 pub async fn inherit_opt_outs(
     transaction: &Transaction,
     organization: &Organization,
     contacts: &[(Uuid, PhoneNumber)],
     channels: &[Uuid],
-    (targets, origin): (&[Uuid], ChangeOrigin),
+    (targets, origins): (&[Uuid], &OptInOrigins),
 ) -> Result<InheritedOptOuts> {
+    let mut inherited = InheritedOptOuts::default();
     if contacts.is_empty() || !opted_out_numbers::any(transaction, organization.id).await? {
-        return Ok(InheritedOptOuts::default());
+        return Ok(inherited);
     }
-    let contacts: HashMap<NumberHash, Uuid> = contacts
-        .iter()
-        .map(|(contact, phone)| (organization.hash(*phone), *contact))
-        .collect();
-    let hashes: Vec<_> = contacts.keys().copied().collect();
-    let mut by_number: HashMap<NumberHash, Vec<NumberPreference>> = HashMap::new();
-    for (hash, preference) in opted_out_numbers::find(transaction, organization.id, &hashes).await?
-    {
-        by_number.entry(hash).or_default().push(preference);
-    }
-    let mut inherited = Vec::new();
-    // By channel: the contacts for which the number's opt-out of all channels was lifted there.
-    let mut lifted: HashMap<Uuid, Vec<Uuid>> = HashMap::new();
-    for (hash, preferences) in &by_number {
-        let Some(contact) = contacts.get(hash) else {
-            continue;
-        };
-        for preference in spelled_out(preferences, channels) {
-            if !preference.opted_in {
-                inherited.push((*contact, preference));
-            } else if targets.contains(&preference.channel_id) {
-                lifted
-                    .entry(preference.channel_id)
-                    .or_default()
-                    .push(*contact);
-            }
+    let by_hash = |(contact, phone): &(Uuid, PhoneNumber)| (organization.hash(*phone), *contact);
+    let mut holders: Vec<(NumberHash, Uuid)> = contacts.iter().map(by_hash).collect();
+    let hashes: Vec<NumberHash> = holders.iter().map(|(hash, _)| *hash).collect();
+    let carried = opted_out_numbers::find(transaction, organization.id, &hashes).await?;
+    holders.retain(|(hash, _)| carried.contains_key(hash));
+    let ids: Vec<Uuid> = holders.iter().map(|(_, contact)| *contact).collect();
+    let sets = preferences::sets_of_contacts(transaction, organization.id, &ids).await?;
+    let mut writes = PreferenceWrites::default();
+    for ((hash, contact), mut set) in holders.iter().zip(sets) {
+        let carried = carried.get(hash).map_or(&[][..], Vec::as_slice);
+        inherited.opted_in += set.inherit(carried, channels, targets, origins.of(*contact));
+        if carried.iter().any(|it| !it.opted_in) {
+            inherited.contacts.insert(*contact);
         }
+        set.write_to(&origins.change, &mut writes);
     }
-    let mut opted_in = 0;
-    for (channel, contacts) in lifted {
-        // Before the opt-out of all channels is the contacts' own: it would keep them out.
-        opted_in +=
-            bulk::opt_in(transaction, organization.id, &contacts, &[channel], origin).await?;
-    }
-    opted_out_numbers::hand_over(transaction, organization.id, &inherited).await?;
-    let hashes: Vec<_> = by_number.into_keys().collect();
-    opted_out_numbers::forget(transaction, organization.id, &hashes).await?;
-    Ok(InheritedOptOuts {
-        contacts: inherited.into_iter().map(|(contact, _)| contact).collect(),
-        opted_in,
-    })
-}
-
-/// A number's preferences with one for every channel that its opt-out of all channels covers: the contact that inherits
-/// them may have opted in to one of them under another number.
-fn spelled_out(preferences: &[NumberPreference], channels: &[Uuid]) -> Vec<NumberPreference> {
-    let mut all = preferences.to_vec();
-    if let Some(general) = preferences.iter().find(|it| it.channel_id == ALL_CHANNELS) {
-        let covered = channels
-            .iter()
-            .filter(|channel| !preferences.iter().any(|it| it.channel_id == **channel));
-        all.extend(covered.map(|channel| NumberPreference {
-            channel_id: *channel,
-            ..*general
-        }));
-    }
-    all
+    preferences::write(transaction, organization.id, &origins.change, &writes, None).await?;
+    opted_out_numbers::move_to_contacts(transaction, organization.id, &holders).await?;
+    Ok(inherited)
 }

@@ -83,7 +83,8 @@ impl Undo<'_> {
             return Ok(());
         }
         let (transaction, organization) = (self.transaction, self.organization());
-        numbers::detach_opt_outs(transaction, &self.revert.caller.organization, contacts).await?;
+        let owner = &self.revert.caller.organization;
+        numbers::detach_opt_outs(transaction, owner, contacts, &self.change()).await?;
         let ids: Vec<Uuid> = contacts.iter().map(|(id, _)| *id).collect();
         bulk::erase_contacts(transaction, organization, &ids, &self.custom_objects).await?;
         let erasures: Vec<Erasure> = ids

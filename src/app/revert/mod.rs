@@ -21,7 +21,7 @@ use crate::{
         caller::Caller,
         contact_list::ContactList,
         now,
-        preference::ChangeOrigin,
+        preference::{Change, ChangeOrigin},
         revert::{RevertCounts, RevertOutcome},
         update_outcome::{Counts, UpdateOutcome},
     },
@@ -93,6 +93,8 @@ impl Revert {
             change_time: now(),
             api_key_id: self.caller.api_key_id,
             update_id: Some(journal.change),
+            collect_time: None,
+            consent_id: None,
         };
         let mut undo = Undo {
             revert: self,
@@ -203,6 +205,7 @@ impl Revert {
             create_time: origin.change_time,
             request_id: self.request_id,
             fingerprint: None,
+            consent: None,
             list_version: Some(contact_list.version),
             outcome: UpdateOutcome {
                 update_id: Some(change),
@@ -240,6 +243,14 @@ struct Undo<'a> {
 }
 
 impl Undo<'_> {
+    /// The change that the revert makes.
+    fn change(&self) -> Change {
+        Change {
+            id: self.journal.change,
+            origin: self.origin,
+        }
+    }
+
     fn organization(&self) -> OrganizationId {
         self.revert.caller.organization.id
     }

@@ -14,6 +14,7 @@ use crate::{
     domain::{
         contact::{Contact, ContactFieldSet, ContactFields},
         phone_number::PhoneNumber,
+        preference::OptInOrigins,
         revert::SkipReason,
     },
     error::Result,
@@ -139,7 +140,8 @@ impl Undo<'_> {
     async fn give_numbers_up(&mut self, moves: &[Move]) -> Result<()> {
         let (transaction, organization) = (self.transaction, self.organization());
         let left: Vec<_> = moves.iter().map(|it| (it.contact, it.from)).collect();
-        numbers::detach_opt_outs(transaction, &self.revert.caller.organization, &left).await?;
+        let owner = &self.revert.caller.organization;
+        numbers::detach_opt_outs(transaction, owner, &left, &self.change()).await?;
         let contacts: Vec<Uuid> = moves.iter().map(|it| it.contact).collect();
         let update = self.update_id();
         bulk::give_back_opt_outs(transaction, organization, &contacts, update).await?;
@@ -160,7 +162,8 @@ impl Undo<'_> {
         let no_fields = ContactFieldSet::default();
         bulk::update_contacts(transaction, organization, no_fields, &contacts, self.origin).await?;
         let arrived: Vec<_> = moves.iter().map(|it| (it.contact, it.to)).collect();
-        let (owner, no_opt_ins) = (&self.revert.caller.organization, (&[][..], self.origin));
+        let origins = OptInOrigins::without_consents(self.journal.change, self.origin);
+        let (owner, no_opt_ins) = (&self.revert.caller.organization, (&[][..], &origins));
         numbers::inherit_opt_outs(transaction, owner, &arrived, &self.channels, no_opt_ins).await?;
         let uncounted = moves
             .iter()

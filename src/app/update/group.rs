@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     domain::{
+        consent::Consent,
         contact::{Address, ContactChanges},
         phone_number::PhoneNumber,
         text::Text,
@@ -43,7 +44,12 @@ impl Item for ReceivedContact {
             .address
             .as_ref()
             .map_or(0, |_| size_of::<Address>());
-        size_of::<Self>() + address + self.encoded_bytes as usize
+        let consent = self
+            .changes
+            .consent
+            .as_ref()
+            .map_or(0, |_| size_of::<Consent>());
+        size_of::<Self>() + address + consent + self.encoded_bytes as usize
     }
 }
 

@@ -104,6 +104,8 @@ impl Update {
             change_time: now(),
             api_key_id: self.caller.api_key_id,
             update_id: Some(journal.change),
+            collect_time: Some(self.header.said_at(self.header.consent.as_ref())),
+            consent_id: None,
         };
         let mut plan = plan::make_plan(self, transaction).await?;
         let rejected = &plan.rejections.contacts;
@@ -199,6 +201,7 @@ impl Update {
                 create_time: origin.change_time,
                 request_id: self.header.request_id,
                 fingerprint: self.fingerprint.map(|fingerprint| fingerprint.to_vec()),
+                consent: self.header.consent.clone(),
                 outcome: outcome.clone(),
             };
             updates::insert(transaction, self.organization(), &recorded).await?;

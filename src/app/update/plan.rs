@@ -17,6 +17,7 @@ use super::{
 };
 use crate::{
     domain::{
+        consent::Consent,
         contact::{Contact, ContactChanges, ContactFields},
         old_values::{OldRecord, OldValues},
         phone_number::PhoneNumber,
@@ -50,6 +51,8 @@ pub struct Planned {
     pub duplicate_count: u32,
     /// What to write.
     pub change: PlannedChange,
+    /// The consent that the contacts brought.
+    pub consent: Option<Box<Consent>>,
     /// Why the group is rejected unless another group gives its number up.
     conflict: Option<NumberConflict>,
     encoded_bytes: u32,
@@ -97,7 +100,8 @@ impl Item for Planned {
             PlannedChange::Keep(_) => 0,
             PlannedChange::Reject(violations) => violations.iter().map(Violation::size_bytes).sum(),
         };
-        size_of::<Self>() + boxed + self.encoded_bytes as usize
+        let consent = self.consent.as_ref().map_or(0, |_| size_of::<Consent>());
+        size_of::<Self>() + boxed + consent + self.encoded_bytes as usize
     }
 }
 
@@ -238,6 +242,7 @@ impl Planner<'_> {
             self.groups.push(Planned {
                 phone: group.phone(),
                 duplicate_count: group.duplicate_count(),
+                consent: group.changes().consent.clone(),
                 change,
                 conflict,
                 encoded_bytes: group.encoded_bytes(),

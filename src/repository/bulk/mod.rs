@@ -21,11 +21,7 @@ pub use self::{
         FormerMember, add_members, add_new_members, nth_member, remove_members,
         remove_other_members,
     },
-    preferences::{
-        forget_history, incomplete_opt_ins, keep_opt_outs, lift_opt_outs_of_all_channels,
-        missing_opt_ins, opt_in, opt_in_new_contacts, opt_out, opt_out_of_all_channels,
-        resubscribe,
-    },
+    preferences::{incomplete_opt_ins, missing_opt_ins, opt_in, opt_in_new_contacts, opted_out},
     records::{add_to_records, record_above, records, upsert_records},
     reverts::{
         contacts_in_use, delete_records, erase_contacts, give_back_opt_outs,

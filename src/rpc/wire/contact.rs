@@ -4,7 +4,7 @@ use prost_types::Struct;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::{property, reference, timestamp};
+use super::{consent, property, reference, timestamp};
 use crate::{
     app::update::{
         checks::Checks,
@@ -61,6 +61,7 @@ pub fn parse(
         }),
     };
     let mut properties = properties(&mut fields, wire.properties.unwrap_or_default());
+    let consent = consent::parse(&mut fields, "consent", wire.consent, now);
     let mut violations = fields.into_violations();
     if let Some(object) = &checks.custom_object {
         object.check(&mut properties, &mut violations);
@@ -70,6 +71,7 @@ pub fn parse(
             phone,
             fields: changes,
             properties,
+            consent: consent.map(Box::new),
         }),
         phone => Err(InvalidContact {
             violations,
@@ -150,6 +152,7 @@ pub fn to_wire(stored: StoredContact, record: Option<Properties>) -> proto::Cont
         address: fields.address.map(|address| (*address).into()),
         birth_date: fields.birth_date.map(Into::into),
         properties: record.map(property::record),
+        consent: None,
     }
 }
 

@@ -2,6 +2,7 @@
 //! into responses.
 
 pub mod channel;
+pub mod consent;
 pub mod contact;
 pub mod contact_list;
 mod limits;

@@ -1,8 +1,9 @@
 //! The header of `UpdateContactListContacts`.
 
+use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::reference;
+use super::{consent, reference};
 use crate::{
     domain::{
         percent::Percent,
@@ -15,10 +16,11 @@ use crate::{
     rpc::fields::{Fields, id},
 };
 
-/// Parses a header. National phone numbers in it are those of `region`.
+/// Parses a header that arrived at `arrival_time`. National phone numbers in it are those of `region`.
 pub fn parse(
     wire: UpdateContactListContactsHeader,
     region: Option<DefaultRegion>,
+    arrival_time: OffsetDateTime,
 ) -> Result<UpdateHeader> {
     let mut fields = Fields::default();
     let contact_list_id = fields.read("header.contact_list_id", id(&wire.contact_list_id));
@@ -46,6 +48,7 @@ pub fn parse(
         .and_then(|it| fields.read("header.max_removed_percent", Percent::parse(it)));
     let all_channels = wire.opt_in_to_all_channels.unwrap_or(true);
     let opt_ins = opt_ins(&mut fields, all_channels, wire.opt_in_to, region);
+    let consent = consent::parse(&mut fields, "header.consent", wire.consent, arrival_time);
     let header = contact_list_id.zip(action).zip(rejection_policy).map(
         |((contact_list_id, action), rejection_policy)| UpdateHeader {
             contact_list_id,
@@ -60,6 +63,8 @@ pub fn parse(
             expected_version,
             max_removed_count,
             max_removed_percent,
+            consent,
+            arrival_time,
         },
     );
     fields.finish(header)

@@ -113,6 +113,7 @@ async fn opt_out_one_by_one(caller: Client, channel: String) {
                 reference: Some(by_id),
             }],
             all_channels: false,
+            ..Default::default()
         };
         let opt_out = || {
             let (mut preferences, request) = (caller.preferences.clone(), request.clone());

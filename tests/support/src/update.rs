@@ -1,7 +1,7 @@
 //! Builders for the main call: its header, its stream, and calls that send it.
 
 use contact_lists::proto::{
-    ChannelReference, Contact, ContactListUpdate, GetContactListUpdateRequest,
+    ChannelReference, Consent, Contact, ContactListUpdate, GetContactListUpdateRequest,
     UpdateContactListContactsFooter as Footer, UpdateContactListContactsHeader as Header,
     UpdateContactListContactsRequest as Message, UpdateContactListContactsResponse as Outcome,
     channel_reference::Reference,
@@ -80,6 +80,11 @@ pub trait HeaderExt: Sized {
     /// Opts no contact in.
     fn no_opt_ins(self) -> Header {
         self.change(|header| header.opt_in_to_all_channels = Some(false))
+    }
+
+    /// Says how the contacts said that they want messages.
+    fn consent(self, consent: Consent) -> Header {
+        self.change(|header| header.consent = Some(consent))
     }
 
     /// Says which custom object the properties belong to.

@@ -237,6 +237,7 @@ impl Workload {
             skip: false,
             opt_ins: OptIns::None,
             resubscribe: false,
+            collect_seconds: seconds_ahead(),
             request: None,
             validate_only: false,
         }

@@ -154,6 +154,7 @@ impl Workload {
             skip: self.random.percent(70),
             opt_ins: self.random.pick(&opt_ins),
             resubscribe: self.random.percent(15),
+            collect_seconds: seconds_ahead(),
             request: Some(self.requests.fetch_add(1, Ordering::Relaxed)),
             validate_only: false,
         })

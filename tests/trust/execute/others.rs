@@ -93,6 +93,7 @@ impl IdMap {
                 contacts,
                 channels,
                 all_channels: false,
+                ..Default::default()
             };
             Ok(preferences.opt_in(request).await?.into_inner().into())
         } else {
@@ -100,6 +101,7 @@ impl IdMap {
                 contacts,
                 channels,
                 all_channels: false,
+                ..Default::default()
             };
             Ok(preferences.opt_out(request).await?.into_inner().into())
         }

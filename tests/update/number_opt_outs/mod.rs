@@ -78,6 +78,7 @@ impl Setup {
             contacts: vec![contact],
             all_channels: channels.is_none(),
             channels: channels.into_iter().collect(),
+            ..Default::default()
         };
         let answer = self
             .admin

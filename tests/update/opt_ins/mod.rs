@@ -1,6 +1,7 @@
 //! Which contacts an update opts in to which channels.
 
 mod channels;
+mod consent;
 mod preferences;
 
 use contact_lists::proto::{

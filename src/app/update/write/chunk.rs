@@ -7,7 +7,7 @@ use uuid::Uuid;
 use crate::{
     app::update::plan::{Planned, PlannedChange},
     domain::{
-        contact::Contact, old_values::OldValues, phone_number::PhoneNumber,
+        consent::Consent, contact::Contact, old_values::OldValues, phone_number::PhoneNumber,
         property_value::Properties, update_outcome::Counts,
     },
     error::Result,
@@ -26,6 +26,8 @@ pub(super) struct Chunk {
     /// What the updated contacts were.
     pub(super) old_values: Vec<(Uuid, OldValues)>,
     pub(super) records: Vec<(Uuid, Properties)>,
+    /// The consents that contacts brought.
+    pub(super) consents: Vec<(Uuid, Consent)>,
     /// The contacts that give up a number, with that number.
     pub(super) moved: Vec<(Uuid, PhoneNumber)>,
     /// The contacts that get a number, with that number.
@@ -96,6 +98,8 @@ impl Chunk {
             // A plan's groups are those that are applied.
             PlannedChange::Reject(_) => return,
         };
+        self.consents
+            .extend(group.consent.map(|consent| (contact_id, *consent)));
         self.records
             .extend(record.map(|record| (contact_id, record)));
     }

@@ -87,7 +87,8 @@ impl Writer<'_> {
             let ids = chunk.iter().map(|(contact, _)| *contact);
             bulk::release_phones(self.transaction, self.update.organization(), ids).await?;
             let organization = &self.update.caller.organization;
-            numbers::detach_opt_outs(self.transaction, organization, &chunk).await?;
+            numbers::detach_opt_outs(self.transaction, organization, &chunk, &self.change())
+                .await?;
         }
     }
 

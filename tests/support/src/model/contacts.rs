@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use contact_lists::proto::{
-    Contact as WireContact, CustomObject, ErrorReason as Reason, UpdateContactRequest,
+    Consent, Contact as WireContact, CustomObject, ErrorReason as Reason, UpdateContactRequest,
 };
 use prost_types::FieldMask;
 
@@ -44,7 +44,7 @@ impl Organization {
         key: ContactKey,
         fields: &WireContact,
         object: Option<&CustomObject>,
-        opt_in_to: &BTreeSet<String>,
+        (opt_in_to, consent): (&BTreeSet<String>, Option<&Consent>),
     ) -> Written {
         let before = self.contacts[&key].clone();
         let mut wire = before.wire.clone();
@@ -67,7 +67,7 @@ impl Organization {
                 self.note("a change of number");
                 self.detach_opt_outs(old, &before.preferences);
             }
-            opted_in = self.inherit_opt_outs(key, &number, opt_in_to, when);
+            opted_in = self.inherit_opt_outs(key, &number, opt_in_to, (when, consent));
         }
         Written { changed, opted_in }
     }
@@ -112,7 +112,13 @@ impl Organization {
             return Err(below(wrong));
         }
         fields.phone = Some(phone);
-        self.write_contact(when, key, &fields, object.as_ref(), &BTreeSet::new());
+        self.write_contact(
+            when,
+            key,
+            &fields,
+            object.as_ref(),
+            (&BTreeSet::new(), None),
+        );
         let contact = &self.contacts[&key];
         let record = object.and_then(|object| contact.records.get(&object.id).cloned());
         Ok(WireContact {

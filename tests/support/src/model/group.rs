@@ -57,6 +57,10 @@ impl Group {
         replace(&mut fields.default_channel_id, &later.default_channel_id);
         replace(&mut fields.address, &later.address);
         replace(&mut fields.birth_date, &later.birth_date);
+        let consent = later.consent.as_ref();
+        if consent.is_some_and(|it| *it != Default::default()) {
+            fields.consent.clone_from(&later.consent);
+        }
         for (key, value) in later.properties.iter().flat_map(|it| &it.fields) {
             let properties = fields.properties.get_or_insert_default();
             properties.fields.insert(key.clone(), value.clone());

@@ -11,12 +11,14 @@ mod contacts;
 mod group;
 mod lists;
 mod objects;
+mod pairs;
 mod plan;
 mod preferences;
 mod records;
 mod refusal;
 mod stream;
 mod update;
+mod word;
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -25,8 +27,10 @@ use prost_types::Struct;
 
 pub use checks::number;
 pub use choices::without_choices;
-pub use preferences::{OptState, Pairs, Preferences};
+pub use pairs::Pairs;
+pub use preferences::{OptState, Preferences};
 pub use refusal::Refusal;
+pub use word::Word;
 
 /// The answer to a call, or why it is refused.
 pub type Answer<T> = Result<T, Refusal>;

@@ -3,12 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use contact_lists::proto::{
-    ChannelReference, ContactReference, ErrorReason as Reason, OptInResponse, OptOutResponse,
-    RejectedReference, channel_reference, contact_reference,
+    ChannelReference, Consent, ContactReference, channel_reference, contact_reference,
 };
 
 use super::{
-    Answer, CallNumber, ContactKey, Organization, checks, refusal::Refusal, update::OptIns,
+    Answer, CallNumber, ContactKey, Organization, checks,
+    pairs::{Pairs, Rejected},
+    refusal::Refusal,
+    update::OptIns,
+    word::Word,
 };
 
 /// Whether a contact or a number is opted in to a channel, opted out of it, or neither.
@@ -22,56 +25,10 @@ pub enum OptState {
 /// The preferences of a contact or of an unassigned number.
 #[derive(Debug, Clone, Default)]
 pub struct Preferences {
-    /// The call that opted out of all channels. The opt-out holds for every channel that `own` does not have.
-    pub all: Option<CallNumber>,
-    /// By channel id: whether opted in, and by which call.
-    pub own: BTreeMap<String, (bool, CallNumber)>,
-}
-
-/// A reference that an opt-out left out: its index in the request, the wrong field and the reason.
-pub type Rejected = (i32, String, Reason);
-
-/// What an opt-in or an opt-out did, in pairs of a contact and a channel.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Pairs {
-    /// Newly opted in or out, as asked.
-    pub changed: i32,
-    /// Opted in or out before.
-    pub unchanged: i32,
-    /// The contacts that an opt-out left out.
-    pub rejected_contacts: Vec<Rejected>,
-    /// The channels that it left out.
-    pub rejected_channels: Vec<Rejected>,
-}
-
-impl From<OptInResponse> for Pairs {
-    fn from(response: OptInResponse) -> Self {
-        Self {
-            changed: response.opted_in_count,
-            unchanged: response.unchanged_count,
-            rejected_contacts: Vec::new(),
-            rejected_channels: Vec::new(),
-        }
-    }
-}
-
-/// Without the wording of messages.
-impl From<OptOutResponse> for Pairs {
-    fn from(response: OptOutResponse) -> Self {
-        let rejected = |references: Vec<RejectedReference>| {
-            let rejected = references.into_iter().flat_map(|reference| {
-                let violations = reference.violations.into_iter();
-                violations.map(move |it| (reference.index, it.field.clone(), it.reason()))
-            });
-            rejected.collect()
-        };
-        Self {
-            changed: response.opted_out_count,
-            unchanged: response.unchanged_count,
-            rejected_contacts: rejected(response.rejected_contacts),
-            rejected_channels: rejected(response.rejected_channels),
-        }
-    }
+    /// The opt-out of all channels. It holds for every channel that `own` does not have.
+    pub all: Option<Word>,
+    /// By channel id.
+    pub own: BTreeMap<String, Word>,
 }
 
 /// What a reference names.
@@ -84,76 +41,96 @@ enum Subject {
 impl Preferences {
     /// The state that holds for a channel.
     pub fn state(&self, channel: &str) -> OptState {
-        match (self.own.get(channel), self.all) {
-            (Some((true, _)), _) => OptState::In,
-            (Some((false, _)), _) | (None, Some(_)) => OptState::Out,
-            (None, None) => OptState::Neither,
+        match self.word(channel) {
+            Some(word) if word.opted_in => OptState::In,
+            Some(_) => OptState::Out,
+            None => OptState::Neither,
         }
     }
 
-    /// The call since which it holds; None for [`OptState::Neither`].
-    pub fn since(&self, channel: &str) -> Option<CallNumber> {
-        self.own.get(channel).map(|(_, when)| *when).or(self.all)
+    /// What holds for a channel.
+    pub fn word(&self, channel: &str) -> Option<&Word> {
+        self.own.get(channel).or(self.all.as_ref())
     }
 
-    fn set(&mut self, channel: &str, opted_in: bool, when: CallNumber) {
-        self.own.insert(channel.to_owned(), (opted_in, when));
+    fn set(&mut self, channel: &str, word: &Word) {
+        self.own.insert(channel.to_owned(), word.clone());
     }
 
-    /// Opts out of channels, or of all of them now and later. Returns how many were not opted out of.
-    fn opt_out(&mut self, channels: &BTreeSet<String>, all: bool, when: CallNumber) -> i32 {
+    /// Opts out of channels, or of all of them now and later. Of two opt-outs the later one stays. Returns how many were not
+    /// opted out of.
+    fn opt_out(&mut self, channels: &BTreeSet<String>, all: bool, word: &Word) -> i32 {
         let mut changed = 0;
         for channel in channels {
-            if self.state(channel) != OptState::Out {
-                self.set(channel, false, when);
-                changed += 1;
+            let state = self.state(channel);
+            changed += i32::from(state != OptState::Out);
+            let holds = self.word(channel).filter(|it| !it.opted_in);
+            if holds.is_none_or(|it| it.spoken_at < word.spoken_at) {
+                self.set(channel, word);
             }
         }
         if all {
-            self.all.get_or_insert(when);
+            self.add_general(word);
         }
         changed
     }
 
-    /// Opts in to channels, lifting opt-outs; an opt-in to all of them lifts the opt-out of all too. Returns how many were
-    /// not opted in to.
-    fn opt_in(&mut self, channels: &BTreeSet<String>, all: bool, when: CallNumber) -> i32 {
-        if all {
+    fn add_general(&mut self, word: &Word) {
+        if self
+            .all
+            .as_ref()
+            .is_none_or(|it| it.spoken_at < word.spoken_at)
+        {
+            self.all = Some(word.clone());
+        }
+    }
+
+    /// Opts in to channels, lifting earlier opt-outs; an opt-in to all of them lifts an earlier opt-out of all too. Returns
+    /// how many were not opted in to, and how many opt-outs are kept.
+    fn opt_in(&mut self, channels: &BTreeSet<String>, all: bool, word: &Word) -> (i32, i32) {
+        let is_earlier = |it: &Word| it.spoken_at < word.spoken_at;
+        let is_kept_out = self.all.as_ref().is_some_and(|it| !is_earlier(it));
+        if all && !is_kept_out {
             self.all = None;
         }
-        let mut changed = 0;
+        let (mut changed, mut kept) = (0, 0);
         for channel in channels {
-            if self.state(channel) != OptState::In {
-                self.set(channel, true, when);
-                changed += 1;
+            match self.own.get(channel) {
+                Some(own) if own.opted_in => {
+                    // What an update said becomes the contact's own word.
+                    if own.by_update && !word.by_update {
+                        self.set(channel, word);
+                    }
+                }
+                own if is_kept_out || own.is_some_and(|it| !is_earlier(it)) => kept += 1,
+                _ => {
+                    self.set(channel, word);
+                    changed += 1;
+                }
             }
         }
-        changed
+        (changed, kept)
     }
 
     /// Lifts opt-outs of an unassigned number. Such a number is never opted in, except as an exception to an opt-out of all
-    /// channels. Returns how many were lifted.
-    fn lift(&mut self, channels: &BTreeSet<String>, all: bool, when: CallNumber) -> i32 {
-        let mut lifted = 0;
-        for channel in channels {
-            if self.state(channel) == OptState::Out {
-                lifted += 1;
-                self.set(channel, true, when);
-            }
-        }
-        if all {
-            self.all = None;
-        }
+    /// channels. Returns how many were lifted, and how many are kept.
+    fn lift(&mut self, channels: &BTreeSet<String>, all: bool, word: &Word) -> (i32, i32) {
+        let opted_out = channels.iter();
+        let opted_out = opted_out.filter(|channel| self.state(channel) == OptState::Out);
+        let effect = self.opt_in(&opted_out.cloned().collect(), all, word);
         if self.all.is_none() {
-            self.own.retain(|_, (opted_in, _)| !*opted_in);
+            self.own.retain(|_, it| !it.opted_in);
         }
-        lifted
+        effect
     }
 
-    /// What stays behind with a number that its contact gives up: opt-outs only.
+    /// What stays behind with a number that its contact gives up: opt-outs only, without their consents.
     fn left_behind(&self) -> Self {
         let mut left = self.clone();
-        left.own.retain(|_, (opted_in, _)| !*opted_in);
+        left.own.retain(|_, it| !it.opted_in);
+        for word in left.own.values_mut().chain(&mut left.all) {
+            word.consent = None;
+        }
         left
     }
 
@@ -273,8 +250,8 @@ impl Organization {
         &mut self,
         when: CallNumber,
         opt_in: bool,
-        references: &[ContactReference],
-        channels: Option<&[ChannelReference]>,
+        (references, channels): (&[ContactReference], Option<&[ChannelReference]>),
+        consent: Option<&Consent>,
     ) -> Answer<Pairs> {
         let (contacts, numbers, rejected_contacts) = self.subjects(opt_in, references)?;
         let all = channels.is_none();
@@ -285,22 +262,25 @@ impl Organization {
         if !rejected_contacts.is_empty() || !rejected_channels.is_empty() {
             self.note("OptOut that leaves something out");
         }
-        let mut changed = 0;
+        let word = Word::of(opt_in, when, false, consent);
+        let (mut changed, mut kept) = (0, 0);
         for key in &contacts {
             let preferences = &mut self.contact_mut(*key).preferences;
-            changed += if opt_in {
-                preferences.opt_in(&channels, all, when)
+            let effect = if opt_in {
+                preferences.opt_in(&channels, all, &word)
             } else {
-                preferences.opt_out(&channels, all, when)
+                (preferences.opt_out(&channels, all, &word), 0)
             };
+            (changed, kept) = (changed + effect.0, kept + effect.1);
         }
         for number in &numbers {
             let preferences = self.numbers.entry(number.clone()).or_default();
-            changed += if opt_in {
-                preferences.lift(&channels, all, when)
+            let effect = if opt_in {
+                preferences.lift(&channels, all, &word)
             } else {
-                preferences.opt_out(&channels, all, when)
+                (preferences.opt_out(&channels, all, &word), 0)
             };
+            (changed, kept) = (changed + effect.0, kept + effect.1);
             if preferences.is_empty() {
                 self.numbers.remove(number);
             }
@@ -310,10 +290,14 @@ impl Organization {
                 "OptOut of a number that is unassigned"
             });
         }
+        if kept > 0 {
+            self.note("OptIn that keeps a later opt-out");
+        }
         let pairs = (contacts.len() + numbers.len()) * channels.len();
         Ok(Pairs {
             changed,
-            unchanged: pairs as i32 - changed,
+            unchanged: pairs as i32 - changed - kept,
+            kept,
             rejected_contacts,
             rejected_channels,
         })
@@ -335,7 +319,7 @@ impl Organization {
         key: ContactKey,
         number: &str,
         opt_in_to: &BTreeSet<String>,
-        when: CallNumber,
+        (when, consent): (CallNumber, Option<&Consent>),
     ) -> i32 {
         let Some(carried) = self.numbers.remove(number) else {
             return 0;
@@ -345,20 +329,26 @@ impl Organization {
         let preferences = &mut self.contact_mut(key).preferences;
         let mut opted_in = 0;
         for channel in &channels {
-            let since = carried.since(channel).unwrap_or(when);
-            let is_out = matches!(preferences.own.get(channel), Some((false, _)));
-            match (carried.state(channel), preferences.state(channel)) {
-                // The number's opt-outs become the contact's own, channel by channel, and win over its opt-ins.
-                (OptState::Out, _) if !is_out => preferences.set(channel, false, since),
+            let own = preferences.own.get(channel).filter(|it| !it.opted_in);
+            match (carried.word(channel), preferences.state(channel)) {
+                // The number's opt-outs become the contact's own, channel by channel, and win over its opt-ins. Of two
+                // opt-outs the later one stays.
+                (Some(word), _)
+                    if !word.opted_in && own.is_none_or(|own| own.spoken_at < word.spoken_at) =>
+                {
+                    preferences.set(channel, word);
+                }
                 // A lifted opt-out allows the update's own opt-in, but does not opt the contact in by itself.
-                (OptState::In, OptState::Neither) if opt_in_to.contains(channel) => {
-                    preferences.set(channel, true, when);
+                (Some(_), OptState::Neither) if opt_in_to.contains(channel) => {
+                    preferences.set(channel, &Word::of(true, when, true, consent));
                     opted_in += 1;
                 }
                 _ => {}
             }
         }
-        preferences.all = preferences.all.or(carried.all);
+        if let Some(general) = &carried.all {
+            preferences.add_general(general);
+        }
         opted_in
     }
 
@@ -367,13 +357,17 @@ impl Organization {
         &mut self,
         key: ContactKey,
         opt_ins: &OptIns,
-        when: CallNumber,
+        (when, consent): (CallNumber, Option<&Consent>),
     ) -> (i32, i32) {
+        let word = Word::of(true, when, true, consent);
         let preferences = &mut self.contact_mut(key).preferences;
         let channels = &opt_ins.channels;
         if opt_ins.resubscribe {
-            let opted_in = preferences.opt_in(channels, opt_ins.to_all, when);
-            return (opted_in, 0);
+            let effect = preferences.opt_in(channels, opt_ins.to_all, &word);
+            if effect.1 > 0 {
+                self.note("an update with resubscribe that keeps a later opt-out");
+            }
+            return effect;
         }
         let (mut opted_in, mut kept) = (0, 0);
         for channel in channels {
@@ -381,7 +375,7 @@ impl Organization {
                 OptState::In => {}
                 OptState::Out => kept += 1,
                 OptState::Neither => {
-                    preferences.set(channel, true, when);
+                    preferences.set(channel, &word);
                     opted_in += 1;
                 }
             }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use contact_lists::proto::{
-    Contact, ContactList, CustomObject, ErrorReason as Reason, RejectedContact,
+    Consent, Contact, ContactList, CustomObject, ErrorReason as Reason, RejectedContact,
     UpdateContactListContactsHeader as Header, UpdateContactListContactsResponse as Outcome,
     Violation as WireViolation,
     update_contact_list_contacts_header::{Action, RejectionPolicy},
@@ -25,6 +25,8 @@ pub struct OptIns {
     pub to_all: bool,
     /// Whether opt-outs are lifted.
     pub resubscribe: bool,
+    /// The header's consent.
+    pub consent: Option<Consent>,
 }
 
 impl Organization {
@@ -138,13 +140,15 @@ impl Organization {
         };
         let key = group.stored.unwrap_or_else(|| self.create_contact(when));
         let is_new = group.stored.is_none();
-        let written = self.write_contact(when, key, &fields, object, &opt_ins.channels);
+        let consent = group.fields.consent.as_ref().or(opt_ins.consent.as_ref());
+        let opts = (&opt_ins.channels, consent);
+        let written = self.write_contact(when, key, &fields, object, opts);
         match (is_new, written.changed) {
             (true, _) => outcome.created_count += 1,
             (false, true) => outcome.updated_count += 1,
             (false, false) => outcome.unchanged_count += 1,
         }
-        let (opted_in, kept) = self.opt_in_by_update(key, opt_ins, when);
+        let (opted_in, kept) = self.opt_in_by_update(key, opt_ins, (when, consent));
         outcome.opted_in_count += written.opted_in + opted_in;
         outcome.kept_opt_out_count += kept;
         key
@@ -163,6 +167,7 @@ impl Organization {
             },
             to_all,
             resubscribe: header.resubscribe,
+            consent: header.consent.clone(),
         })
     }
 

@@ -31,6 +31,7 @@ impl Client {
             contacts,
             channels,
             all_channels: false,
+            ..Default::default()
         };
         self.preferences
             .clone()
@@ -46,6 +47,7 @@ impl Client {
             contacts,
             channels,
             all_channels: false,
+            ..Default::default()
         };
         self.preferences
             .clone()
@@ -60,6 +62,7 @@ impl Client {
             contacts: vec![by_phone(phone)],
             channels: vec![],
             all_channels: true,
+            ..Default::default()
         };
         self.preferences
             .clone()
