@@ -25,7 +25,26 @@ pub struct Totals {
     pub members: i64,
     /// The list's `contact_count`.
     pub member_count: i64,
+    /// The size of the organization's journal.
+    pub journal_bytes: i64,
 }
+
+/// What an update does.
+#[derive(Debug, Clone, Copy)]
+pub struct Effect {
+    /// How many contacts it creates.
+    pub created: u64,
+    /// How many contacts it changes.
+    pub changed: u64,
+    /// How many members there are then.
+    pub members: i64,
+}
+
+/// What the journal has of a contact that was created or changed.
+const ID_BYTES: u64 = 16;
+
+/// What it has of a member that left.
+const FORMER_MEMBER_BYTES: i64 = 40;
 
 impl Totals {
     /// Counts the rows.
@@ -34,7 +53,8 @@ impl Totals {
             (SELECT COUNT(*) FROM communication_preferences WHERE organization_id = $1), \
             (SELECT COUNT(*) FROM contact_list_updates WHERE organization_id = $1), \
             (SELECT COUNT(*) FROM contact_list_contacts WHERE organization_id = $1 AND contact_list_id = $2), \
-            (SELECT contact_count FROM contact_lists WHERE organization_id = $1 AND id = $2)";
+            (SELECT contact_count FROM contact_lists WHERE organization_id = $1 AND id = $2), \
+            (SELECT CAST(COALESCE(SUM(LENGTH(contacts)), 0) AS BIGINT) FROM journal WHERE organization_id = $1)";
         let values = [database.tenant.organization.into(), list.into()];
         let row = database
             .db
@@ -47,17 +67,27 @@ impl Totals {
             updates: row.try_get_by_index(2)?,
             members: row.try_get_by_index(3)?,
             member_count: row.try_get_by_index(4)?,
+            journal_bytes: row.try_get_by_index(5)?,
         })
     }
 
-    /// The totals after an update that creates this many contacts and leaves this many members.
-    pub fn after(self, created: u64, members: i64) -> Self {
+    /// The totals after an update.
+    pub fn after(self, effect: Effect) -> Self {
+        let Effect {
+            created,
+            changed,
+            members,
+        } = effect;
+        // The benchmark's updates add either new contacts or none.
+        let removed = self.members + created as i64 - members;
+        let ids = ID_BYTES * (created + changed);
         Self {
             contacts: self.contacts + created as i64,
             preferences: self.preferences + (created * CHANNEL_COUNT) as i64,
             updates: self.updates + 1,
             members,
             member_count: members,
+            journal_bytes: self.journal_bytes + ids as i64 + FORMER_MEMBER_BYTES * removed,
         }
     }
 }

@@ -127,6 +127,8 @@ pub struct Chunk<'a> {
     pub created: Vec<(Uuid, &'a Person)>,
     /// Stored contacts that change.
     pub updated: Vec<(Uuid, &'a Person)>,
+    /// What each of these was before, as JSON.
+    pub old_values: Vec<String>,
     /// All stored contacts.
     pub stored: Vec<Uuid>,
 }
@@ -182,10 +184,29 @@ pub fn resolve<'a>(
             && (external_id.is_none() || external_id == stored.external_id.as_deref());
         if !is_same {
             chunk.updated.push((stored.id, person));
+            chunk.old_values.push(old_values(stored, person));
         }
         chunk.stored.push(stored.id);
     }
     Ok(chunk)
+}
+
+/// What a contact was of what changes.
+fn old_values(stored: &Stored, person: &Person) -> String {
+    let mut fields = serde_json::Map::new();
+    let (old, new) = (&stored.external_id, &person.external_id);
+    if new.is_some() && old != new {
+        fields.insert("external_id".to_owned(), json!(old));
+    }
+    for (key, old, new) in [
+        ("email", &stored.email, &person.email),
+        ("name", &stored.name, &person.name),
+    ] {
+        if old.as_ref() != Some(new) {
+            fields.insert(key.to_owned(), json!(old));
+        }
+    }
+    json!({ "fields": fields }).to_string()
 }
 
 /// The counts that the service's answer has too.

@@ -6,6 +6,7 @@ use uuid::Uuid;
 use crate::{
     data::Person,
     floor::{Action, Chunk, Counts, Stored, StoredRow, Update, elsewhere, resolve},
+    floor_journal::{self, FormerMember},
 };
 
 const CHUNK_SIZE: usize = 2000;
@@ -17,8 +18,8 @@ pub async fn update(
     people: &[Person],
 ) -> anyhow::Result<()> {
     let mut transaction = connection.begin().await?;
-    let list_count: i64 = sqlx::query_scalar(
-        "SELECT contact_count FROM contact_lists WHERE organization_id = $1 AND id = $2 FOR UPDATE",
+    let (list_count, version): (i64, i64) = sqlx::query_as(
+        "SELECT contact_count, version FROM contact_lists WHERE organization_id = $1 AND id = $2 FOR UPDATE",
     )
     .bind(update.tenant.organization)
     .bind(update.list)
@@ -29,31 +30,38 @@ pub async fn update(
     for chunk in people.chunks(CHUNK_SIZE) {
         chunks.push(look_up(&mut transaction, update, chunk).await?);
     }
-    let mut counts = Counts::default();
+    let (mut counts, mut removed, mut opted_in) = (Counts::default(), Vec::new(), Vec::new());
     if update.action == Action::Overwrite {
-        counts.removed += remove_others(&mut transaction, update, &chunks).await?;
+        removed = remove_others(&mut transaction, update, &chunks).await?;
     }
     for chunk in &chunks {
         counts.add_chunk(chunk);
         write_contacts(&mut transaction, update, chunk).await?;
-        if update.action != Action::Remove {
-            counts.opted_in += opt_in(&mut transaction, update, chunk, &channels).await?;
+        if update.action == Action::Remove {
+            removed.extend(remove(&mut transaction, update, chunk).await?);
+        } else {
+            let (count, incomplete) = opt_in(&mut transaction, update, chunk, &channels).await?;
+            counts.opted_in += count;
+            opted_in.extend(incomplete);
+            counts.added += add_members(&mut transaction, update, chunk).await?;
         }
-        change_members(&mut transaction, update, chunk, &mut counts).await?;
     }
+    counts.removed = removed.len() as u64;
+    write_journal(&mut transaction, update, &chunks, (opted_in, removed)).await?;
     let list_count = list_count + counts.change();
     sqlx::query(
-        "UPDATE contact_lists SET contact_count = $3 WHERE organization_id = $1 AND id = $2",
+        "UPDATE contact_lists SET contact_count = $3, version = $4 WHERE organization_id = $1 AND id = $2",
     )
     .bind(update.tenant.organization)
     .bind(update.list)
     .bind(list_count)
+    .bind(version + 1)
     .execute(&mut *transaction)
     .await?;
     sqlx::query(
         "INSERT INTO contact_list_updates \
-        (organization_id, id, contact_list_id, action, api_key_id, create_time, outcome) \
-        VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        (organization_id, id, contact_list_id, action, api_key_id, create_time, outcome, list_version) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
     )
     .bind(update.tenant.organization)
     .bind(update.id)
@@ -62,6 +70,7 @@ pub async fn update(
     .bind(update.tenant.api_key)
     .bind(update.now)
     .bind(counts.outcome(&update, people.len(), list_count))
+    .bind(version + 1)
     .execute(&mut *transaction)
     .await?;
     transaction.commit().await?;
@@ -163,23 +172,37 @@ async fn write_contacts(
             .execute(&mut **transaction)
             .await?;
     }
+    if !chunk.updated.is_empty() {
+        sqlx::query(
+            "INSERT INTO contact_changes (organization_id, contact_id, change_id, change_time, old_values) \
+            SELECT $1, old.id, $2, $3, old.old_values FROM UNNEST($4::uuid[], $5::text[]) AS old (id, old_values)",
+        )
+        .bind(update.tenant.organization)
+        .bind(update.id)
+        .bind(update.now)
+        .bind(chunk.updated.iter().map(|(id, _)| *id).collect::<Vec<_>>())
+        .bind(&chunk.old_values)
+        .execute(&mut **transaction)
+        .await?;
+    }
     Ok(())
 }
 
-/// Opts new contacts in without a check; of the stored ones, a count for each tells which opt-ins are missing.
+/// Opts new contacts in without a check; of the stored ones, a count for each tells which opt-ins are missing. Returns how many
+/// opt-ins were made, and those of the stored contacts that got some.
 async fn opt_in(
     transaction: &mut Transaction<'_, Postgres>,
     update: Update,
     chunk: &Chunk<'_>,
     channels: &[Uuid],
-) -> anyhow::Result<u64> {
+) -> anyhow::Result<(u64, Vec<Uuid>)> {
     let insert = "INSERT INTO communication_preferences \
-        (organization_id, contact_id, channel_id, opted_in, change_time, api_key_id, update_id) \
-        SELECT $1, contact.id, channel.id, TRUE, $2, $3, $4 \
+        (organization_id, contact_id, channel_id, opted_in, change_time, collect_time, api_key_id, update_id) \
+        SELECT $1, contact.id, channel.id, TRUE, $2, $2, $3, $4 \
         FROM UNNEST($5::uuid[]) AS contact (id) CROSS JOIN UNNEST($6::uuid[]) AS channel (id)";
     let insert_missing = "INSERT INTO communication_preferences \
-        (organization_id, contact_id, channel_id, opted_in, change_time, api_key_id, update_id) \
-        SELECT $1, contact.id, channel.id, TRUE, $2, $3, $4 \
+        (organization_id, contact_id, channel_id, opted_in, change_time, collect_time, api_key_id, update_id) \
+        SELECT $1, contact.id, channel.id, TRUE, $2, $2, $3, $4 \
         FROM UNNEST($5::uuid[]) AS contact (id) CROSS JOIN UNNEST($6::uuid[]) AS channel (id) \
         ON CONFLICT (organization_id, contact_id, channel_id) DO NOTHING";
     let mut incomplete: Vec<Uuid> = Vec::new();
@@ -198,7 +221,7 @@ async fn opt_in(
     }
     let created: Vec<Uuid> = chunk.created.iter().map(|(id, _)| *id).collect();
     let mut opted_in = 0;
-    for (sql, contacts) in [(insert, created), (insert_missing, incomplete)] {
+    for (sql, contacts) in [(insert, &created), (insert_missing, &incomplete)] {
         if contacts.is_empty() {
             continue;
         }
@@ -213,68 +236,99 @@ async fn opt_in(
             .await?
             .rows_affected();
     }
-    Ok(opted_in)
+    Ok((opted_in, incomplete))
 }
 
-async fn change_members(
+async fn add_members(
     transaction: &mut Transaction<'_, Postgres>,
     update: Update,
     chunk: &Chunk<'_>,
-    counts: &mut Counts,
-) -> anyhow::Result<()> {
-    if update.action == Action::Remove {
-        // A new contact is not a member yet.
-        counts.removed += sqlx::query(
-            "DELETE FROM contact_list_contacts m USING UNNEST($3::uuid[]) AS contact (id) \
-            WHERE m.organization_id = $1 AND m.contact_list_id = $2 AND m.contact_id = contact.id",
-        )
-        .bind(update.tenant.organization)
-        .bind(update.list)
-        .bind(&chunk.stored)
-        .execute(&mut **transaction)
-        .await?
-        .rows_affected();
-        return Ok(());
-    }
-    let insert = "INSERT INTO contact_list_contacts (organization_id, contact_list_id, contact_id, join_time) \
-        SELECT $1, $2, contact.id, $3 FROM UNNEST($4::uuid[]) AS contact (id)";
-    let insert_missing = "INSERT INTO contact_list_contacts (organization_id, contact_list_id, contact_id, join_time) \
-        SELECT $1, $2, contact.id, $3 FROM UNNEST($4::uuid[]) AS contact (id) \
+) -> anyhow::Result<u64> {
+    let insert = "INSERT INTO contact_list_contacts (organization_id, contact_list_id, contact_id, join_time, update_id) \
+        SELECT $1, $2, contact.id, $3, $4 FROM UNNEST($5::uuid[]) AS contact (id)";
+    let insert_missing = "INSERT INTO contact_list_contacts (organization_id, contact_list_id, contact_id, join_time, update_id) \
+        SELECT $1, $2, contact.id, $3, $4 FROM UNNEST($5::uuid[]) AS contact (id) \
         ON CONFLICT (organization_id, contact_list_id, contact_id) DO NOTHING";
     let created: Vec<Uuid> = chunk.created.iter().map(|(id, _)| *id).collect();
+    let mut added = 0;
     for (sql, contacts) in [(insert, &created), (insert_missing, &chunk.stored)] {
         if contacts.is_empty() {
             continue;
         }
-        counts.added += sqlx::query(sql)
+        added += sqlx::query(sql)
             .bind(update.tenant.organization)
             .bind(update.list)
             .bind(update.now)
+            .bind(update.id)
             .bind(contacts)
             .execute(&mut **transaction)
             .await?
             .rows_affected();
     }
-    Ok(())
+    Ok(added)
+}
+
+/// Removes a chunk's members. A new contact is not one yet.
+async fn remove(
+    transaction: &mut Transaction<'_, Postgres>,
+    update: Update,
+    chunk: &Chunk<'_>,
+) -> anyhow::Result<Vec<FormerMember>> {
+    let sql = "DELETE FROM contact_list_contacts m USING UNNEST($3::uuid[]) AS contact (id) \
+        WHERE m.organization_id = $1 AND m.contact_list_id = $2 AND m.contact_id = contact.id \
+        RETURNING m.contact_id, m.join_time, m.update_id";
+    let removed = sqlx::query_as(sql)
+        .bind(update.tenant.organization)
+        .bind(update.list)
+        .bind(&chunk.stored)
+        .fetch_all(&mut **transaction)
+        .await?;
+    Ok(removed)
 }
 
 async fn remove_others(
     transaction: &mut Transaction<'_, Postgres>,
     update: Update,
     chunks: &[Chunk<'_>],
-) -> anyhow::Result<u64> {
+) -> anyhow::Result<Vec<FormerMember>> {
     let kept: Vec<Uuid> = chunks
         .iter()
         .flat_map(|chunk| chunk.stored.iter().copied())
         .collect();
-    let removed = sqlx::query(
-        "DELETE FROM contact_list_contacts m WHERE m.organization_id = $1 AND m.contact_list_id = $2 \
-        AND NOT EXISTS (SELECT FROM UNNEST($3::uuid[]) AS kept (id) WHERE kept.id = m.contact_id)",
-    )
-    .bind(update.tenant.organization)
-    .bind(update.list)
-    .bind(kept)
-    .execute(&mut **transaction)
-    .await?;
-    Ok(removed.rows_affected())
+    let sql = "DELETE FROM contact_list_contacts m WHERE m.organization_id = $1 AND m.contact_list_id = $2 \
+        AND NOT EXISTS (SELECT FROM UNNEST($3::uuid[]) AS kept (id) WHERE kept.id = m.contact_id) \
+        RETURNING m.contact_id, m.join_time, m.update_id";
+    let removed = sqlx::query_as(sql)
+        .bind(update.tenant.organization)
+        .bind(update.list)
+        .bind(kept)
+        .fetch_all(&mut **transaction)
+        .await?;
+    Ok(removed)
+}
+
+async fn write_journal(
+    transaction: &mut Transaction<'_, Postgres>,
+    update: Update,
+    chunks: &[Chunk<'_>],
+    (opted_in, removed): (Vec<Uuid>, Vec<FormerMember>),
+) -> anyhow::Result<()> {
+    for row in floor_journal::rows(chunks, opted_in, removed) {
+        sqlx::query(
+            "INSERT INTO journal \
+            (organization_id, change_id, kind, position, create_time, first_contact_id, last_contact_id, contacts) \
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        )
+        .bind(update.tenant.organization)
+        .bind(update.id)
+        .bind(row.kind)
+        .bind(row.position)
+        .bind(update.now)
+        .bind(row.first)
+        .bind(row.last)
+        .bind(row.contacts)
+        .execute(&mut **transaction)
+        .await?;
+    }
+    Ok(())
 }

@@ -11,6 +11,7 @@ use uuid::Uuid;
 use crate::{
     data::Person,
     floor::{Action, Chunk, Counts, Stored, StoredRow, Update, elsewhere, resolve},
+    floor_journal::{self, FormerMember},
 };
 
 const CHUNK_SIZE: usize = 500;
@@ -27,8 +28,8 @@ pub async fn update(
     people: &[Person],
 ) -> anyhow::Result<()> {
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
-    let list_count: i64 = sqlx::query_scalar(
-        "SELECT contact_count FROM contact_lists WHERE organization_id = ?1 AND id = ?2",
+    let (list_count, version): (i64, i64) = sqlx::query_as(
+        "SELECT contact_count, version FROM contact_lists WHERE organization_id = ?1 AND id = ?2",
     )
     .bind(update.tenant.organization)
     .bind(update.list)
@@ -51,45 +52,53 @@ pub async fn update(
     for chunk in people.chunks(CHUNK_SIZE) {
         chunks.push(look_up(&mut transaction, update, chunk).await?);
     }
-    let mut counts = Counts::default();
+    let (mut counts, mut removed, mut opted_in) = (Counts::default(), Vec::new(), Vec::new());
     if update.action == Action::Overwrite {
-        counts.removed += remove_others(&mut transaction, update, &chunks).await?;
+        removed = remove_others(&mut transaction, update, &chunks).await?;
     }
     for chunk in &chunks {
         counts.add_chunk(chunk);
         insert_contacts(&mut transaction, update, &chunk.created).await?;
-        update_contacts(&mut transaction, update, &chunk.updated).await?;
-        if update.action != Action::Remove {
-            counts.opted_in += opt_in(&mut transaction, update, chunk, &channels).await?;
+        update_contacts(&mut transaction, update, chunk).await?;
+        if update.action == Action::Remove {
+            // A new contact is not a member yet.
+            removed.extend(delete_members(&mut transaction, update, "IN", &chunk.stored).await?);
+        } else {
+            let (count, incomplete) = opt_in(&mut transaction, update, chunk, &channels).await?;
+            counts.opted_in += count;
+            opted_in.extend_from_slice(incomplete);
+            counts.added += add_members(&mut transaction, update, chunk).await?;
         }
-        change_members(&mut transaction, update, chunk, &mut counts).await?;
     }
-    let list_count = list_count + counts.change();
-    record(&mut transaction, update, people.len(), &counts, list_count).await?;
+    counts.removed = removed.len() as u64;
+    write_journal(&mut transaction, update, &chunks, (opted_in, removed)).await?;
+    let list = (list_count + counts.change(), version + 1);
+    record(&mut transaction, update, people.len(), &counts, list).await?;
     transaction.commit().await?;
     Ok(())
 }
 
-/// Writes the list's count and the update's record.
+/// Writes the list's count and version, and the update's record.
 async fn record(
     transaction: &mut Transaction<'_, Sqlite>,
     update: Update,
     received: usize,
     counts: &Counts,
-    list_count: i64,
+    (list_count, version): (i64, i64),
 ) -> anyhow::Result<()> {
     sqlx::query(
-        "UPDATE contact_lists SET contact_count = ?3 WHERE organization_id = ?1 AND id = ?2",
+        "UPDATE contact_lists SET contact_count = ?3, version = ?4 WHERE organization_id = ?1 AND id = ?2",
     )
     .bind(update.tenant.organization)
     .bind(update.list)
     .bind(list_count)
+    .bind(version)
     .execute(&mut **transaction)
     .await?;
     sqlx::query(
         "INSERT INTO contact_list_updates \
-        (organization_id, id, contact_list_id, action, api_key_id, create_time, outcome) \
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        (organization_id, id, contact_list_id, action, api_key_id, create_time, outcome, list_version) \
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
     )
     .bind(update.tenant.organization)
     .bind(update.id)
@@ -98,6 +107,7 @@ async fn record(
     .bind(update.tenant.api_key)
     .bind(update.now)
     .bind(counts.outcome(&update, received, list_count))
+    .bind(version)
     .execute(&mut **transaction)
     .await?;
     Ok(())
@@ -163,8 +173,9 @@ async fn insert_contacts(
 async fn update_contacts(
     transaction: &mut Transaction<'_, Sqlite>,
     update: Update,
-    people: &[(Uuid, &Person)],
+    chunk: &Chunk<'_>,
 ) -> anyhow::Result<()> {
+    let people = &chunk.updated;
     if people.is_empty() {
         return Ok(());
     }
@@ -182,6 +193,19 @@ async fn update_contacts(
         .bind(update.tenant.organization)
         .execute(&mut **transaction)
         .await?;
+    let sql = format!(
+        "INSERT INTO contact_changes (organization_id, change_id, change_time, contact_id, old_values) \
+        SELECT ?, ?, ?, * FROM (VALUES {})",
+        rows(2, people.len())
+    );
+    let mut query = sqlx::query(AssertSqlSafe(sql))
+        .bind(update.tenant.organization)
+        .bind(update.id)
+        .bind(update.now);
+    for ((id, _), old_values) in people.iter().zip(&chunk.old_values) {
+        query = query.bind(*id).bind(old_values.clone());
+    }
+    query.execute(&mut **transaction).await?;
     Ok(())
 }
 
@@ -200,17 +224,18 @@ fn bind_people<'q>(
     query
 }
 
-/// Opts new contacts in without a check; of the stored ones, one count tells whether any opt-in is missing.
-async fn opt_in(
+/// Opts new contacts in without a check; of the stored ones, one count tells whether any opt-in is missing. Returns how many
+/// opt-ins were made, and the stored contacts if some of them got any: the benchmark's contacts have all or none.
+async fn opt_in<'a>(
     transaction: &mut Transaction<'_, Sqlite>,
     update: Update,
-    chunk: &Chunk<'_>,
+    chunk: &'a Chunk<'_>,
     channels: &[Uuid],
-) -> anyhow::Result<u64> {
+) -> anyhow::Result<(u64, &'a [Uuid])> {
     let created: Vec<Uuid> = chunk.created.iter().map(|(id, _)| *id).collect();
     let mut opted_in = insert_opt_ins(transaction, update, &created, channels, "").await?;
     if chunk.stored.is_empty() {
-        return Ok(opted_in);
+        return Ok((opted_in, &[]));
     }
     let sql = format!(
         "SELECT COUNT(*) FROM communication_preferences WHERE organization_id = ? AND opted_in \
@@ -227,8 +252,9 @@ async fn opt_in(
         let unless_there = "ON CONFLICT (organization_id, contact_id, channel_id) DO NOTHING";
         opted_in +=
             insert_opt_ins(transaction, update, &chunk.stored, channels, unless_there).await?;
+        return Ok((opted_in, &chunk.stored));
     }
-    Ok(opted_in)
+    Ok((opted_in, &[]))
 }
 
 async fn insert_opt_ins(
@@ -243,14 +269,15 @@ async fn insert_opt_ins(
     }
     let sql = format!(
         "INSERT INTO communication_preferences \
-        (organization_id, contact_id, channel_id, opted_in, change_time, api_key_id, update_id) \
-        SELECT ?, contact.column1, channel.column1, TRUE, ?, ?, ? \
+        (organization_id, contact_id, channel_id, opted_in, change_time, collect_time, api_key_id, update_id) \
+        SELECT ?, contact.column1, channel.column1, TRUE, ?, ?, ?, ? \
         FROM (VALUES {}) AS contact CROSS JOIN (VALUES {}) AS channel WHERE TRUE {unless_there}",
         rows(1, contacts.len()),
         rows(1, channels.len()),
     );
     let mut query = sqlx::query(AssertSqlSafe(sql))
         .bind(update.tenant.organization)
+        .bind(update.now)
         .bind(update.now)
         .bind(update.tenant.api_key)
         .bind(update.id);
@@ -260,17 +287,12 @@ async fn insert_opt_ins(
     Ok(query.execute(&mut **transaction).await?.rows_affected())
 }
 
-async fn change_members(
+async fn add_members(
     transaction: &mut Transaction<'_, Sqlite>,
     update: Update,
     chunk: &Chunk<'_>,
-    counts: &mut Counts,
-) -> anyhow::Result<()> {
-    if update.action == Action::Remove {
-        // A new contact is not a member yet.
-        counts.removed += delete_members(transaction, update, "IN", &chunk.stored).await?;
-        return Ok(());
-    }
+) -> anyhow::Result<u64> {
+    let mut added = 0;
     let created: Vec<Uuid> = chunk.created.iter().map(|(id, _)| *id).collect();
     let unless_there = "ON CONFLICT (organization_id, contact_list_id, contact_id) DO NOTHING";
     for (contacts, unless_there) in [(&created, ""), (&chunk.stored, unless_there)] {
@@ -278,27 +300,28 @@ async fn change_members(
             continue;
         }
         let sql = format!(
-            "INSERT INTO contact_list_contacts (organization_id, contact_list_id, join_time, contact_id) \
-            SELECT ?, ?, ?, * FROM (VALUES {}) WHERE TRUE {unless_there}",
+            "INSERT INTO contact_list_contacts (organization_id, contact_list_id, join_time, update_id, contact_id) \
+            SELECT ?, ?, ?, ?, * FROM (VALUES {}) WHERE TRUE {unless_there}",
             rows(1, contacts.len())
         );
         let mut query = sqlx::query(AssertSqlSafe(sql))
             .bind(update.tenant.organization)
             .bind(update.list)
-            .bind(update.now);
+            .bind(update.now)
+            .bind(update.id);
         for id in contacts {
             query = query.bind(*id);
         }
-        counts.added += query.execute(&mut **transaction).await?.rows_affected();
+        added += query.execute(&mut **transaction).await?.rows_affected();
     }
-    Ok(())
+    Ok(added)
 }
 
 async fn remove_others(
     transaction: &mut Transaction<'_, Sqlite>,
     update: Update,
     chunks: &[Chunk<'_>],
-) -> anyhow::Result<u64> {
+) -> anyhow::Result<Vec<FormerMember>> {
     let kept: Vec<Uuid> = chunks
         .iter()
         .flat_map(|chunk| chunk.stored.iter().copied())
@@ -312,19 +335,45 @@ async fn delete_members(
     update: Update,
     which: &str,
     contacts: &[Uuid],
-) -> anyhow::Result<u64> {
+) -> anyhow::Result<Vec<FormerMember>> {
     let sql = format!(
         "DELETE FROM contact_list_contacts WHERE organization_id = ? AND contact_list_id = ? \
-        AND contact_id {which} ({})",
+        AND contact_id {which} ({}) RETURNING contact_id, join_time, update_id",
         places(contacts.len())
     );
-    let mut query = sqlx::query(AssertSqlSafe(sql))
+    let mut query = sqlx::query_as(AssertSqlSafe(sql))
         .bind(update.tenant.organization)
         .bind(update.list);
     for id in contacts {
         query = query.bind(*id);
     }
-    Ok(query.execute(&mut **transaction).await?.rows_affected())
+    Ok(query.fetch_all(&mut **transaction).await?)
+}
+
+async fn write_journal(
+    transaction: &mut Transaction<'_, Sqlite>,
+    update: Update,
+    chunks: &[Chunk<'_>],
+    (opted_in, removed): (Vec<Uuid>, Vec<FormerMember>),
+) -> anyhow::Result<()> {
+    for row in floor_journal::rows(chunks, opted_in, removed) {
+        sqlx::query(
+            "INSERT INTO journal \
+            (organization_id, change_id, kind, position, create_time, first_contact_id, last_contact_id, contacts) \
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        )
+        .bind(update.tenant.organization)
+        .bind(update.id)
+        .bind(row.kind)
+        .bind(row.position)
+        .bind(update.now)
+        .bind(row.first)
+        .bind(row.last)
+        .bind(row.contacts)
+        .execute(&mut **transaction)
+        .await?;
+    }
+    Ok(())
 }
 
 /// `?, ?, ?`: this many placeholders. Numbered ones (`?7`) would be slower, as SQLite keeps their names.

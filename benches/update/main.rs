@@ -9,6 +9,7 @@ mod check;
 mod data;
 mod database;
 mod floor;
+mod floor_journal;
 mod floor_postgres;
 mod floor_sqlite;
 mod growth;

@@ -5,12 +5,13 @@ use std::collections::HashSet;
 
 use anyhow::Context;
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
-use time::format_description::well_known::Rfc3339;
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use uuid::Uuid;
 
 use crate::{
     data::Person,
     floor::{Action, Chunk, Counts, Stored, Update, elsewhere, resolve},
+    floor_journal::{self, FormerMember},
 };
 
 /// Connects as the floor does.
@@ -40,16 +41,21 @@ pub fn update(
     let by_phone = running.stored("phone", people.iter().map(|person| person.phone.as_str()))?;
     let by_external_id = running.stored("external_id", elsewhere(people, &by_phone).into_iter())?;
     let chunk = resolve(people, &by_phone, &by_external_id)?;
-    let mut counts = Counts::default();
+    let (mut counts, mut removed, mut opted_in) = (Counts::default(), Vec::new(), Vec::new());
     counts.add_chunk(&chunk);
     if update.action == Action::Overwrite {
-        counts.removed += running.remove_others(&chunk)?;
+        removed = running.remove_others(&chunk)?;
     }
     running.write_contacts(&chunk)?;
-    if update.action != Action::Remove {
-        counts.opted_in += running.opt_in(&chunk)?;
+    if update.action == Action::Remove {
+        // A new contact is not a member yet.
+        removed = running.remove(chunk.stored.iter().copied())?;
+    } else {
+        (counts.opted_in, opted_in) = running.opt_in(&chunk)?;
+        counts.added = running.add_members(&chunk)?;
     }
-    running.change_members(&chunk, &mut counts)?;
+    counts.removed = removed.len() as u64;
+    running.write_journal(&chunk, opted_in, removed)?;
     running.record(people.len(), &counts)?;
     transaction.commit()?;
     Ok(())
@@ -121,19 +127,34 @@ impl RunningUpdate<'_> {
                 ])?;
             }
         }
+        let mut keep = self.transaction.prepare_cached(
+            "INSERT INTO contact_changes (organization_id, contact_id, change_id, change_time, old_values) \
+            VALUES (?, ?, ?, ?, ?)",
+        )?;
+        for ((id, _), old_values) in chunk.updated.iter().zip(&chunk.old_values) {
+            let change = self.update.id.as_bytes();
+            keep.execute(params![
+                self.organization(),
+                id.as_bytes(),
+                change,
+                self.now,
+                old_values
+            ])?;
+        }
         Ok(())
     }
 
-    fn opt_in(&self, chunk: &Chunk<'_>) -> anyhow::Result<u64> {
+    /// Returns how many opt-ins were made, and the stored contacts that got some.
+    fn opt_in(&self, chunk: &Chunk<'_>) -> anyhow::Result<(u64, Vec<Uuid>)> {
         let mut count = self.transaction.prepare_cached(
             "SELECT COUNT(*) FROM communication_preferences WHERE organization_id = ? AND contact_id = ? AND opted_in",
         )?;
         let mut insert = self.transaction.prepare_cached(
             "INSERT INTO communication_preferences \
-            (organization_id, contact_id, channel_id, opted_in, change_time, api_key_id, update_id) \
-            VALUES (?, ?, ?, TRUE, ?, ?, ?) ON CONFLICT (organization_id, contact_id, channel_id) DO NOTHING",
+            (organization_id, contact_id, channel_id, opted_in, change_time, collect_time, api_key_id, update_id) \
+            VALUES (?1, ?2, ?3, TRUE, ?4, ?4, ?5, ?6) ON CONFLICT (organization_id, contact_id, channel_id) DO NOTHING",
         )?;
-        let mut missing: Vec<Uuid> = chunk.created.iter().map(|(id, _)| *id).collect();
+        let mut missing = Vec::new();
         for id in &chunk.stored {
             let there: u32 = count
                 .query_row(params![self.organization(), id.as_bytes()], |row| {
@@ -144,7 +165,8 @@ impl RunningUpdate<'_> {
             }
         }
         let mut opted_in = 0;
-        for id in &missing {
+        let created = chunk.created.iter().map(|(id, _)| id);
+        for id in created.chain(&missing) {
             for channel in &self.channels {
                 opted_in += insert.execute(params![
                     self.organization(),
@@ -156,32 +178,30 @@ impl RunningUpdate<'_> {
                 ])?;
             }
         }
-        Ok(opted_in as u64)
+        Ok((opted_in as u64, missing))
     }
 
-    fn change_members(&self, chunk: &Chunk<'_>, counts: &mut Counts) -> anyhow::Result<()> {
-        if self.update.action == Action::Remove {
-            counts.removed += self.remove(chunk.stored.iter().copied())?;
-            return Ok(());
-        }
+    fn add_members(&self, chunk: &Chunk<'_>) -> anyhow::Result<u64> {
         let mut insert = self.transaction.prepare_cached(
-            "INSERT INTO contact_list_contacts (organization_id, contact_list_id, contact_id, join_time) \
-            VALUES (?, ?, ?, ?) ON CONFLICT (organization_id, contact_list_id, contact_id) DO NOTHING",
+            "INSERT INTO contact_list_contacts (organization_id, contact_list_id, contact_id, join_time, update_id) \
+            VALUES (?, ?, ?, ?, ?) ON CONFLICT (organization_id, contact_list_id, contact_id) DO NOTHING",
         )?;
         let created = chunk.created.iter().map(|(id, _)| id);
+        let mut added = 0;
         for id in created.chain(&chunk.stored) {
             let values = params![
                 self.organization(),
                 self.update.list.as_bytes(),
                 id.as_bytes(),
-                self.now
+                self.now,
+                self.update.id.as_bytes()
             ];
-            counts.added += insert.execute(values)? as u64;
+            added += insert.execute(values)? as u64;
         }
-        Ok(())
+        Ok(added)
     }
 
-    fn remove_others(&self, chunk: &Chunk<'_>) -> anyhow::Result<u64> {
+    fn remove_others(&self, chunk: &Chunk<'_>) -> anyhow::Result<Vec<FormerMember>> {
         let kept: HashSet<Uuid> = chunk.stored.iter().copied().collect();
         let sql = "SELECT contact_id FROM contact_list_contacts WHERE organization_id = ? AND contact_list_id = ?";
         let mut statement = self.transaction.prepare_cached(sql)?;
@@ -191,27 +211,60 @@ impl RunningUpdate<'_> {
         self.remove(members.into_iter().filter(|id| !kept.contains(id)))
     }
 
-    fn remove(&self, contacts: impl Iterator<Item = Uuid>) -> anyhow::Result<u64> {
+    fn remove(&self, contacts: impl Iterator<Item = Uuid>) -> anyhow::Result<Vec<FormerMember>> {
         let mut delete = self.transaction.prepare_cached(
-            "DELETE FROM contact_list_contacts WHERE organization_id = ? AND contact_list_id = ? AND contact_id = ?",
+            "DELETE FROM contact_list_contacts WHERE organization_id = ? AND contact_list_id = ? AND contact_id = ? \
+            RETURNING join_time, update_id",
         )?;
-        let mut removed = 0;
+        let mut removed = Vec::new();
         for id in contacts {
-            removed += delete.execute(params![
+            let list = self.update.list.as_bytes();
+            let mut rows = delete.query(params![self.organization(), list, id.as_bytes()])?;
+            if let Some(row) = rows.next()? {
+                let join_time: String = row.get(0)?;
+                let update: Option<[u8; 16]> = row.get(1)?;
+                removed.push((
+                    id,
+                    OffsetDateTime::parse(&join_time, &Rfc3339)?,
+                    update.map(Uuid::from_bytes),
+                ));
+            }
+        }
+        Ok(removed)
+    }
+
+    fn write_journal(
+        &self,
+        chunk: &Chunk<'_>,
+        opted_in: Vec<Uuid>,
+        removed: Vec<FormerMember>,
+    ) -> anyhow::Result<()> {
+        let mut insert = self.transaction.prepare_cached(
+            "INSERT INTO journal \
+            (organization_id, change_id, kind, position, create_time, first_contact_id, last_contact_id, contacts) \
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        )?;
+        for row in floor_journal::rows(std::slice::from_ref(chunk), opted_in, removed) {
+            insert.execute(params![
                 self.organization(),
-                self.update.list.as_bytes(),
-                id.as_bytes()
+                self.update.id.as_bytes(),
+                row.kind,
+                row.position,
+                self.now,
+                row.first.as_bytes(),
+                row.last.as_bytes(),
+                row.contacts
             ])?;
         }
-        Ok(removed as u64)
+        Ok(())
     }
 
     fn record(&self, received: usize, counts: &Counts) -> anyhow::Result<()> {
-        let list_count: i64 = self
+        let (list_count, version): (i64, i64) = self
             .transaction
             .prepare_cached(
-                "UPDATE contact_lists SET contact_count = contact_count + ?3 \
-                WHERE organization_id = ?1 AND id = ?2 RETURNING contact_count",
+                "UPDATE contact_lists SET contact_count = contact_count + ?3, version = version + 1 \
+                WHERE organization_id = ?1 AND id = ?2 RETURNING contact_count, version",
             )?
             .query_row(
                 params![
@@ -219,7 +272,7 @@ impl RunningUpdate<'_> {
                     self.update.list.as_bytes(),
                     counts.change()
                 ],
-                |row| row.get(0),
+                |row| Ok((row.get(0)?, row.get(1)?)),
             )
             .context("no such list")?;
         let outcome = counts
@@ -228,8 +281,8 @@ impl RunningUpdate<'_> {
         self.transaction
             .prepare_cached(
                 "INSERT INTO contact_list_updates \
-                (organization_id, id, contact_list_id, action, api_key_id, create_time, outcome) \
-                VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (organization_id, id, contact_list_id, action, api_key_id, create_time, outcome, list_version) \
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             )?
             .execute(params![
                 self.organization(),
@@ -238,7 +291,8 @@ impl RunningUpdate<'_> {
                 self.update.action.name(),
                 self.update.tenant.api_key.as_bytes(),
                 self.now,
-                outcome
+                outcome,
+                version
             ])?;
         Ok(())
     }

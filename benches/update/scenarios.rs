@@ -143,11 +143,13 @@ impl<'a> Scenarios<'a> {
                 .map(|who| (who, self.database.new_people(count)))
                 .collect();
             for (scenario, times) in &mut times {
-                let changed = *scenario == RENAMED;
+                let is_renamed = *scenario == RENAMED;
                 for (who, people) in &given {
-                    let people = if changed { &renamed(people) } else { people };
+                    let people = if is_renamed { &renamed(people) } else { people };
                     let created = if *scenario == NEW { count } else { 0 };
-                    let time = self.run(*who, scenario, people, created).await?;
+                    let changed = if is_renamed { count } else { 0 };
+                    let effect = (created, changed);
+                    let time = self.run(*who, scenario, people, effect).await?;
                     if pair > 0 {
                         times.add(*who, time);
                     }
@@ -185,6 +187,7 @@ impl<'a> Scenarios<'a> {
                         action: *action,
                         people: &people(first..first + count),
                         created: 0,
+                        changed: 0,
                     };
                     let time = run.by(who, &mut self.database).await?;
                     if pair > 0 {
@@ -220,7 +223,7 @@ impl<'a> Scenarios<'a> {
             }
             for who in contestants {
                 let people = self.database.new_people(size);
-                let time = self.run(who, scenario, &people, size).await?;
+                let time = self.run(who, scenario, &people, (size, 0)).await?;
                 if pair > 0 {
                     times.add(who, time);
                 }
@@ -238,7 +241,7 @@ impl<'a> Scenarios<'a> {
         who: Contestant,
         scenario: &'static str,
         people: &[Person],
-        created: u64,
+        (created, changed): (u64, u64),
     ) -> anyhow::Result<std::time::Duration> {
         let run = Run {
             scenario,
@@ -246,6 +249,7 @@ impl<'a> Scenarios<'a> {
             action: Action::Add,
             people,
             created,
+            changed,
         };
         run.by(who, &mut self.database).await
     }
