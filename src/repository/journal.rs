@@ -159,6 +159,22 @@ pub async fn changes_since(
     transaction.db().read_all(statement, read).await
 }
 
+/// Leaves nothing of what contacts were before a change but that it was.
+pub async fn blank_changes(
+    transaction: &Transaction,
+    organization: OrganizationId,
+    change: Uuid,
+    contact_ids: impl Iterator<Item = Uuid>,
+) -> Result<()> {
+    let sql = "UPDATE contact_changes SET old_values = $3 WHERE organization_id = $1 AND change_id = $2 \
+        AND contact_id {in_contacts}";
+    let nothing = serde_json::to_string(&OldValues::default()).map_err(Error::internal)?;
+    let contacts = Rows::ids("contacts", contact_ids);
+    let scalars = [organization.0.into(), change.into(), nothing.into()];
+    execute(transaction, sql, scalars, [contacts]).await?;
+    Ok(())
+}
+
 /// Forgets what erased contacts were.
 pub async fn forget_contacts(
     transaction: &Transaction,

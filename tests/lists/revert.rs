@@ -1,5 +1,6 @@
 //! `RevertContactListUpdate`: what comes back.
 
+mod again;
 mod refused;
 
 use contact_lists::proto::{

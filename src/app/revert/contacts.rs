@@ -103,7 +103,9 @@ impl Undo<'_> {
             self.counts.skip(SkipReason::ChannelDeleted, 1);
         }
         Some(Back {
-            phone: first.phone().filter(|_| !moved_since),
+            phone: first
+                .phone()
+                .filter(|phone| !moved_since && *phone != now.phone),
             now,
             then,
             changes,
@@ -153,7 +155,8 @@ impl Undo<'_> {
         records.write(self).await?;
         self.counts.restored_contacts += changed.len() as u64;
         let ids = back.iter().map(|it| it.now.id);
-        journal::forget_changes(transaction, organization, self.update_id(), ids).await?;
+        // What is taken back is no change since an earlier update any more.
+        journal::blank_changes(transaction, organization, self.update_id(), ids).await?;
         let changed: Vec<Uuid> = changed.iter().map(|contact| contact.id).collect();
         self.mark_changed(&changed).await?;
         for it in back {

@@ -74,16 +74,19 @@ impl RecordsBack {
     ) -> Result<()> {
         let found =
             records::find(undo.transaction, undo.organization(), self.object, contact).await?;
-        let Some(mut record) = found else {
+        let Some(now) = found else {
             return Ok(());
         };
+        let mut record = now.clone();
         for (key, value) in old.properties.iter().filter(|(key, _)| !changed_later(key)) {
             match value {
                 Some(value) => record.insert(key.clone(), value.clone()),
                 None => record.remove(key),
             };
         }
-        self.changed.push((contact, record));
+        if record != now {
+            self.changed.push((contact, record));
+        }
         Ok(())
     }
 

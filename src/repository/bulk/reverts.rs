@@ -133,7 +133,7 @@ pub async fn give_back_opt_outs(
 }
 
 /// Brings back the preferences of contacts that an update replaced or ended, where there is none now, of the channels that still
-/// exist. Returns how many opt-outs.
+/// exist; of two opt-outs the later one, which the update met last. Returns how many opt-outs.
 pub async fn restore_preferences(
     transaction: &Transaction,
     organization: OrganizationId,
@@ -151,7 +151,10 @@ pub async fn restore_preferences(
              collect_time, api_key_id, update_id, consent_id) \
              SELECT h.organization_id, h.contact_id, h.channel_id, {value}, h.change_time, h.collect_time, h.api_key_id, \
              h.update_id, h.consent_id FROM {{contacts}} {{join}} preference_changes h ON h.organization_id = $1 \
-             AND h.contact_id = contacts.id WHERE h.change_id = $2 AND h.kind = '{kind}' AND (h.channel_id = {{nil}} \
+             AND h.contact_id = contacts.id WHERE h.change_id = $2 AND h.kind = '{kind}' \
+             AND NOT EXISTS (SELECT 1 FROM preference_changes l WHERE l.organization_id = $1 \
+             AND l.contact_id = h.contact_id AND l.channel_id = h.channel_id AND l.change_id = $2 AND l.kind = '{kind}' \
+             AND COALESCE(l.collect_time, l.change_time) > COALESCE(h.collect_time, h.change_time)) AND (h.channel_id = {{nil}} \
              OR EXISTS (SELECT 1 FROM channels x WHERE x.organization_id = $1 AND x.id = h.channel_id)) \
              ON CONFLICT (organization_id, contact_id, channel_id) DO NOTHING"
         )

@@ -96,7 +96,7 @@ impl Writer<'_> {
             concerned.extend(without);
         }
         if !stored.is_empty() {
-            concerned.extend(self.opt_in_stored(&stored, &origins).await?);
+            concerned.extend(self.opt_in_stored(&stored, opted_out, &origins).await?);
         }
         self.keep_consents(chunk, &concerned).await
     }
@@ -116,6 +116,7 @@ impl Writer<'_> {
     async fn opt_in_stored(
         &mut self,
         contacts: &[Uuid],
+        opted_out: &HashSet<Uuid>,
         origins: &OptInOrigins,
     ) -> Result<HashSet<Uuid>> {
         let (transaction, organization) = (self.transaction, self.update.organization());
@@ -139,6 +140,11 @@ impl Writer<'_> {
             .await?;
         }
         let mut concerned: HashSet<Uuid> = incomplete.iter().copied().collect();
+        if !self.targets.is_empty() {
+            // Exceptions that came with their numbers can have opted them in already.
+            let got = contacts.iter().filter(|it| opted_out.contains(it));
+            concerned.extend(got);
+        }
         if self.resubscribes() {
             let opted_out = bulk::opted_out(transaction, organization, contacts).await?;
             opted_in += self.resubscribe(&opted_out, origins).await?;
