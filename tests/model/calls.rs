@@ -36,6 +36,14 @@ pub enum Call {
         nth: usize,
         mutation: Mutation,
     },
+    /// Reverts an update.
+    Revert {
+        update: UpdateRef,
+        #[serde(default, skip_serializing_if = "is_default")]
+        request: Option<u8>,
+        #[serde(default, skip_serializing_if = "is_default")]
+        validate_only: bool,
+    },
     CreateList {
         name: String,
         color: Option<String>,
@@ -223,6 +231,19 @@ pub enum ContactRef {
     Foreign(usize),
     /// By the id of the n-th that was deleted.
     Deleted(usize),
+}
+
+/// Names a recorded update.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum UpdateRef {
+    /// The latest of this list that is not reverted.
+    Latest(ResourceRef),
+    /// The n-th update, counted around.
+    Nth(usize),
+    /// The n-th revert, counted around.
+    Revert(usize),
+    /// The n-th update of the other organization.
+    Foreign(usize),
 }
 
 /// The footer of a call.

@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use contact_lists::proto::UpdateContactListContactsResponse as Outcome;
+use contact_lists::proto::{
+    RevertContactListUpdateResponse as Reverted, UpdateContactListContactsResponse as Outcome,
+};
 
 use test_support::reason_name;
 
 /// What a run of 20,000 steps must have covered.
-const EXPECTED: [&str; 81] = [
+const EXPECTED: [&str; 105] = [
     "call add",
     "call remove",
     "call overwrite",
@@ -25,6 +27,7 @@ const EXPECTED: [&str; 81] = [
     "call DeleteContact",
     "call OptIn",
     "call OptOut",
+    "call RevertContactListUpdate",
     "created",
     "updated",
     "unchanged",
@@ -52,6 +55,22 @@ const EXPECTED: [&str; 81] = [
     "refused TOO_MANY_REMOVED",
     "refused VERSION_MISMATCH",
     "refused RESOURCE_IN_USE",
+    "refused UPDATE_NOT_LATEST",
+    "refused UPDATE_NOT_REVERTIBLE",
+    "undo replayed",
+    "undo validate_only",
+    "undo members left",
+    "undo members back",
+    "undo opt-ins taken back",
+    "undo opt-outs back",
+    "undo contacts back",
+    "undo contacts erased",
+    "undo skipped CONTACT_ERASED",
+    "undo skipped CONTACT_CHANGED",
+    "undo skipped CONTACT_IN_USE",
+    "undo skipped PHONE_TAKEN",
+    "undo skipped EXTERNAL_ID_TAKEN",
+    "undo skipped CHANNEL_DELETED",
     "rejected CONFLICTING_DUPLICATE",
     "rejected PHONE_TAKEN",
     "rejected EXTERNAL_ID_MISMATCH",
@@ -89,6 +108,13 @@ const EXPECTED: [&str; 81] = [
     "note OptOut that leaves something out",
     "note OptIn that keeps a later opt-out",
     "note an update with resubscribe that keeps a later opt-out",
+    "note undo takes a record away",
+    "note undo brings a property back",
+    "note undo leaves a property",
+    "note undo brings a number back",
+    "note undo passes a number back",
+    "note undo gives a number its opt-out back",
+    "note undo brings back what a number's opt-out had replaced",
 ];
 
 /// How often each thing happened.
@@ -140,6 +166,32 @@ impl Coverage {
             for reason in reasons {
                 self.add(format!("rejected {reason}"), 1);
             }
+        }
+    }
+
+    /// Counts the outcome of a revert.
+    pub fn reverted(&mut self, reverted: &Reverted, validate_only: bool) {
+        let tried = validate_only && !reverted.replayed;
+        self.add("undo replayed", reverted.replayed.into());
+        self.add("undo validate_only", tried.into());
+        if tried || reverted.replayed {
+            return;
+        }
+        let counts = [
+            ("undo members left", reverted.removed_count.into()),
+            ("undo members back", reverted.restored_member_count.into()),
+            ("undo opt-ins taken back", reverted.withdrawn_opt_in_count),
+            ("undo opt-outs back", reverted.restored_opt_out_count),
+            ("undo contacts back", reverted.restored_contact_count.into()),
+            ("undo contacts erased", reverted.erased_count.into()),
+        ];
+        for (what, count) in counts {
+            self.add(what, count.unsigned_abs());
+        }
+        for skipped in &reverted.skipped {
+            let reason = skipped.reason().as_str_name();
+            let reason = reason.trim_start_matches("REASON_");
+            self.add(format!("undo skipped {reason}"), 1);
         }
     }
 

@@ -1,26 +1,23 @@
 //! Reads all that an organization has, and compares it with the model.
 
+mod updates;
+
 use std::collections::BTreeMap;
 
 use contact_lists::proto::{
     CommunicationPreference, Consent, Contact as WireContact, ContactList, CustomObjectRecord,
-    GetContactListRequest, GetContactListUpdateRequest, GetContactRequest, GetContactResponse,
-    ListChannelsRequest, ListContactListContactsRequest, ListContactListUpdatesRequest,
-    ListContactListsRequest, ListContactsRequest, ListCustomObjectsRequest,
-    contact_list::State as ListState, get_contact_list_update_request, get_contact_request,
+    GetContactListRequest, GetContactRequest, GetContactResponse, ListChannelsRequest,
+    ListContactListContactsRequest, ListContactListsRequest, ListContactsRequest,
+    ListCustomObjectsRequest, contact_list::State as ListState, get_contact_request,
 };
 use test_support::model::{ContactKey, List, OptState, Preferences, Word};
-use tonic::Code;
 
-use crate::{
-    compare::same,
-    replica::{Replica, request_id},
-};
+use crate::{compare::same, replica::Replica};
 
 /// No sequence creates more resources of one kind.
 const PAGE_SIZE: i32 = 500;
 
-type Checked = Result<(), String>;
+pub type Checked = Result<(), String>;
 
 impl Replica {
     /// Reads everything and compares it.
@@ -290,79 +287,6 @@ impl Replica {
             .position(|it| it.applied == when)?;
         Some(self.answers[position].update_id.clone())
     }
-
-    /// Compares all recorded updates, and the update that each `request_id` of the pool leads to.
-    async fn check_updates(&mut self) -> Checked {
-        let request = ListContactListUpdatesRequest {
-            page_size: PAGE_SIZE,
-            ..Default::default()
-        };
-        let answer = self
-            .client
-            .lists
-            .clone()
-            .list_contact_list_updates(request)
-            .await;
-        let found = answer
-            .map_err(unexpected)?
-            .into_inner()
-            .contact_list_updates;
-        same(
-            "the number of updates",
-            &found.len(),
-            &self.model.updates.len(),
-        )?;
-        for (position, found) in found.iter().enumerate() {
-            let update = &self.model.updates[position];
-            let mut outcome = self.answers[position].clone();
-            outcome.rejected_contacts.clear();
-            same("a recorded outcome", &found.outcome, &Some(outcome))?;
-            same(
-                "a recorded id",
-                &found.id,
-                &self.answers[position].update_id,
-            )?;
-            same(
-                "a recorded list",
-                &found.contact_list_id,
-                &update.header.contact_list_id,
-            )?;
-            same("a recorded action", &found.action, &update.header.action)?;
-            same(
-                "a recorded request_id",
-                &found.request_id,
-                &update.header.request_id,
-            )?;
-            self.clock
-                .check(update.applied, found.create_time.as_ref(), "an update")?;
-        }
-        for n in 0..3 {
-            self.check_update_by_request_id(&request_id(n)).await?;
-        }
-        Ok(())
-    }
-
-    async fn check_update_by_request_id(&mut self, request_id: &str) -> Checked {
-        use get_contact_list_update_request::Reference;
-        let request = GetContactListUpdateRequest {
-            reference: Some(Reference::RequestId(request_id.to_owned())),
-        };
-        let answer = self
-            .client
-            .lists
-            .clone()
-            .get_contact_list_update(request)
-            .await;
-        let found = match answer {
-            Ok(answer) => answer.into_inner().contact_list_update.map(|it| it.id),
-            Err(status) if status.code() == Code::NotFound => None,
-            Err(status) => return Err(unexpected(status)),
-        };
-        let mut updates = self.model.updates.iter();
-        let position = updates.position(|it| it.header.request_id.as_deref() == Some(request_id));
-        let expected = position.map(|position| self.answers[position].update_id.clone());
-        same("GetContactListUpdate by request_id", &found, &expected)
-    }
 }
 
 /// Compares the consent of a preference. Where no time was given, the service says which it took.
@@ -390,6 +314,6 @@ fn exists(list: &List) -> bool {
     list.wire.state() != ListState::Deleted
 }
 
-fn unexpected(status: tonic::Status) -> String {
+pub fn unexpected(status: tonic::Status) -> String {
     format!("a read fails: {status:?}")
 }

@@ -18,7 +18,7 @@ use test_support::{
 use crate::{
     calls::{
         ContactRef, Footer, Framing, GivenConsent, GivenContact, Mutation, Property, ResourceRef,
-        Update,
+        Update, UpdateRef,
     },
     clock::Clock,
 };
@@ -46,6 +46,8 @@ pub struct Replica {
     pub sent: Vec<(Header, Vec<Contact>)>,
     /// The answers to all recorded updates.
     pub answers: Vec<contact_lists::proto::UpdateContactListContactsResponse>,
+    /// The answers to all recorded reverts.
+    pub reverted: Vec<contact_lists::proto::RevertContactListUpdateResponse>,
 }
 
 /// The ids with which a call of one organization can name resources of the other.
@@ -56,6 +58,8 @@ pub struct Foreign {
     pub channels: Vec<String>,
     /// Its custom objects.
     pub objects: Vec<String>,
+    /// Its recorded updates.
+    pub updates: Vec<String>,
 }
 
 impl Replica {
@@ -75,6 +79,7 @@ impl Replica {
             deleted: Vec::new(),
             sent: Vec::new(),
             answers: Vec::new(),
+            reverted: Vec::new(),
         }
     }
 
@@ -84,6 +89,7 @@ impl Replica {
             lists: self.lists.clone(),
             channels: self.channels.clone(),
             objects: self.objects.clone(),
+            updates: self.model.updates.iter().map(|it| it.id.clone()).collect(),
         }
     }
 
@@ -218,6 +224,21 @@ impl Replica {
             Some((year, month, day)) => contact.birth_date(year, month, day),
             None => contact,
         }
+    }
+
+    /// A recorded update's id.
+    pub fn recorded_id(&self, pick: &UpdateRef, foreign: &Foreign) -> String {
+        let (updates, reverts) = (&self.model.updates, &self.model.reverts);
+        let id = match pick {
+            UpdateRef::Latest(list) => {
+                let list = self.list_id(list, foreign);
+                self.model.latest_unreverted(&list).map(|it| it.id.clone())
+            }
+            UpdateRef::Nth(n) => nth_of(updates, *n).map(|it| it.id.clone()),
+            UpdateRef::Revert(n) => nth_of(reverts, *n).map(|it| it.id.clone()),
+            UpdateRef::Foreign(n) => nth(&foreign.updates, *n),
+        };
+        id.unwrap_or_else(|| UNKNOWN_ID.to_owned())
     }
 
     /// An update's messages.

@@ -1,10 +1,13 @@
 //! Runs a sequence of calls on the service and on the model, and compares every answer, and in the end every read.
 
 mod definitions;
+mod reverts;
+
+use std::sync::Arc;
 
 use contact_lists::proto::{
-    Channel, ContactList, DeleteContactRequest, OptInRequest, OptOutRequest,
-    UpdateContactListContactsRequest as Message, UpdateContactRequest, contact_list::State,
+    Channel, DeleteContactRequest, OptInRequest, OptOutRequest,
+    UpdateContactListContactsRequest as Message, UpdateContactRequest,
     update_contact_list_contacts_header::Action,
 };
 use prost_types::FieldMask;
@@ -134,24 +137,18 @@ impl StepRun<'_> {
                 Some(messages) => self.update(messages).await,
                 None => Ok(()),
             },
+            Call::Revert {
+                update,
+                request,
+                validate_only,
+            } => self.revert(update, *request, *validate_only).await,
             Call::CreateList { name, color } => self.create_list(name, color).await,
             Call::UpdateList {
                 list,
                 name,
                 color,
                 archived,
-            } => {
-                let list = ContactList {
-                    id: self.replica.list_id(list, &self.foreign),
-                    name: name.clone(),
-                    color: color.clone(),
-                    state: archived.map_or(0, |it| {
-                        if it { State::Archived } else { State::Active }.into()
-                    }),
-                    ..ContactList::default()
-                };
-                self.update_list(list).await
-            }
+            } => self.update_list(list, (name, color), *archived).await,
             Call::DeleteList { list } => self.delete_list(list).await,
             Call::CreateChannel { phone } => self.create_channel(phone).await,
             Call::UpdateChannel { channel, phone } => self.update_channel(channel, phone).await,
@@ -232,6 +229,8 @@ impl StepRun<'_> {
         let replica = &mut *self.replica;
         if replica.model.updates.len() > recorded_count {
             replica.answers.push(service.clone());
+            let update = replica.model.updates.last_mut().expect("the update");
+            Arc::make_mut(update).id.clone_from(&service.update_id);
             if header.request_id.is_some() {
                 replica.sent.push((header.clone(), contacts));
             }

@@ -25,6 +25,7 @@ fn call() -> impl Strategy<Value = Call> {
     prop_oneof![
         46 => update().prop_map(|update| Call::Update(Box::new(update))),
         5 => (0..4usize, mutation()).prop_map(|(nth, mutation)| Call::Resend { nth, mutation }),
+        16 => revert(),
         13 => change_preferences(),
         9 => update_contact(),
         4 => contact_by_id().prop_map(|contact| Call::DeleteContact { contact }),
@@ -96,7 +97,7 @@ fn guards() -> impl Strategy<Value = (Option<i64>, Option<i64>, Option<f64>)> {
 /// Several contacts of a call have properties, so that those of one group are merged.
 fn contacts() -> impl Strategy<Value = Vec<GivenContact>> {
     prop_oneof![
-        6 => vec(given(0.99, 0.03), 1..3),
+        6 => vec(given(0.99, 0.1), 1..3),
         6 => vec(given(0.99, 0.03), 2..7),
         3 => vec(given(0.99, 0.6), 2..6),
         4 => exchanged(),
@@ -135,6 +136,21 @@ fn mutation() -> impl Strategy<Value = Mutation> {
         1 => Just(Mutation::ValidateOnly),
         1 => Just(Mutation::NoFooter),
     ]
+}
+
+fn revert() -> impl Strategy<Value = Call> {
+    let update = prop_oneof![
+        18 => pick(3).prop_map(UpdateRef::Latest),
+        3 => (0..20usize).prop_map(UpdateRef::Nth),
+        1 => (0..4usize).prop_map(UpdateRef::Revert),
+        1 => (0..4usize).prop_map(UpdateRef::Foreign),
+    ];
+    let request = weighted(0.15, 0..3u8);
+    (update, request, weighted_bool(12)).prop_map(|(update, request, validate_only)| Call::Revert {
+        update,
+        request,
+        validate_only,
+    })
 }
 
 fn change_preferences() -> impl Strategy<Value = Call> {

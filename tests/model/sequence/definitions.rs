@@ -4,7 +4,7 @@ use contact_lists::proto::{
     AddCustomPropertyRequest, Channel, ContactList, CreateChannelRequest, CreateContactListRequest,
     CreateCustomObjectRequest, CustomObject, DeleteChannelRequest, DeleteContactListRequest,
     DeleteCustomObjectRequest, UpdateChannelRequest, UpdateContactListRequest,
-    UpdateCustomObjectRequest, channel::Type,
+    UpdateCustomObjectRequest, channel::Type, contact_list::State,
 };
 
 use crate::{
@@ -40,8 +40,21 @@ impl StepRun<'_> {
         Ok(())
     }
 
-    pub(super) async fn update_list(&mut self, list: ContactList) -> Checked {
-        let id = list.id.clone();
+    pub(super) async fn update_list(
+        &mut self,
+        pick: &ResourceRef,
+        (name, color): (&Option<String>, &Option<String>),
+        archived: Option<bool>,
+    ) -> Checked {
+        let id = self.replica.list_id(pick, &self.foreign);
+        let state = archived.map(|it| if it { State::Archived } else { State::Active });
+        let list = ContactList {
+            id: id.clone(),
+            name: name.clone(),
+            color: color.clone(),
+            state: state.unwrap_or_default().into(),
+            ..ContactList::default()
+        };
         let request = UpdateContactListRequest {
             contact_list: Some(list),
             update_mask: None,

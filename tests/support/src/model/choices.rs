@@ -1,6 +1,9 @@
 //! What the service chooses and the model does not predict.
 
-use contact_lists::proto::{UpdateContactListContactsResponse as Outcome, Violation};
+use contact_lists::proto::{
+    ContactList, RevertContactListUpdateResponse as Reverted,
+    UpdateContactListContactsResponse as Outcome, Violation,
+};
 
 /// Returns an outcome without what the service chooses: the update's id, the list's times and the wording of messages. The
 /// violations of a contact are sorted.
@@ -17,4 +20,19 @@ pub fn without_choices(mut outcome: Outcome) -> Outcome {
         contact.violations.sort_by_key(key);
     }
     outcome
+}
+
+/// Returns the answer to a revert without what the service chooses: ids, and the list's times.
+pub fn revert_without_choices(reverted: Reverted) -> Reverted {
+    let contact_list = reverted.contact_list.map(|list| ContactList {
+        create_time: None,
+        update_time: None,
+        ..list
+    });
+    Reverted {
+        update_id: String::new(),
+        reverted_update_id: String::new(),
+        contact_list,
+        ..reverted
+    }
 }

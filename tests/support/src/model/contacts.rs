@@ -10,6 +10,7 @@ use prost_types::FieldMask;
 use super::{
     Answer, CallNumber, Contact, ContactKey, Organization, Preferences, checks,
     objects::refuse_unowned_properties, records::has_properties, refusal::Refusal,
+    traces::parts_that_differ,
 };
 
 /// The effects of writing a contact.
@@ -31,6 +32,7 @@ impl Organization {
             preferences: Preferences::default(),
             created: when,
             changed: when,
+            changes: Default::default(),
         };
         self.contacts.insert(self.next_contact, contact);
         self.next_contact
@@ -60,6 +62,8 @@ impl Organization {
         (contact.wire, contact.records) = (wire, records);
         if changed {
             contact.changed = when;
+            let parts = parts_that_differ(&before, contact);
+            contact.changes.insert(when, parts);
         }
         let mut opted_in = 0;
         if before.wire.phone.as_ref() != Some(&number) {

@@ -17,19 +17,28 @@ mod preferences;
 mod records;
 mod refusal;
 mod stream;
+mod traces;
+mod undo;
 mod update;
 mod word;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
-use contact_lists::proto::{self, CustomObject, UpdateContactListContactsResponse as Outcome};
+use contact_lists::proto::{
+    self, CustomObject, RevertContactListUpdateResponse as Reverted,
+    UpdateContactListContactsResponse as Outcome,
+};
 use prost_types::Struct;
 
 pub use checks::number;
-pub use choices::without_choices;
+pub use choices::{revert_without_choices, without_choices};
 pub use pairs::Pairs;
 pub use preferences::{OptState, Preferences};
 pub use refusal::Refusal;
+pub use traces::{Part, Traces};
 pub use word::Word;
 
 /// The answer to a call, or why it is refused.
@@ -62,9 +71,13 @@ pub struct Organization {
     pub numbers: BTreeMap<String, Preferences>,
     /// Its recorded updates, oldest first.
     pub updates: Vec<Arc<Update>>,
+    /// The reverts of updates, oldest first.
+    pub reverts: Vec<Revert>,
     /// How often each of the rarer things happened, to show that a run covers them.
     pub notes: BTreeMap<&'static str, u64>,
     next_contact: ContactKey,
+    /// What the update that is being applied has done so far.
+    traces: Traces,
 }
 
 /// A channel.
@@ -106,11 +119,15 @@ pub struct Contact {
     pub created: CallNumber,
     /// The call that changed its fields or records last.
     pub changed: CallNumber,
+    /// What each call has changed of it, but for updates that were reverted, and reverts.
+    pub changes: BTreeMap<CallNumber, BTreeSet<Part>>,
 }
 
 /// A recorded update.
 #[derive(Clone)]
 pub struct Update {
+    /// The service's id, which the caller fills in.
+    pub id: String,
     /// The call that applied it.
     pub applied: CallNumber,
     /// Its header as sent.
@@ -119,6 +136,23 @@ pub struct Update {
     pub contacts: Vec<proto::Contact>,
     /// The answer, without what the service chooses.
     pub outcome: Outcome,
+    /// What it did.
+    pub traces: Traces,
+}
+
+/// A revert of a recorded update.
+#[derive(Clone)]
+pub struct Revert {
+    /// The service's id, which the caller fills in.
+    pub id: String,
+    /// The call that applied it.
+    pub applied: CallNumber,
+    /// The call that applied the update.
+    pub update: CallNumber,
+    /// Its `request_id`.
+    pub request_id: Option<String>,
+    /// The answer, without what the service chooses.
+    pub answer: Reverted,
 }
 
 impl Organization {

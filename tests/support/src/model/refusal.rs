@@ -104,6 +104,29 @@ impl Refusal {
         Self::new(Code::FailedPrecondition, reason, metadata)
     }
 
+    /// The `request_id` belongs to another call.
+    pub fn request_id_reused(request_id: &str) -> Self {
+        let metadata = vec![("request_id", request_id.to_owned())];
+        Self::argument(ErrorReason::RequestIdReused, metadata)
+    }
+
+    /// The update is not the latest of its list that can be reverted.
+    pub fn not_latest(update_id: &str, latest: &str) -> Self {
+        let metadata = vec![
+            ("update_id", update_id.to_owned()),
+            ("latest_update_id", latest.to_owned()),
+        ];
+        let reason = ErrorReason::UpdateNotLatest;
+        Self::new(Code::FailedPrecondition, reason, metadata)
+    }
+
+    /// The update is a revert.
+    pub fn not_revertible(update_id: &str) -> Self {
+        let metadata = vec![("update_id", update_id.to_owned())];
+        let reason = ErrorReason::UpdateNotRevertible;
+        Self::new(Code::FailedPrecondition, reason, metadata)
+    }
+
     /// The list is archived or deleted.
     pub fn not_active(list_id: &str) -> Self {
         let metadata = vec![("contact_list_id", list_id.to_owned())];

@@ -21,14 +21,19 @@ impl Organization {
             .and_then(|message| message.header.clone())
             .ok_or_else(|| Refusal::argument(Reason::HeaderMissing, vec![]))?;
         let recorded = self.recorded(&header).cloned();
-        if recorded.is_none() {
+        let is_of_revert = self.is_id_of_revert(&header);
+        let is_known = recorded.is_some() || is_of_revert;
+        if !is_known {
             self.check_header(&header)?;
         }
-        let contacts = self.contacts_of(messages, &header, recorded.is_some())?;
+        let contacts = self.contacts_of(messages, &header, is_known)?;
         check_end(messages, &header, contacts.len())?;
         if let Some(recorded) = recorded {
             self.note("a request_id came again");
             return replay(&recorded, &header, &contacts);
+        }
+        if is_of_revert {
+            return Err(Refusal::request_id_reused(header.request_id()));
         }
         // A call that is refused changes nothing, even where that shows only once it is applied.
         let mut after = self.clone();
@@ -37,7 +42,10 @@ impl Organization {
             return Ok(outcome);
         }
         *self = after;
+        let traces = std::mem::take(&mut self.traces);
         self.updates.push(Arc::new(Update {
+            id: String::new(),
+            traces,
             applied: when,
             header,
             contacts,
@@ -52,6 +60,14 @@ impl Organization {
         let mut updates = self.updates.iter();
         updates
             .find(|it| !header.validate_only && it.header.request_id.as_ref() == Some(request_id))
+    }
+
+    /// Whether the call's `request_id` is that of a revert.
+    fn is_id_of_revert(&self, header: &Header) -> bool {
+        let request_id = header.request_id.as_ref();
+        let request_id = request_id.filter(|_| !header.validate_only);
+        let mut reverts = self.reverts.iter();
+        request_id.is_some_and(|id| reverts.any(|it| it.request_id.as_ref() == Some(id)))
     }
 
     /// Refuses what is refused before any contact is read.
@@ -136,7 +152,5 @@ fn replay(recorded: &Update, header: &Header, contacts: &[Contact]) -> Answer<Ou
             ..recorded.outcome.clone()
         });
     }
-    let request_id = header.request_id.clone().unwrap_or_default();
-    let metadata = vec![("request_id", request_id)];
-    Err(Refusal::argument(Reason::RequestIdReused, metadata))
+    Err(Refusal::request_id_reused(header.request_id()))
 }

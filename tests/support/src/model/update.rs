@@ -54,6 +54,7 @@ impl Organization {
         if !plan.groups.is_empty() || contacts.is_empty() {
             let mut applied = BTreeSet::new();
             let opt_ins = self.opt_ins(header)?;
+            self.trace_before(plan.groups.iter().filter_map(|group| group.stored));
             self.give_up_numbers(&plan.groups);
             for group in &plan.groups {
                 let key = self.apply_group(when, &opt_ins, group, object.as_ref(), &mut outcome);
@@ -148,7 +149,10 @@ impl Organization {
             (false, true) => outcome.updated_count += 1,
             (false, false) => outcome.unchanged_count += 1,
         }
+        self.trace_written(key, is_new, written.changed);
+        let met = self.contacts[&key].preferences.clone();
         let (opted_in, kept) = self.opt_in_by_update(key, opt_ins, (when, consent));
+        self.trace_lifted(key, met);
         outcome.opted_in_count += written.opted_in + opted_in;
         outcome.kept_opt_out_count += kept;
         key
@@ -191,12 +195,15 @@ impl Organization {
         };
         outcome.added_count = after.difference(&before).count() as i32;
         outcome.removed_count = before.difference(&after).count() as i32;
+        let removed = before.difference(&after);
+        let removed = removed.map(|key| (*key, list.members[key])).collect();
         // Contacts that stay keep their join time.
         list.members.retain(|key, _| after.contains(key));
         for key in &after {
             list.members.entry(*key).or_insert(when);
         }
         list.wire.contact_count = list.members.len() as i32;
+        self.traces.removed = removed;
         if header.action() == Action::Overwrite {
             let is_kept = |key: &&ContactKey| !applied.contains(key);
             if after.iter().any(|key| is_kept(&key)) {
