@@ -13,6 +13,7 @@ mod helpers;
 mod ledger;
 mod moved_file;
 mod pool;
+mod reverts;
 mod sessions;
 mod shutdown;
 mod still_streams;

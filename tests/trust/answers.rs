@@ -2,9 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use contact_lists::proto::{UpdateContactListContactsResponse as Outcome, contact_list};
+use contact_lists::proto::{
+    RevertContactListUpdateResponse as Reverted, UpdateContactListContactsResponse as Outcome,
+    contact_list,
+};
 use test_support::{
-    model::{Pairs, Refusal, without_choices},
+    model::{Pairs, Refusal, revert_without_choices, without_choices},
     reason, reason_name, violations,
 };
 use tonic::Status;
@@ -15,6 +18,8 @@ use crate::{calls::Number, snapshot::Contact};
 #[derive(Clone, Debug, PartialEq)]
 pub enum Answer {
     Updated(Updated),
+    /// The answer to a revert, without what the service chooses.
+    Reverted(Reverted),
     Refused(Refused),
     Done,
     /// Pairs of contact and channel.
@@ -36,6 +41,13 @@ pub struct Updated {
     pub recorded: bool,
 }
 
+/// The whole answer to a call that is recorded, to be compared with its replays.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Recorded {
+    Update(Outcome),
+    Revert(Reverted),
+}
+
 /// Why a call is refused.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Refused {
@@ -51,6 +63,36 @@ impl Updated {
             outcome: without_choices(outcome),
             recorded,
         }
+    }
+}
+
+impl Recorded {
+    /// The answer without what the service chooses.
+    pub fn answer(&self) -> Answer {
+        match self.clone() {
+            Self::Update(outcome) => {
+                let is_recorded = !outcome.update_id.is_empty();
+                Answer::Updated(Updated::new(outcome, is_recorded))
+            }
+            Self::Revert(reverted) => Answer::Reverted(revert_without_choices(reverted)),
+        }
+    }
+
+    /// Whether it is the answer to an earlier call.
+    pub fn is_replayed(&self) -> bool {
+        match self {
+            Self::Update(outcome) => outcome.replayed,
+            Self::Revert(reverted) => reverted.replayed,
+        }
+    }
+
+    /// The same as the answer to a first call, or to a later one.
+    pub fn with_replayed(mut self, is_replayed: bool) -> Self {
+        match &mut self {
+            Self::Update(outcome) => outcome.replayed = is_replayed,
+            Self::Revert(reverted) => reverted.replayed = is_replayed,
+        }
+        self
     }
 }
 

@@ -13,6 +13,8 @@ pub type Number = u32;
 pub enum Call {
     /// `UpdateContactListContacts`.
     Update(Update),
+    /// `RevertContactListUpdate`.
+    Revert(Revert),
     /// `UpdateContactList`: archives a list, or activates it again.
     ArchiveList { list: u8, archived: bool },
     /// `DeleteContactList`.
@@ -44,6 +46,17 @@ pub enum Call {
     ReadContact(Number),
     /// `GetContactListUpdate`, by request_id.
     ReadUpdate(u32),
+}
+
+impl Call {
+    /// Stands for the `request_id` of a call that can be repeated.
+    pub fn request(&self) -> Option<u32> {
+        match self {
+            Self::Update(update) if !update.validate_only => update.request,
+            Self::Revert(revert) => Some(revert.request),
+            _ => None,
+        }
+    }
 }
 
 /// The contact that a call names by id.
@@ -78,6 +91,15 @@ pub struct Update {
     /// Stands for the `request_id`.
     pub request: Option<u32>,
     pub validate_only: bool,
+}
+
+/// A revert.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Revert {
+    /// Stands for the `request_id` of the update.
+    pub update: u32,
+    /// Stands for the revert's own `request_id`.
+    pub request: u32,
 }
 
 /// A contact of an update.

@@ -1,12 +1,14 @@
 //! The reference model of the rules as a replica of an organization of the tests.
 
-use contact_lists::proto::contact_list::State;
+use std::sync::Arc;
+
+use contact_lists::proto::{RevertContactListUpdateRequest, contact_list::State};
 use prost::Message;
 use test_support::model::{self, CallNumber, Organization, Refusal};
 
 use crate::{
     answers::{Answer, Updated},
-    calls::{Call, ContactRef, Number, Update},
+    calls::{Call, ContactRef, Number, Revert, Update},
     id_map::IdMap,
     snapshot::{Contact, Snapshot},
     values::{number_of, phone, request_id},
@@ -63,6 +65,7 @@ impl Replica {
         let (organization, now) = (&mut self.organization, self.call_count);
         match call {
             Call::Update(update) => self.update(ids, update).map(Answer::Updated),
+            Call::Revert(revert) => self.revert(*revert),
             Call::ArchiveList { list, archived } => {
                 let request = ids.archive_list(*list, *archived);
                 organization.update_list(now, &request).map(done)
@@ -122,7 +125,25 @@ impl Replica {
     fn update(&mut self, ids: &IdMap, update: &Update) -> model::Answer<Updated> {
         let messages = ids.messages(update);
         let outcome = self.organization.update(self.call_count, &messages)?;
+        // At the service a revert names the update by its id, which is found by this.
+        if let Some(last) = self.organization.updates.last_mut() {
+            let request_id = last.header.request_id.clone();
+            Arc::make_mut(last).id = request_id.unwrap_or_default();
+        }
         Ok(Updated::new(outcome, !update.validate_only))
+    }
+
+    fn revert(&mut self, revert: Revert) -> model::Answer<Answer> {
+        let request = RevertContactListUpdateRequest {
+            update_id: request_id(revert.update).to_string(),
+            request_id: Some(request_id(revert.request).to_string()),
+            validate_only: false,
+        };
+        let answer = self.organization.revert(self.call_count, &request)?;
+        if let Some(last) = self.organization.reverts.last_mut() {
+            last.id = last.request_id.clone().unwrap_or_default();
+        }
+        Ok(Answer::Reverted(answer))
     }
 
     /// The id of a contact. One that no call has read gets an id that is only the replica's.
@@ -162,6 +183,10 @@ impl Replica {
 
     fn recorded(&self, request: u32) -> model::Answer<Answer> {
         let request_id = request_id(request).to_string();
+        let mut reverts = self.organization.reverts.iter();
+        if let Some(revert) = reverts.find(|it| it.request_id.as_ref() == Some(&request_id)) {
+            return Ok(Answer::Reverted(revert.answer.clone()));
+        }
         let mut updates = self.organization.updates.iter();
         let update = updates.find(|it| it.header.request_id.as_ref() == Some(&request_id));
         let update =
@@ -199,9 +224,13 @@ impl Replica {
         }
     }
 
-    /// Forgets the recorded updates, which would fill the memory in a long run: for a test that repeats none on the replica.
+    /// Forgets the recorded updates and reverts, which would fill the memory in a long run: for a test that repeats and
+    /// reverts none of them on the replica any more.
     pub fn forget_updates(&mut self) {
         self.organization.updates.clear();
+        self.organization.reverts.clear();
+        let contacts = self.organization.contacts.values_mut();
+        contacts.for_each(|contact| contact.changes.clear());
     }
 }
 

@@ -9,7 +9,6 @@ use std::{
     time::Duration,
 };
 
-use contact_lists::proto::UpdateContactListContactsResponse as Outcome;
 use sea_orm::DatabaseConnection;
 use test_support::*;
 use tokio::{sync::Barrier, task::JoinSet};
@@ -21,6 +20,7 @@ use super::{
     workload::{CHANNEL_COUNT, LIST_COUNT, NUMBERS, Workload},
 };
 use crate::{
+    answers::Recorded,
     calls::Call,
     execute::{AtOnce, Pace, Stage},
     id_map::IdMap,
@@ -203,8 +203,7 @@ fn final_reads(made: &[Made]) -> Vec<Call> {
     let lists = (0..LIST_COUNT).flat_map(|list| [Call::ReadMembers(list), Call::ReadList(list)]);
     let mut reads: Vec<Call> = lists.chain(NUMBERS.map(Call::ReadContact)).collect();
     for made in made {
-        if let Call::Update(update) = &made.call
-            && let Some(request) = update.request
+        if let Some(request) = made.call.request()
             && !reads.contains(&Call::ReadUpdate(request))
         {
             reads.extend([Call::ReadUpdate(request), made.call.clone()]);
@@ -269,22 +268,18 @@ async fn make_concurrently(
 
 /// Checks that all calls with the same request_id that were answered OK got the same outcome, to the last field.
 fn compare_replays(made: &[Made]) -> Result<(), String> {
-    let mut outcomes: BTreeMap<u32, Outcome> = BTreeMap::new();
+    let mut answers: BTreeMap<u32, Recorded> = BTreeMap::new();
     for made in made {
         let request = match &made.call {
-            Call::Update(update) if !update.validate_only => update.request,
             Call::ReadUpdate(request) => Some(*request),
-            _ => None,
+            call => call.request(),
         };
-        if let (Some(request), Some(outcome)) = (request, &made.reply.outcome) {
-            let outcome = Outcome {
-                replayed: false,
-                ..outcome.clone()
-            };
-            let first = outcomes.entry(request).or_insert_with(|| outcome.clone());
-            if *first != outcome {
+        if let (Some(request), Some(recorded)) = (request, &made.reply.recorded) {
+            let answer = recorded.clone().with_replayed(false);
+            let first = answers.entry(request).or_insert_with(|| answer.clone());
+            if *first != answer {
                 return Err(format!(
-                    "request {request} has the outcomes {first:?} and {outcome:?}"
+                    "request {request} has the answers {first:?} and {answer:?}"
                 ));
             }
         }

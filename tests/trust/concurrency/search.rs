@@ -26,6 +26,8 @@ pub struct Search<'a> {
     calls: &'a [Made],
     /// What the database has in the end.
     stored: &'a Snapshot,
+    /// Whether an update is reverted: what undo needs is not in a fingerprint.
+    has_reverts: bool,
     /// Whether the reasons of rejected contacts are compared.
     with_reasons: bool,
     /// What has led nowhere: a set of calls, and all that they have left.
@@ -47,6 +49,7 @@ impl<'a> Search<'a> {
             ids,
             calls,
             stored,
+            has_reverts: calls.iter().any(|it| matches!(it.call, Call::Revert(_))),
             with_reasons: true,
             dead_ends: HashSet::new(),
             tried: 0,
@@ -85,7 +88,7 @@ impl<'a> Search<'a> {
             return is_right;
         }
         let position = (made, replica.fingerprint(self.ids));
-        if self.dead_ends.contains(&position) {
+        if !self.has_reverts && self.dead_ends.contains(&position) {
             return false;
         }
         for next in self.candidates(made) {

@@ -29,18 +29,21 @@ pub enum Theme {
     Channels,
     /// Numbers and external_ids change hands.
     Identity,
+    /// Updates are reverted while others are made.
+    Undo,
     /// Anything.
     Mixed,
 }
 
 /// All themes.
-pub const THEMES: [Theme; 7] = [
+pub const THEMES: [Theme; 8] = [
     Theme::OneList,
     Theme::SameNewContacts,
     Theme::Duplicates,
     Theme::Deletions,
     Theme::Channels,
     Theme::Identity,
+    Theme::Undo,
     Theme::Mixed,
 ];
 
@@ -87,19 +90,47 @@ impl Workload {
             opt_ins,
             ..self.plain(Action::Add, contacts)
         };
-        vec![
+        let mut calls = vec![
             Call::Update(Update { list: 0, ..first }),
             Call::ChangePreferences {
                 numbers: vec![1, 5],
                 channels: vec![0],
                 opt_in: false,
             },
-        ]
+        ];
+        if self.theme == Theme::Undo {
+            calls.extend((0..3).map(|_| self.recorded_update()));
+        }
+        calls
+    }
+
+    /// An update that can be reverted.
+    fn recorded_update(&mut self) -> Call {
+        self.requests += 1;
+        Call::Update(Update {
+            request: Some(self.requests),
+            validate_only: false,
+            ..self.update()
+        })
+    }
+
+    /// Reverts one of the latest updates or reverts.
+    fn revert(&mut self) -> Call {
+        let update = self.requests - self.random.below(4.min(self.requests as usize)) as u32;
+        self.requests += 1;
+        Call::Revert(Revert {
+            update,
+            request: self.requests,
+        })
     }
 
     /// The calls that are made concurrently.
     pub fn calls(&mut self) -> Vec<Call> {
-        let count = 6 + self.random.below(5);
+        let count = match self.theme {
+            // What undo needs is not in a fingerprint, so every order is searched.
+            Theme::Undo => 4 + self.random.below(3),
+            _ => 6 + self.random.below(5),
+        };
         let mut calls: Vec<Call> = (0..count).map(|_| self.call()).collect();
         if self.theme == Theme::Duplicates || self.random.percent(20) {
             self.add_duplicates(&mut calls);
@@ -142,6 +173,11 @@ impl Workload {
             Theme::Channels if dice < 50 => self.preference(),
             Theme::Identity if dice < 30 => self.change(),
             Theme::Identity if dice < 45 => self.contact_deletion(),
+            Theme::Undo if dice < 40 => self.revert(),
+            Theme::Undo if dice < 50 => self.preference(),
+            Theme::Undo if dice < 58 => self.change(),
+            Theme::Undo if dice < 64 => self.contact_deletion(),
+            Theme::Undo if dice < 90 => self.recorded_update(),
             Theme::Mixed if dice < 12 => self.deletion(),
             Theme::Mixed if dice < 24 => self.preference(),
             Theme::Mixed if dice < 36 => self.change(),

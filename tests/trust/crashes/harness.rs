@@ -21,7 +21,7 @@ use super::{
     statistics::Statistics,
     workload::{CALLER_COUNT, CHANNEL_COUNT, SHARED_LIST, Workload},
 };
-use crate::{calls::Update, id_map::IdMap, replica::Replica, stored::Reader};
+use crate::{answers::Recorded, calls::Call, id_map::IdMap, replica::Replica, stored::Reader};
 
 /// What is killed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,7 +30,7 @@ pub enum Victim {
     Postgres,
 }
 
-/// How many answered updates are kept to be repeated.
+/// How many answered updates and reverts are kept to be repeated.
 pub const HISTORY: usize = 100;
 
 /// A database, and a server that is killed again and again.
@@ -50,11 +50,8 @@ pub struct Harness {
     /// How many updates should be recorded: of all lists, and of the shared one.
     pub record_count: i64,
     pub shared_record_count: usize,
-    /// Some updates that were answered, with their outcomes.
-    pub history: VecDeque<(
-        Update,
-        contact_lists::proto::UpdateContactListContactsResponse,
-    )>,
+    /// Some updates and reverts that were answered, with their answers.
+    pub history: VecDeque<(Call, Recorded)>,
     pub statistics: Statistics,
 }
 

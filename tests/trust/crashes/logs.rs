@@ -1,17 +1,10 @@
 //! The logs that callers keep, and answers that are replayed.
 
-use contact_lists::proto::UpdateContactListContactsResponse as Outcome;
-
 use super::{
     callers::Entry,
     workload::{SHARED_LIST, numbers},
 };
-use crate::{
-    answers::Answer,
-    calls::{Call, Update},
-    execute::Reply,
-    snapshot::Snapshot,
-};
+use crate::{answers::Recorded, calls::Call, execute::Reply, snapshot::Snapshot};
 
 /// The calls of each caller, in order.
 pub type Logs = Vec<Vec<Entry>>;
@@ -29,7 +22,7 @@ pub fn shared_request(entry: &Entry) -> Option<u32> {
         (
             Call::Update(update),
             Some(Reply {
-                outcome: Some(_), ..
+                recorded: Some(_), ..
             }),
         ) if update.list == SHARED_LIST => update.request,
         _ => None,
@@ -38,30 +31,25 @@ pub fn shared_request(entry: &Entry) -> Option<u32> {
 
 /// Whether a reply is a recorded outcome.
 pub fn is_replayed(reply: &Reply) -> bool {
-    reply
-        .outcome
-        .as_ref()
-        .is_some_and(|outcome| outcome.replayed)
+    reply.recorded.as_ref().is_some_and(Recorded::is_replayed)
 }
 
 /// Returns the reply that a replay repeats.
 pub fn first_answer(mut reply: Reply) -> Reply {
-    if let (Answer::Updated(updated), Some(outcome)) = (&mut reply.answer, &mut reply.outcome) {
-        (updated.outcome.replayed, outcome.replayed) = (false, false);
+    if let Some(recorded) = reply.recorded {
+        let first = recorded.with_replayed(false);
+        reply.answer = first.answer();
+        reply.recorded = Some(first);
     }
     reply
 }
 
-/// Checks that the reply to an update is its recorded outcome.
-pub fn check_replay(update: &Update, reply: &Reply, recorded: &Outcome) -> Result<(), String> {
-    let expected = Outcome {
-        replayed: true,
-        ..recorded.clone()
-    };
-    match &reply.outcome {
-        Some(outcome) if *outcome == expected => Ok(()),
+/// Checks that the reply to a call is its recorded answer.
+pub fn check_replay(call: &Call, reply: &Reply, recorded: &Recorded) -> Result<(), String> {
+    match &reply.recorded {
+        Some(replayed) if *replayed == recorded.clone().with_replayed(true) => Ok(()),
         _ => Err(format!(
-            "{update:?}\nwas recorded as {recorded:?}\nand is replayed as {reply:?}"
+            "{call:?}\nwas recorded as {recorded:?}\nand is replayed as {reply:?}"
         )),
     }
 }

@@ -12,6 +12,7 @@ mod program;
 mod recovery;
 mod spool;
 mod statistics;
+mod undo;
 mod workload;
 
 use harness::{Harness, Victim};

@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 
-use contact_lists::proto::UpdateContactListContactsResponse as Outcome;
 use test_support::*;
 use tokio::time::{Duration, Instant, timeout};
 use tonic::Status;
@@ -14,12 +13,13 @@ use super::{
     workload::{SHARED_LIST, numbers},
 };
 use crate::{
-    calls::{Call, Update},
+    answers::Recorded,
+    calls::Call,
     execute::{AtOnce, Reply},
     values::request_of,
 };
 
-/// How many of the updates that were answered are repeated after a kill.
+/// How many of the updates and reverts that were answered are repeated after a kill.
 const REPEAT_COUNT: usize = 4;
 
 /// How long a call may take after everything has started again.
@@ -50,6 +50,7 @@ impl Harness {
         self.apply(logs).await?;
         self.explain(unknown).await?;
         self.repeat(unanswered).await?;
+        self.replica.forget_updates();
         self.repeat_answered(&mut random).await
     }
 
@@ -60,12 +61,12 @@ impl Harness {
         }
     }
 
-    /// Repeats the updates without an answer, as a caller does that knows no more than that.
+    /// Repeats the updates and reverts without an answer, as a caller does that knows no more than that.
     async fn repeat_at_once(&mut self, logs: &mut Logs) -> Result<(), String> {
         let caller = self.caller();
         for entry in logs.iter_mut().filter_map(|log| log.last_mut()) {
-            if let (Call::Update(update), None) = (&entry.call, &entry.reply) {
-                let reply = self.make(&caller, update).await?;
+            if entry.call.request().is_some() && entry.reply.is_none() {
+                let reply = self.make(&caller, &entry.call).await?;
                 match is_replayed(&reply) {
                     true => self.statistics.updates_applied += 1,
                     false => self.statistics.updates_absent += 1,
@@ -111,37 +112,35 @@ impl Harness {
         }
     }
 
-    /// Looks up the updates without an answer. Those that are recorded get their answers; the others are removed from the
-    /// logs, as if they had not been made. Returns both, with the outcomes of those that are recorded.
+    /// Looks up the updates and reverts without an answer. Those that are recorded get their answers; the others are removed from the
+    /// logs, as if they had not been made. Returns both, with the answers of those that are recorded.
     async fn look_up_unanswered(
         &mut self,
         logs: &mut Logs,
-    ) -> Result<Vec<(Update, Option<Outcome>)>, String> {
+    ) -> Result<Vec<(Call, Option<Recorded>)>, String> {
         let caller = self.caller();
         let mut unanswered = Vec::new();
         for log in logs {
-            let Some(Entry {
-                call: Call::Update(update),
-                reply: None,
-            }) = log.last().cloned()
-            else {
+            let Some(Entry { call, reply: None }) = log.last().cloned() else {
                 continue;
             };
-            let request = update.request.expect("a request_id");
+            let Some(request) = call.request() else {
+                continue;
+            };
             let recorded = self.read(&caller, &Call::ReadUpdate(request)).await;
-            let recorded = recorded
+            let found = recorded
                 .map_err(|status| format!("request {request} can't be read: {status:?}"))?;
             let last = log.len() - 1;
-            match recorded.outcome.clone() {
-                Some(outcome) => {
+            match found.recorded.clone() {
+                Some(recorded) => {
                     self.statistics.updates_applied += 1;
-                    log[last].reply = Some(recorded);
-                    unanswered.push((update, Some(outcome)));
+                    log[last].reply = Some(found);
+                    unanswered.push((call, Some(recorded)));
                 }
                 None => {
                     self.statistics.updates_absent += 1;
                     log.pop();
-                    unanswered.push((update, None));
+                    unanswered.push((call, None));
                 }
             }
         }
@@ -190,16 +189,16 @@ impl Harness {
     fn apply_one(&mut self, entry: Entry) -> Result<(), String> {
         let reply = entry.reply.expect("an answer");
         let expected = self.replica.call(&self.ids, &entry.call);
-        self.replica.forget_updates();
         if expected != reply.answer {
             return Err(format!(
                 "{:?}\nwas answered {:?}\nnot {expected:?}",
                 entry.call, reply.answer
             ));
         }
-        if let (Call::Update(update), Some(outcome)) = (entry.call, reply.outcome) {
+        if let Some(recorded) = reply.recorded {
+            self.statistics.reverts += u64::from(matches!(recorded, Recorded::Revert(_)));
             self.record_count += 1;
-            self.history.push_back((update, outcome));
+            self.history.push_back((entry.call, recorded));
             if self.history.len() > HISTORY {
                 self.history.pop_front();
             }
@@ -240,38 +239,37 @@ impl Harness {
         ))
     }
 
-    /// Repeats the updates without an answer: those that are recorded are replayed, the others act now.
-    async fn repeat(&mut self, unanswered: Vec<(Update, Option<Outcome>)>) -> Result<(), String> {
+    /// Repeats the calls without an answer: those that are recorded are replayed, the others act now.
+    async fn repeat(&mut self, unanswered: Vec<(Call, Option<Recorded>)>) -> Result<(), String> {
         let caller = self.caller();
-        for (update, recorded) in unanswered {
-            let reply = self.make(&caller, &update).await?;
+        for (call, recorded) in unanswered {
+            let reply = self.make(&caller, &call).await?;
             if let Some(recorded) = recorded {
-                check_replay(&update, &reply, &recorded)?;
+                check_replay(&call, &reply, &recorded)?;
                 continue;
             }
             if is_replayed(&reply) {
                 return Err(format!(
-                    "{update:?} was not recorded, and is replayed: {reply:?}"
+                    "{call:?} was not recorded, and is replayed: {reply:?}"
                 ));
             }
-            if update.list == SHARED_LIST && reply.outcome.is_some() {
-                self.shared_record_count += 1;
-            }
-            self.apply_one(Entry {
-                call: Call::Update(update),
+            let entry = Entry {
+                call,
                 reply: Some(reply),
-            })?;
+            };
+            self.shared_record_count += usize::from(shared_request(&entry).is_some());
+            self.apply_one(entry)?;
         }
         Ok(())
     }
 
-    /// Repeats some of the updates that were answered.
+    /// Repeats some of the updates and reverts that were answered.
     async fn repeat_answered(&mut self, random: &mut Random) -> Result<(), String> {
         let caller = self.caller();
         for _ in 0..REPEAT_COUNT.min(self.history.len()) {
-            let (update, outcome) = self.history[random.below(self.history.len())].clone();
-            let reply = self.make(&caller, &update).await?;
-            check_replay(&update, &reply, &outcome)?;
+            let (call, recorded) = self.history[random.below(self.history.len())].clone();
+            let reply = self.make(&caller, &call).await?;
+            check_replay(&call, &reply, &recorded)?;
         }
         Ok(())
     }
@@ -288,9 +286,8 @@ impl Harness {
         }
     }
 
-    async fn make(&mut self, caller: &Client, update: &Update) -> Result<Reply, String> {
-        let call = Call::Update(update.clone());
-        let reply = timeout(ANSWER_LIMIT, self.ids.execute(caller, &call, AtOnce)).await;
+    async fn make(&mut self, caller: &Client, call: &Call) -> Result<Reply, String> {
+        let reply = timeout(ANSWER_LIMIT, self.ids.execute(caller, call, AtOnce)).await;
         let reply = reply.map_err(|_| format!("no answer to {call:?}"))?;
         let reply = reply.map_err(|status| format!("{call:?} failed: {status:?}"))?;
         self.statistics.repeated += 1;

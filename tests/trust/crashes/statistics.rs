@@ -12,13 +12,15 @@ pub struct Statistics {
     pub kills_with_spool: u64,
     pub call_count: u64,
     pub acknowledged: u64,
-    /// Updates without an answer that were applied, and that were not.
+    /// Reverts that were applied.
+    pub reverts: u64,
+    /// Updates and reverts without an answer that were applied, and that were not.
     pub updates_applied: u64,
     pub updates_absent: u64,
     /// The same of calls without a `request_id`.
     pub others_applied: u64,
     pub others_absent: u64,
-    /// Updates that were made again, and those of them that got the recorded answer.
+    /// Updates and reverts that were made again, and those of them that got the recorded answer.
     pub repeated: u64,
     pub replayed: u64,
 }
@@ -33,7 +35,7 @@ impl Statistics {
         };
         let unknown = self.call_count - self.acknowledged;
         format!(
-            "kills of {what}: {} kills ({} with a spool) and {} of a server that was starting, {} calls, {} acknowledged, \
+            "kills of {what}: {} kills ({} with a spool) and {} of a server that was starting, {} calls, {} acknowledged, {} reverts, \
              {unknown} not: updates {} applied, {} absent, others {} applied, {} absent; \
              {} repeated, {} replayed; lost 0, done twice 0, leaked 0",
             self.kill_count,
@@ -41,6 +43,7 @@ impl Statistics {
             self.kills_in_start,
             self.call_count,
             self.acknowledged,
+            self.reverts,
             self.updates_applied,
             self.updates_absent,
             self.others_applied,
@@ -62,6 +65,7 @@ impl Statistics {
         );
         assert!(self.replayed > 0, "no update was replayed");
         if is_long {
+            assert!(self.reverts > 0, "no update was reverted");
             assert!(
                 self.updates_applied > 0,
                 "no update without an answer was applied"

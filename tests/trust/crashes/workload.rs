@@ -34,6 +34,9 @@ pub struct Workload {
     most: u32,
     /// Counts the request_ids of all callers.
     requests: Arc<AtomicU32>,
+    /// The updates of the caller's own list: their requests, and whether they were of private numbers only. Others are not
+    /// reverted, since a lasting contact must not be erased.
+    own: Vec<(u32, bool)>,
 }
 
 /// The numbers of all callers.
@@ -66,14 +69,16 @@ impl Workload {
             lasting_count,
             most,
             requests,
+            own: Vec::new(),
         }
     }
 
     /// The next call.
     pub fn call(&mut self) -> Call {
         match self.random.below(100) {
-            0..48 => self.own_update(),
-            48..66 => self.shared_update(),
+            0..36 => self.own_update(),
+            36..50 => self.revert(),
+            50..66 => self.shared_update(),
             66..74 => self.number_changes(),
             74..84 => self.preference(),
             84..93 => Call::DeleteContact(ContactRef::Holder(self.private())),
@@ -90,12 +95,31 @@ impl Workload {
             Action::Overwrite,
         ];
         let action = self.random.pick(&actions);
-        let numbers = self.run_of_numbers(self.private_count + self.lasting_count);
+        let is_private = self.random.percent(60);
+        let lasting_count = if is_private { 0 } else { self.lasting_count };
+        let numbers = self.run_of_numbers(self.private_count + lasting_count);
         let contacts = numbers
             .into_iter()
             .map(|offset| self.contact(offset))
             .collect();
-        self.update(self.caller, action, contacts)
+        self.update_own(action, contacts, is_private)
+    }
+
+    fn update_own(&mut self, action: Action, contacts: Vec<Contact>, is_private: bool) -> Call {
+        let call = self.update(self.caller, action, contacts);
+        self.own.extend(call.request().map(|it| (it, is_private)));
+        call
+    }
+
+    /// Reverts the latest update of the caller's own list.
+    fn revert(&mut self) -> Call {
+        match self.own.pop_if(|(_, is_private)| *is_private) {
+            Some((update, _)) => Call::Revert(Revert {
+                update,
+                request: self.requests.fetch_add(1, Ordering::Relaxed),
+            }),
+            None => self.own_update(),
+        }
     }
 
     fn shared_update(&mut self) -> Call {
@@ -119,7 +143,7 @@ impl Workload {
             ..Contact::default()
         });
         let contacts = contacts.collect();
-        self.update(self.caller, Action::Add, contacts)
+        self.update_own(Action::Add, contacts, true)
     }
 
     fn preference(&mut self) -> Call {

@@ -1,29 +1,33 @@
 //! Makes the tests' calls at the service.
 
 mod others;
+mod revert;
 mod update;
 
-use contact_lists::proto::UpdateContactListContactsResponse as Outcome;
 use test_support::Client;
 use tonic::Status;
 use tonic_types::StatusExt;
 
 use crate::{
-    answers::{Answer, Updated},
+    answers::{Answer, Recorded},
     calls::Call,
     id_map::IdMap,
 };
 
 pub use update::{AtOnce, Pace, Stage};
 
+use revert::{read_update, revert_update};
+
 /// The reasons for which calls may be refused here: each is one that a caller can act on.
-const REFUSALS: [&str; 6] = [
+const REFUSALS: [&str; 8] = [
     "CONTACTS_REJECTED",
     "CONTACT_LIST_NOT_ACTIVE",
     "REQUEST_ID_REUSED",
     "RESOURCE_ALREADY_EXISTS",
     "RESOURCE_IN_USE",
     "RESOURCE_NOT_FOUND",
+    "UPDATE_NOT_LATEST",
+    "UPDATE_NOT_REVERTIBLE",
 ];
 
 /// How often a call is made that loses races.
@@ -33,8 +37,8 @@ const MAX_ATTEMPTS: u64 = 10;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Reply {
     pub answer: Answer,
-    /// An update's whole outcome, to be compared with its replays.
-    pub outcome: Option<Outcome>,
+    /// The whole answer to an update or a revert, to be compared with its replays.
+    pub recorded: Option<Recorded>,
     /// How often the call was made before that lost a race.
     pub aborted_count: u64,
 }
@@ -50,10 +54,10 @@ impl IdMap {
         let mut aborted_count = 0;
         loop {
             let status = match self.try_execute(caller, call, pace.clone()).await {
-                Ok((answer, outcome)) => {
+                Ok((answer, recorded)) => {
                     return Ok(Reply {
                         answer,
-                        outcome,
+                        recorded,
                         aborted_count,
                     });
                 }
@@ -65,7 +69,7 @@ impl IdMap {
                 Some(reason) if REFUSALS.contains(&reason) => {
                     return Ok(Reply {
                         answer: Answer::Refused((&status).into()),
-                        outcome: None,
+                        recorded: None,
                         aborted_count,
                     });
                 }
@@ -79,13 +83,13 @@ impl IdMap {
         caller: &Client,
         call: &Call,
         pace: impl Pace,
-    ) -> Result<(Answer, Option<Outcome>), Status> {
-        let outcome = match call {
-            Call::Update(update) => self.update(caller, update, pace).await?,
-            Call::ReadUpdate(request) => self.read_update(caller, *request).await?,
+    ) -> Result<(Answer, Option<Recorded>), Status> {
+        let recorded = match call {
+            Call::Update(update) => Recorded::Update(self.update(caller, update, pace).await?),
+            Call::Revert(revert) => Recorded::Revert(revert_update(caller, *revert).await?),
+            Call::ReadUpdate(request) => read_update(caller, *request).await?,
             _ => return Ok((self.other(caller, call).await?, None)),
         };
-        let updated = Updated::new(outcome.clone(), !outcome.update_id.is_empty());
-        Ok((Answer::Updated(updated), Some(outcome)))
+        Ok((recorded.answer(), Some(recorded)))
     }
 }

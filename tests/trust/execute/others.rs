@@ -19,7 +19,9 @@ use crate::{
 impl IdMap {
     pub(super) async fn other(&self, caller: &Client, call: &Call) -> Result<Answer, Status> {
         match call {
-            Call::Update(_) | Call::ReadUpdate(_) => unreachable!("calls with an outcome"),
+            Call::Update(_) | Call::Revert(_) | Call::ReadUpdate(_) => {
+                unreachable!("calls with an outcome")
+            }
             Call::ArchiveList { list, archived } => {
                 let request = self.archive_list(*list, *archived);
                 caller.lists.clone().update_contact_list(request).await?;

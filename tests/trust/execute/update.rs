@@ -1,14 +1,11 @@
-//! The main call, message by message, and its recorded outcome.
+//! The main call, message by message.
 
-use contact_lists::proto::{
-    GetContactListUpdateRequest, UpdateContactListContactsResponse as Outcome,
-    get_contact_list_update_request::Reference,
-};
+use contact_lists::proto::UpdateContactListContactsResponse as Outcome;
 use futures_util::stream;
 use test_support::Client;
 use tonic::Status;
 
-use crate::{calls::Update, id_map::IdMap, values::request_id};
+use crate::{calls::Update, id_map::IdMap};
 
 /// Where a stream is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,20 +51,5 @@ impl IdMap {
         let mut lists = caller.lists.clone();
         let answer = lists.update_contact_list_contacts(stream).await?;
         Ok(answer.into_inner())
-    }
-
-    pub(super) async fn read_update(
-        &self,
-        caller: &Client,
-        request: u32,
-    ) -> Result<Outcome, Status> {
-        let request_id = request_id(request).to_string();
-        let request = GetContactListUpdateRequest {
-            reference: Some(Reference::RequestId(request_id)),
-        };
-        let answer = caller.lists.clone().get_contact_list_update(request).await;
-        let update = answer?.into_inner().contact_list_update;
-        let outcome = update.expect("the update").outcome;
-        Ok(outcome.expect("its outcome"))
     }
 }
