@@ -37,6 +37,7 @@ pub async fn run(settings: UpdatesSettings) -> anyhow::Result<()> {
             page_size: PAGE_SIZE,
             page_token,
             contact_list_id: contact_list_id.clone(),
+            newest_first: false,
         };
         let page = connection.lists.list_contact_list_updates(request).await;
         let page = page.map_err(sentence)?.into_inner();

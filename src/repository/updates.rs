@@ -224,13 +224,20 @@ pub async fn any_unversioned_after(
     Ok(found.is_some())
 }
 
-/// Returns at most `limit` updates of one list or of all, with an id above `after`, ordered by id. Their rejected contacts
-/// are left out.
+/// The order of updates by their ids, and the update after which they begin, if it is not the first.
+pub enum UpdateOrder {
+    /// The earliest first.
+    OldestFirst(Option<Uuid>),
+    /// The latest first.
+    NewestFirst(Option<Uuid>),
+}
+
+/// Returns at most `limit` updates of one list or of all. Their rejected contacts are left out.
 pub async fn page(
     db: &impl ConnectionTrait,
     organization: OrganizationId,
     contact_list: Option<Uuid>,
-    after: Uuid,
+    order: UpdateOrder,
     limit: u64,
 ) -> Result<Vec<RecordedUpdate>> {
     let rejected = contact_list_update::Column::RejectedContacts;
@@ -240,16 +247,20 @@ pub async fn page(
         .select_only()
         .columns(others)
         .expr_as(Expr::cust("NULL"), rejected.as_str())
-        .filter(contact_list_update::Column::OrganizationId.eq(organization.0))
-        .filter(contact_list_update::Column::Id.gt(after));
+        .filter(contact_list_update::Column::OrganizationId.eq(organization.0));
     if let Some(contact_list) = contact_list {
         query = query.filter(contact_list_update::Column::ContactListId.eq(contact_list));
     }
-    let models = query
-        .order_by_asc(contact_list_update::Column::Id)
-        .limit(limit)
-        .all(db)
-        .await?;
+    let id = contact_list_update::Column::Id;
+    let query = match order {
+        UpdateOrder::OldestFirst(after) => query
+            .filter(id.gt(after.unwrap_or(Uuid::nil())))
+            .order_by_asc(id),
+        UpdateOrder::NewestFirst(before) => query
+            .filter(id.lt(before.unwrap_or(Uuid::max())))
+            .order_by_desc(id),
+    };
+    let models = query.limit(limit).all(db).await?;
     models.into_iter().map(RecordedUpdate::try_from).collect()
 }
 

@@ -40,7 +40,7 @@ use crate::{
         contacts,
         contacts::Member,
         updates,
-        updates::{RecordedAction, RecordedUpdate},
+        updates::{RecordedAction, RecordedUpdate, UpdateOrder},
     },
     telemetry::{self, Phase},
 };
@@ -274,14 +274,24 @@ impl ContactListService for Api {
         let request = request.into_inner();
         let list = optional_id("contact_list_id", request.contact_list_id.as_deref())?;
         telemetry::note(|call| call.contact_list_id = list);
-        let binding = ["ListContactListUpdates", request.contact_list_id()];
+        let direction = if request.newest_first {
+            "newest"
+        } else {
+            "oldest"
+        };
+        let list_id = request.contact_list_id();
+        let binding = ["ListContactListUpdates", list_id, direction];
         let page = Page::parse(&caller, request.page_size, &request.page_token, &binding)?;
         let (db, organization) = (self.repository.db(), caller.organization.id);
         if let Some(id) = list {
             contact_lists::get(db, organization, id).await?;
         }
-        let after = page.after().unwrap_or_default();
-        let updates = updates::page(db, organization, list, after, page.limit()).await?;
+        let order = if request.newest_first {
+            UpdateOrder::NewestFirst(page.after())
+        } else {
+            UpdateOrder::OldestFirst(page.after())
+        };
+        let updates = updates::page(db, organization, list, order, page.limit()).await?;
         let key = |update: &RecordedUpdate| update.outcome.update_id.unwrap_or_default();
         let (contact_list_updates, next_page_token) = page.fill(updates, key, wire_update);
         Ok(Response::new(ListContactListUpdatesResponse {

@@ -209,6 +209,7 @@ impl Setup {
             page_size,
             page_token,
             contact_list_id: (filter == "of the list").then(|| self.lists[0].clone()),
+            newest_first: false,
         };
         let page = self
             .caller

@@ -58,6 +58,41 @@ on_both! {
         );
     }
 
+    async fn updates_are_listed_the_latest_first_where_that_is_asked_for(service: Service) {
+        let admin = service.admin();
+        let lists = [
+            admin.create_list("One").await,
+            admin.create_list("Two").await,
+        ];
+        let mut applied = Vec::new();
+        for n in 0..6 {
+            let list = &lists[n as usize % 2];
+            let outcome = admin.update(header(list).add(), vec![contact(&number(n))]).await;
+            applied.push(outcome.unwrap().update_id);
+        }
+        let request = |list: Option<&String>, page_token: String| Request {
+            page_size: 4,
+            page_token,
+            contact_list_id: list.cloned(),
+            newest_first: true,
+        };
+        let first = page(&admin, request(None, String::new())).await.unwrap();
+        let token = first.next_page_token.clone();
+        let second = page(&admin, request(None, token.clone())).await.unwrap();
+        assert_eq!(second.next_page_token, "");
+        let pages = [first.contact_list_updates, second.contact_list_updates].concat();
+        assert_eq!(ids(&pages), applied.iter().rev().collect::<Vec<_>>());
+        let of_one = page(&admin, request(Some(&lists[0]), String::new())).await.unwrap();
+        assert_eq!(
+            ids(&of_one.contact_list_updates),
+            [&applied[4][..], &applied[2], &applied[0]]
+        );
+        // A token belongs to its order.
+        let other_order = Request { newest_first: false, ..request(None, token) };
+        let refused = page(&admin, other_order).await.expect_err("a refusal");
+        assert_eq!(reason(&refused), "PAGE_TOKEN_INVALID");
+    }
+
     async fn a_listed_update_says_what_was_done_and_with_what_outcome(service: Service) {
         let admin = service.admin();
         let list = admin.create_list("List").await;
@@ -137,6 +172,7 @@ on_both! {
                 page_size: 3,
                 page_token,
                 contact_list_id: Some(list.clone()),
+                newest_first: false,
             };
             let page = page(&admin, request).await.unwrap();
             seen.extend(page.contact_list_updates);

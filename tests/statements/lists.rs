@@ -200,8 +200,11 @@ on_both! {
             check!(lists.list_contact_list_contacts(request), "ListContactListContacts");
         }
         for contact_list_id in [None, Some(filled.list.clone())] {
-            let request = ListContactListUpdatesRequest { contact_list_id, ..Default::default() };
-            check!(lists.list_contact_list_updates(request), "ListContactListUpdates");
+            for newest_first in [false, true] {
+                let contact_list_id = contact_list_id.clone();
+                let request = ListContactListUpdatesRequest { contact_list_id, newest_first, ..Default::default() };
+                check!(lists.list_contact_list_updates(request), "ListContactListUpdates");
+            }
         }
         let contact = Some(ContactReference { reference: Some(Reference::Phone(number(1))) });
         let request = ListCommunicationPreferencesRequest { contact, ..Default::default() };
