@@ -68,7 +68,7 @@ pub struct ServeSettings {
         help_heading = LISTENING
     )]
     pub listen: ListenAddress,
-    /// The address on which operators read metrics and health over HTTP; another free port if that is taken; empty for none
+    /// The address on which operators read metrics and health over HTTP, and look at the console; another free port if that is taken; empty for none
     #[arg(
         long,
         env = "CONTACT_LISTS_ADMIN_LISTEN",
@@ -76,6 +76,9 @@ pub struct ServeSettings {
         help_heading = LISTENING
     )]
     pub admin_listen: OptionalAddress,
+    /// Whether the address for operators also has the console, a page that shows people with an API key what is stored
+    #[arg(long, env = "CONTACT_LISTS_CONSOLE", default_value_t = true, action = clap::ArgAction::Set, help_heading = LISTENING)]
+    pub console: bool,
     /// The database to use.
     #[command(flatten)]
     pub database: DatabaseSettings,

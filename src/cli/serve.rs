@@ -18,6 +18,7 @@ pub async fn run(settings: ServeSettings) -> anyhow::Result<()> {
     let with_tls = settings.tls_certificate.is_some();
     let key_file = settings.first_key_file.clone();
     let database_url = settings.database.database_url.clone();
+    let has_console = settings.console;
     let server = Server::bind(settings).await?;
     let address = server.local_addr()?;
     let admin_address = server.admin_addr()?;
@@ -44,6 +45,9 @@ pub async fn run(settings: ServeSettings) -> anyhow::Result<()> {
     });
     if let Some(address) = admin_address {
         println!("metrics on http://{address}/metrics");
+        if has_console {
+            println!("console on http://{address}/console");
+        }
     }
     println!("listening on {address}");
     server.serve(signals).await

@@ -1,8 +1,7 @@
-//! What operators read over HTTP, on a port of its own: metrics and health.
+//! What operators read over HTTP, on a port of its own: metrics, health and the console.
 
 use std::{
-    collections::VecDeque, convert::Infallible, future::ready, io, net::SocketAddr, sync::Arc,
-    time::Duration,
+    collections::VecDeque, convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration,
 };
 
 use anyhow::Context;
@@ -20,7 +19,7 @@ use tokio::{
 };
 use tokio_util::task::AbortOnDropHandle;
 
-use super::shutdown::Shutdown;
+use super::{console::Console, shutdown::Shutdown};
 use crate::{
     jobs::health::DatabaseState,
     repository::Repository,
@@ -29,7 +28,7 @@ use crate::{
     telemetry::{Metrics, ProcessMetrics},
 };
 
-/// The most connections at once. A further one ends the oldest: a request takes no time, so that one's client is slow.
+/// The most connections at once. A further one ends the oldest: a request takes next to no time, so that one's client is slow.
 const MAX_CONNECTIONS: usize = 32;
 
 /// How long a connection may take: it has one request.
@@ -38,7 +37,7 @@ const CONNECTION_LIMIT: Duration = Duration::from_secs(10);
 /// How long the server pauses after the system has failed to accept a connection.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 
-const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
+pub const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 
 const OPEN_METRICS: HeaderValue =
     HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
@@ -71,6 +70,8 @@ pub struct Admin {
     pub database: watch::Receiver<DatabaseState>,
     /// How far the shutdown has progressed.
     pub shutdown: Shutdown,
+    /// The console, unless it is turned off.
+    pub console: Option<Console>,
 }
 
 impl Admin {
@@ -80,12 +81,12 @@ impl Admin {
         let mut running = VecDeque::new();
         loop {
             match listener.accept().await {
-                Ok((stream, _)) => {
+                Ok((stream, peer)) => {
                     running.retain(|it: &AbortOnDropHandle<()>| !it.is_finished());
                     if running.len() == MAX_CONNECTIONS {
                         running.pop_front();
                     }
-                    let serve_one = tokio::spawn(Arc::clone(&this).serve_one(stream));
+                    let serve_one = tokio::spawn(Arc::clone(&this).serve_one(stream, peer));
                     running.push_back(AbortOnDropHandle::new(serve_one));
                 }
                 Err(error) => {
@@ -96,10 +97,15 @@ impl Admin {
         }
     }
 
-    async fn serve_one(self: Arc<Self>, stream: TcpStream) {
-        let service = service_fn(|request: Request<Incoming>| {
-            let response = self.response(request.method(), request.uri().path());
-            ready(Ok::<_, Infallible>(response))
+    async fn serve_one(self: Arc<Self>, stream: TcpStream, peer: SocketAddr) {
+        let service = service_fn(async |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(peer);
+            let console = self.console.as_ref().filter(|it| it.has(&request));
+            let response = match console {
+                Some(console) => console.response(request, peer).await,
+                None => self.response(request.method(), request.uri().path()),
+            };
+            Ok::<_, Infallible>(response)
         });
         let connection = http1::Builder::new()
             .keep_alive(false)
@@ -123,7 +129,8 @@ impl Admin {
                 }
             },
             _ => {
-                let text = "there are /metrics, /healthz and /readyz\n";
+                let console = self.console.as_ref().map_or("", |_| ", /console");
+                let text = format!("there are /metrics, /healthz, /readyz{console}\n");
                 response(StatusCode::NOT_FOUND, TEXT, text)
             }
         }
@@ -161,7 +168,8 @@ impl Admin {
     }
 }
 
-fn response(status: StatusCode, content_type: HeaderValue, body: impl Into<Body>) -> Response {
+/// Makes a response.
+pub fn response(status: StatusCode, content_type: HeaderValue, body: impl Into<Body>) -> Response {
     let mut response = Response::new(body.into());
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, content_type);

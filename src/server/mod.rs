@@ -2,6 +2,7 @@
 
 mod admin;
 mod connections;
+mod console;
 pub(crate) mod layers;
 mod services;
 mod shutdown;
@@ -29,6 +30,7 @@ pub use self::services::descriptor_set;
 use self::{
     admin::Admin,
     connections::{Connections, Tls},
+    console::Console,
     shutdown::Shutdown,
     transcoding::Transcoder,
 };
@@ -115,8 +117,14 @@ impl Server {
         let (database, database_state) = watch::channel(DatabaseState::Unknown);
         let (calls, jobs) = (CallMetrics::default(), JobMetrics::default());
         let api = Api::new(self.repository.clone(), limits(&self.settings));
+        let uses = KeyUses::default();
+        let recorded = Calls::new(calls.clone(), self.traces.clone());
+        let open = services::open_routes(health_service)?;
+        let open = layers::around_open(open, &self.settings, &recorded);
+        let transcoder = self.transcoder(&api, open, &uses, &recorded, &stages);
         let _admin = self.admin.take().map(|listener| {
-            let admin = self.admin(&api, &calls, &jobs, database_state, &stages);
+            let console = Console::new(&self.settings, &transcoder);
+            let admin = self.admin(&api, &calls, &jobs, database_state, &stages, console);
             AbortOnDropHandle::new(tokio::spawn(admin.serve(listener)))
         });
         let health = Health {
@@ -141,14 +149,7 @@ impl Server {
             tokio::spawn(async move { tls.watch(draining).await });
         }
 
-        let uses = KeyUses::default();
-        let key_uses = uses.clone();
-        let key_uses =
-            tokio::spawn(key_uses.watch(self.repository.clone(), stages.draining.clone()));
-        let calls = Calls::new(calls, self.traces.clone());
-        let open = services::open_routes(health_service)?;
-        let open = layers::around_open(open, &self.settings, &calls);
-        let transcoder = self.transcoder(&api, open, &uses, &calls, &stages);
+        let key_uses = tokio::spawn(uses.watch(self.repository.clone(), stages.draining.clone()));
         let connections = Connections::new(&self.settings, self.tls, transcoder, &stages);
         let drain = self
             .settings
@@ -177,6 +178,7 @@ impl Server {
         jobs: &JobMetrics,
         database: watch::Receiver<DatabaseState>,
         shutdown: &Shutdown,
+        console: Option<Console>,
     ) -> Admin {
         let (mut metrics, process) = (Metrics::default(), ProcessMetrics::default());
         let limit = self.settings.max_spool_bytes;
@@ -194,6 +196,7 @@ impl Server {
             api: api.clone(),
             database,
             shutdown: shutdown.clone(),
+            console,
         }
     }
 

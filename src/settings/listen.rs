@@ -9,6 +9,11 @@ use tokio::net::lookup_host;
 pub struct ListenAddress(String);
 
 impl ListenAddress {
+    /// Returns the IP address, in brackets if it is one of IPv6, or the host name.
+    pub fn host(&self) -> &str {
+        self.0.rsplit_once(':').map_or(&*self.0, |(host, _)| host)
+    }
+
     /// Returns the addresses that it stands for, those of IPv4 first. Fails if it is a name that no one knows.
     pub async fn resolve(&self) -> io::Result<Vec<SocketAddr>> {
         let mut addresses: Vec<SocketAddr> = lookup_host(&self.0).await?.collect();

@@ -197,10 +197,16 @@ fn the_second_start_prints_no_key() {
     let folder = Folder::new();
     drop(folder.serve(&[]));
     let second = folder.serve(&[]);
-    let [metrics, listening] = second.greeting.as_slice() else {
+    let [metrics, console, listening] = second.greeting.as_slice() else {
         panic!("{:?}", second.greeting);
     };
-    assert!(metrics.starts_with("metrics on http://127.0.0.1:"));
+    let admin = metrics.strip_prefix("metrics on http://127.0.0.1:");
+    let admin = admin.and_then(|it| it.strip_suffix("/metrics"));
+    let admin = admin.expect("a port for operators");
+    assert_eq!(
+        *console,
+        format!("console on http://127.0.0.1:{admin}/console")
+    );
     assert_eq!(*listening, format!("listening on {}", second.address));
     assert_eq!(folder.lines(&["organization", "list"]).len(), 1);
 }

@@ -3,13 +3,14 @@
 use crate::*;
 
 /// Every flag of `serve` with its environment variable and its default.
-const FLAGS: [(&str, &str, &str); 31] = [
+const FLAGS: [(&str, &str, &str); 32] = [
     ("--listen", "CONTACT_LISTS_LISTEN", "127.0.0.1:50051"),
     (
         "--admin-listen",
         "CONTACT_LISTS_ADMIN_LISTEN",
         "127.0.0.1:9464",
     ),
+    ("--console", "CONTACT_LISTS_CONSOLE", "true"),
     (
         "--database-url",
         "CONTACT_LISTS_DATABASE_URL",

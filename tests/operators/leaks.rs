@@ -12,7 +12,7 @@ use super::every_call::{self, MARKS};
 const PASSWORD: &str = "hunter2";
 
 /// The names of all calls of the contract.
-fn contract() -> Vec<String> {
+pub fn contract() -> Vec<String> {
     let set = FileDescriptorSet::decode(FILE_DESCRIPTOR_SET).expect("a descriptor set");
     let files = set.file.iter();
     let ours = files.filter(|file| file.package() == "contactlists.v1");

@@ -2,6 +2,7 @@
 
 mod admin;
 mod call_lines;
+mod console;
 mod every_call;
 mod leaks;
 mod metrics;

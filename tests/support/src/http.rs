@@ -25,6 +25,45 @@ pub async fn http_get(address: impl ToSocketAddrs, path: &str) -> (u16, String) 
     (status.parse().expect("a number"), body.to_owned())
 }
 
+/// Sends a request on a connection of its own.
+pub async fn http_send(
+    address: impl ToSocketAddrs,
+    version: Version,
+    mut request: Request<Full<Bytes>>,
+) -> HttpResponse {
+    let stream = TcpStream::connect(address).await.expect("a server");
+    let stream = TokioIo::new(stream);
+    let response = if version == Version::HTTP_2 {
+        let (mut client, connection) = http2::handshake(TokioExecutor::new(), stream)
+            .await
+            .expect("HTTP/2");
+        tokio::spawn(connection);
+        request.headers_mut().remove("host");
+        client.send_request(request).await
+    } else {
+        let path = request.uri().path_and_query().expect("a path");
+        *request.uri_mut() = path.as_str().parse().expect("a path");
+        let (mut client, connection) = http1::handshake(stream).await.expect("HTTP/1.1");
+        tokio::spawn(connection);
+        client.send_request(request).await
+    };
+    let (head, mut body) = response.expect("a response").into_parts();
+    let (mut bytes, mut is_whole) = (Vec::new(), true);
+    while let Some(frame) = body.frame().await {
+        match frame.map(|frame| frame.into_data()) {
+            Ok(Ok(data)) => bytes.extend(data),
+            Ok(Err(_trailers)) => {}
+            Err(_) => is_whole = false,
+        }
+    }
+    HttpResponse {
+        status: head.status.as_u16(),
+        headers: head.headers,
+        body: bytes.into(),
+        is_whole,
+    }
+}
+
 /// The value of a metric with exactly these labels, as in `contact_lists_calls_total{method="…"}`, if it is in what was scraped.
 pub fn metric(scraped: &str, name_and_labels: &str) -> Option<f64> {
     let value = scraped
@@ -112,42 +151,8 @@ impl Service {
     }
 
     /// Sends a request on a connection of its own.
-    pub async fn send_over(
-        &self,
-        version: Version,
-        mut request: Request<Full<Bytes>>,
-    ) -> HttpResponse {
-        let stream = TcpStream::connect(self.address()).await.expect("a server");
-        let stream = TokioIo::new(stream);
-        let response = if version == Version::HTTP_2 {
-            let (mut client, connection) = http2::handshake(TokioExecutor::new(), stream)
-                .await
-                .expect("HTTP/2");
-            tokio::spawn(connection);
-            request.headers_mut().remove("host");
-            client.send_request(request).await
-        } else {
-            let path = request.uri().path_and_query().expect("a path");
-            *request.uri_mut() = path.as_str().parse().expect("a path");
-            let (mut client, connection) = http1::handshake(stream).await.expect("HTTP/1.1");
-            tokio::spawn(connection);
-            client.send_request(request).await
-        };
-        let (head, mut body) = response.expect("a response").into_parts();
-        let (mut bytes, mut is_whole) = (Vec::new(), true);
-        while let Some(frame) = body.frame().await {
-            match frame.map(|frame| frame.into_data()) {
-                Ok(Ok(data)) => bytes.extend(data),
-                Ok(Err(_trailers)) => {}
-                Err(_) => is_whole = false,
-            }
-        }
-        HttpResponse {
-            status: head.status.as_u16(),
-            headers: head.headers,
-            body: bytes.into(),
-            is_whole,
-        }
+    pub async fn send_over(&self, version: Version, request: Request<Full<Bytes>>) -> HttpResponse {
+        http_send(self.address(), version, request).await
     }
 
     /// Sends JSON over HTTP/1.1.

@@ -43,7 +43,7 @@ pub use errors::{
     assert_invalid, assert_refused, metadata, reason, reason_name, rejections, violations,
 };
 pub use golden::{assert_golden, redact_ids};
-pub use http::{HttpResponse, http_get, metric};
+pub use http::{HttpResponse, http_get, http_send, metric};
 pub use json::{json_of, struct_of, value_of};
 pub use objects::{CustomPropertyExt, property};
 pub use on_both::{Fixture, notice, run};
