@@ -3,6 +3,7 @@
 
 mod api_key;
 mod contact;
+mod json_objects;
 mod page_token;
 mod phone_number;
 #[cfg(test)]
@@ -10,8 +11,8 @@ mod tests;
 mod update_message;
 
 pub use self::{
-    api_key::api_key, page_token::page_token, phone_number::phone_number,
-    update_message::update_message,
+    api_key::api_key, json_objects::json_objects, page_token::page_token,
+    phone_number::phone_number, update_message::update_message,
 };
 
 use uuid::{Uuid, uuid};

@@ -17,6 +17,11 @@ fn seeds_of_api_keys() {
 }
 
 #[test]
+fn seeds_of_json_objects() {
+    try_seeds(super::json_objects, "json_objects");
+}
+
+#[test]
 fn seeds_of_page_tokens() {
     try_seeds(super::page_token, "page_token");
 }

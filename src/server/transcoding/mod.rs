@@ -9,7 +9,7 @@ mod message;
 mod request;
 mod response;
 pub mod routes;
-mod scanner;
+pub(crate) mod scanner;
 mod status;
 
 use std::{convert::Infallible, sync::Arc, time::Duration};

@@ -150,6 +150,20 @@ pub fn only(mut text: BytesMut) -> Result<BytesMut, Error> {
     objects.finish().map(|()| object)
 }
 
+/// Returns the objects of a text that arrives in `parts`, and whether it is whole after them.
+#[cfg(any(fuzzing, test))]
+pub fn objects_of(shape: Shape, parts: &[&[u8]]) -> Result<(Vec<BytesMut>, bool), Error> {
+    let mut objects = Objects::new(shape, shape == Shape::One);
+    let (mut buffer, mut found) = (BytesMut::new(), Vec::new());
+    for part in parts {
+        buffer.extend_from_slice(part);
+        while let Some(length) = objects.find(&mut buffer)? {
+            found.push(buffer.split_to(length));
+        }
+    }
+    Ok((found, objects.finish().is_ok()))
+}
+
 /// Looks for the end of an object, and counts what is in it.
 #[derive(Default)]
 struct Scanner {
@@ -234,21 +248,10 @@ impl Scanner {
 mod tests {
     use super::*;
 
-    /// The objects of a text that arrives in two parts, whether it is whole then, or what is wrong.
-    fn objects(shape: Shape, text: &str, cut: usize) -> Result<(Vec<String>, bool), Error> {
-        let (mut objects, mut buffer, mut found) = (
-            Objects::new(shape, shape == Shape::One),
-            BytesMut::new(),
-            vec![],
-        );
-        for part in [&text.as_bytes()[..cut], &text.as_bytes()[cut..]] {
-            buffer.extend_from_slice(part);
-            while let Some(length) = objects.find(&mut buffer)? {
-                let object = buffer.split_to(length);
-                found.push(String::from_utf8(object.to_vec()).expect("text"));
-            }
-        }
-        Ok((found, objects.finish().is_ok()))
+    /// The objects of a text that arrives in two parts, and whether it is whole then.
+    fn objects(shape: Shape, text: &str, cut: usize) -> Result<(Vec<BytesMut>, bool), Error> {
+        let (before, after) = text.as_bytes().split_at(cut);
+        objects_of(shape, &[before, after])
     }
 
     #[test]
