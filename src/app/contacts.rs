@@ -12,7 +12,7 @@ use crate::{
         OrganizationId,
         caller::Caller,
         contact::{Contact, ContactChanges, ContactFieldSet, ContactReference, StoredContact},
-        contact_list::{ContactList, ListState},
+        contact_list::{ContactList, ListState, Membership},
         custom_object::ObjectReference,
         now,
         organization::Organization,
@@ -25,7 +25,7 @@ use crate::{
     memory_budget::MemoryShare,
     repository::{
         self, Repository, Transaction, TransactionOutcome, WriteLength, bulk, channels,
-        contact_lists, contacts, preferences, records, suppressions,
+        contact_lists, contacts, preference_pages, preferences, records, suppressions,
     },
 };
 
@@ -35,6 +35,8 @@ pub struct ContactDetails {
     pub contact: StoredContact,
     /// The lists that it is on, except deleted ones, ordered by id.
     pub lists: Vec<ContactList>,
+    /// Its memberships in these, in the same order.
+    pub memberships: Vec<Membership>,
     /// Its preferences, ordered by channel.
     pub preferences: Vec<Preference>,
     /// Its records, each with the id of its custom object, ordered by that id.
@@ -81,8 +83,9 @@ impl ContactDetails {
         records.sort_unstable_by_key(|(object, _)| *object);
         Ok(Some(Self {
             contact,
+            memberships: contacts::memberships(db, organization, id, &lists).await?,
             lists,
-            preferences: preferences::page(db, organization, id, None, no_limit).await?,
+            preferences: preference_pages::page(db, organization, id, None, no_limit).await?,
             records,
             memory,
             default_object: repository::custom_objects::default_id(db, default_of).await?,
@@ -345,6 +348,8 @@ async fn erase_in(
     };
     let left = [(id, stored.contact.phone)];
     numbers::detach_opt_outs(transaction, organization, &left, &change).await?;
+    let number = organization.hash(stored.contact.phone);
+    preferences::forget_number(transaction, organization.id, number).await?;
     contact_lists::remove_from(transaction, organization.id, &lists, id).await?;
     contacts::delete(transaction, organization.id, id).await?;
     suppressions::insert_erasures(transaction, organization.id, &[erasure]).await?;

@@ -31,6 +31,17 @@ pub struct ContactList {
     pub version: i64,
 }
 
+/// That a contact is on a list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Membership {
+    /// The list.
+    pub contact_list_id: Uuid,
+    /// When the contact joined it.
+    pub join_time: OffsetDateTime,
+    /// The update with which it did, if that is known.
+    pub update_id: Option<Uuid>,
+}
+
 /// The states of a contact list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, IntoStaticStr, EnumString)]
 #[serde(rename_all = "lowercase")]

@@ -16,6 +16,7 @@ pub mod organization;
 pub mod percent;
 pub mod phone_number;
 pub mod preference;
+pub mod preference_history;
 pub mod preference_set;
 pub mod property_value;
 pub mod revert;

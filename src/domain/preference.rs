@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -14,7 +15,7 @@ pub const ALL_CHANNELS: Uuid = Uuid::nil();
 pub const MAX_CHANGE_ITEMS: usize = 1000;
 
 /// Whether a contact is opted in to or out of a channel, since when, and by which call.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Preference {
     /// The contact's id.
     pub contact_id: Uuid,
@@ -23,6 +24,7 @@ pub struct Preference {
     /// True: opted in. False: opted out.
     pub opted_in: bool,
     /// Since when.
+    #[serde(with = "time::serde::timestamp::microseconds")]
     pub change_time: OffsetDateTime,
     /// The API key of the call that last changed it.
     pub api_key_id: Uuid,

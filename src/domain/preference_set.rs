@@ -67,6 +67,8 @@ pub enum HistoryKind {
     TakenOver,
     /// An opt-in was taken back with its update.
     Withdrawn,
+    /// An opt-out kept an update from opting the person in; only the journal has it.
+    KeptOut,
 }
 
 impl HistoryKind {

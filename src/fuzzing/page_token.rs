@@ -18,7 +18,7 @@ pub fn page_token(data: &[u8]) {
     let (size, token) = (i32::from_be_bytes(*size), String::from_utf8_lossy(token));
     let (caller, other) = (caller(ORGANIZATION), caller(OTHER_ORGANIZATION));
 
-    let Ok(page) = Page::parse(&caller, size, &token, &FILTER) else {
+    let Ok(page) = Page::<Uuid>::parse(&caller, size, &token, &FILTER) else {
         return;
     };
     assert!((2..=501).contains(&page.limit()));
@@ -26,8 +26,8 @@ pub fn page_token(data: &[u8]) {
         assert_eq!(token, "");
         return;
     };
-    assert!(Page::parse(&other, size, &token, &FILTER).is_err());
-    assert!(Page::parse(&caller, size, &token, &OTHER_FILTER).is_err());
+    assert!(Page::<Uuid>::parse(&other, size, &token, &FILTER).is_err());
+    assert!(Page::<Uuid>::parse(&caller, size, &token, &OTHER_FILTER).is_err());
 
     let rows = vec![after; usize::try_from(page.limit()).expect("a small number")];
     let (items, made) = page.fill(rows, |row| *row, |_| ());

@@ -14,11 +14,15 @@ use crate::{
     domain::{OrganizationId, now},
     error::Result,
     repository::{
-        Repository, Transaction, TransactionOutcome, organizations, purge_times, updates,
+        Repository, Transaction, TransactionOutcome, organizations, purge_times, suppressions,
+        updates,
     },
     settings::Retention,
     telemetry::JobMetrics,
 };
+
+/// How long before its commit an erasure can have begun, whose time it has.
+const LONGEST_ERASURE: Duration = Duration::from_secs(3600);
 
 /// Removes what is no longer needed of updates that are older than `retention`, once every `interval` until `draining`.
 pub async fn watch(
@@ -111,6 +115,7 @@ async fn purge_in(
     .await?;
     let undo_time = purge_time - retention.undo;
     updates::forget_rejected_contacts(transaction, organization, undo_time).await?;
+    suppressions::forget_erased(transaction, organization, stored - LONGEST_ERASURE).await?;
     Ok(TransactionOutcome::Commit((purge_time, count)))
 }
 

@@ -325,6 +325,8 @@ fn sqlite_connection(
         .busy_timeout(busy_timeout)
         .pragma("cache_size", SQLITE_CACHE)
         .pragma("journal_size_limit", SQLITE_LOG_BYTES)
+        // See `Transaction::overwrite_deleted`.
+        .pragma("secure_delete", "FAST")
         // See `sqlite_checkpoints`.
         .pragma("wal_autocheckpoint", "0")
 }

@@ -9,7 +9,7 @@ use sea_orm::{
 use uuid::Uuid;
 
 use super::{
-    Transaction,
+    Transaction, contacts,
     entity::{contact_list, contact_list_contact, parse_name},
     prefix::begins_with_unindexed,
     search::{self, Found},
@@ -28,6 +28,8 @@ pub struct ListFilter {
     pub state: Option<ListState>,
     /// Only lists whose name begins with this prefix, byte by byte.
     pub name_prefix: String,
+    /// Only lists that this contact is on.
+    pub contact: Option<Uuid>,
 }
 
 /// Inserts a list.
@@ -145,6 +147,9 @@ pub async fn page(
             contact_list::Column::Name,
             &filter.name_prefix,
         ));
+    }
+    if let Some(contact) = filter.contact {
+        query = query.filter(contacts::has_member(organization, contact));
     }
     let models = query
         .order_by_asc(contact_list::Column::Id)

@@ -5,7 +5,7 @@ use std::{collections::HashSet, ops::RangeInclusive};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QueryResult, QuerySelect,
     QueryTrait,
-    sea_query::{Expr, ExprTrait, IntoColumnRef, LockBehavior, LockType},
+    sea_query::{Expr, ExprTrait, IntoColumnRef, LockBehavior, LockType, SimpleExpr},
 };
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
@@ -15,7 +15,7 @@ use super::{
     Transaction,
     bulk::{self, malformed_number},
     entity::{communication_preference, contact, contact_list, contact_list_contact},
-    journal, preferences, records,
+    journal, preference_pages, preferences, records,
     search::{self, Found},
     sql::{Rows, statement},
 };
@@ -24,10 +24,11 @@ use crate::{
         OrganizationId,
         birth_date::BirthDate,
         contact::{Contact, ContactFieldSet, ContactFields, ContactReference, StoredContact},
-        contact_list::ContactList,
+        contact_list::{ContactList, Membership},
         email::Email,
         language::Language,
         phone_number::PhoneNumber,
+        preference::Preference,
         property_value::{Properties, as_json},
         text::Text,
     },
@@ -80,8 +81,44 @@ pub struct MemberFilter {
     pub contact_list: Uuid,
     /// The custom object whose records to return with them.
     pub custom_object: Option<Uuid>,
-    /// Only contacts that are opted in to this channel.
-    pub opted_in_to: Option<Uuid>,
+    /// Only contacts that said this of a channel.
+    pub consent: Option<ConsentFilter>,
+    /// Whether to return their preferences.
+    pub with_preferences: bool,
+}
+
+/// Which contacts of a list to return, by what they said of a channel.
+#[derive(Debug, Clone, Copy)]
+pub enum ConsentFilter {
+    /// Those that are opted in to it.
+    OptedIn(Uuid),
+    /// Those that are opted out of it, or of all channels and not opted in to it.
+    OptedOut(Uuid),
+}
+
+impl ConsentFilter {
+    /// The channel.
+    pub fn channel(self) -> Uuid {
+        match self {
+            Self::OptedIn(channel) | Self::OptedOut(channel) => channel,
+        }
+    }
+
+    /// The condition on a member `m`, where `$4` is the channel.
+    fn condition(self) -> &'static str {
+        match self {
+            Self::OptedIn(_) => {
+                "EXISTS (SELECT 1 FROM communication_preferences p WHERE p.organization_id = $1 \
+                 AND p.contact_id = m.contact_id AND p.channel_id = $4 AND p.opted_in)"
+            }
+            Self::OptedOut(_) => {
+                "EXISTS (SELECT 1 FROM communication_preferences p WHERE p.organization_id = $1 \
+                 AND p.contact_id = m.contact_id AND p.channel_id IN ($4, {nil}) AND NOT p.opted_in) \
+                 AND NOT EXISTS (SELECT 1 FROM communication_preferences p WHERE p.organization_id = $1 \
+                 AND p.contact_id = m.contact_id AND p.channel_id = $4 AND p.opted_in)"
+            }
+        }
+    }
 }
 
 /// A member of a list.
@@ -95,6 +132,8 @@ pub struct Member {
     /// The contact's record of the requested custom object.
     #[serde(with = "as_json")]
     pub record: Option<Properties>,
+    /// The contact's preferences, ordered by channel, if they are requested.
+    pub preferences: Vec<Preference>,
 }
 
 impl Member {
@@ -113,7 +152,7 @@ pub async fn page_of_members(
     after: Uuid,
     limit: u64,
 ) -> Result<Found<Member>> {
-    let searched_to = match filter.opted_in_to {
+    let searched_to = match filter.consent {
         None => None,
         Some(_) => {
             let list = contact_list_contact::Entity::find()
@@ -145,16 +184,16 @@ pub async fn members(
          FROM contact_list_contacts m \
          JOIN contacts c ON c.organization_id = $1 AND c.id = m.contact_id \
          WHERE m.organization_id = $1 AND m.contact_list_id = $2 AND m.contact_id > $3 AND m.contact_id <= $6 \
-         AND ($4 = {{nil}} OR EXISTS (SELECT 1 FROM communication_preferences p WHERE p.organization_id = $1 \
-         AND p.contact_id = m.contact_id AND p.channel_id = $4 AND p.opted_in)) \
-         ORDER BY m.contact_id LIMIT $5",
+         AND ($4 = {{nil}} OR {}) ORDER BY m.contact_id LIMIT $5",
         bulk::contact_columns(ContactFieldSet::ALL),
+        filter.consent.map_or("TRUE", ConsentFilter::condition),
     );
+    let channel = filter.consent.map(ConsentFilter::channel);
     let scalars = [
         organization.0.into(),
         filter.contact_list.into(),
         (*ids.start()).into(),
-        filter.opted_in_to.unwrap_or_default().into(),
+        channel.unwrap_or_default().into(),
         i64::try_from(limit).unwrap_or(i64::MAX).into(),
         (*ids.end()).into(),
     ];
@@ -168,9 +207,19 @@ pub async fn members(
                 update_time: row.try_get_by_index(2)?,
             },
             record: None,
+            preferences: Vec::new(),
         })
     };
     let mut found = Found::from(transaction.db().read_all(statement, read).await?);
+    if filter.with_preferences {
+        let ids: Vec<Uuid> = found.rows.iter().map(Member::id).collect();
+        let (mut preferences, count) =
+            preference_pages::of_first(transaction, organization, &ids).await?;
+        found.keep(count, Member::id);
+        for member in &mut found.rows {
+            member.preferences = preferences.remove(&member.id()).unwrap_or_default();
+        }
+    }
     let object = filter.custom_object;
     let mut records = records::of_page(transaction, organization, object, &mut found, |member| {
         &member.contact.contact
@@ -188,6 +237,17 @@ pub async fn lists_of(
     organization: OrganizationId,
     contact: Uuid,
 ) -> Result<Vec<ContactList>> {
+    let lists = contact_list::Entity::find()
+        .filter(contact_list::Column::OrganizationId.eq(organization.0))
+        .filter(has_member(organization, contact))
+        .order_by_asc(contact_list::Column::Id)
+        .all(db)
+        .await?;
+    lists.into_iter().map(ContactList::try_from).collect()
+}
+
+/// The condition on a contact list that a contact is on it.
+pub(super) fn has_member(organization: OrganizationId, contact: Uuid) -> SimpleExpr {
     // Memberships are found list by list: an index by contact would cost every update more than this read saves.
     let membership = contact_list_contact::Entity::find()
         .select_only()
@@ -202,13 +262,30 @@ pub async fn lists_of(
                 .equals((contact_list::Entity, contact_list::Column::Id)),
         )
         .filter(contact_list_contact::Column::ContactId.eq(contact));
-    let lists = contact_list::Entity::find()
-        .filter(contact_list::Column::OrganizationId.eq(organization.0))
-        .filter(Expr::exists(membership.into_query()))
-        .order_by_asc(contact_list::Column::Id)
-        .all(db)
-        .await?;
-    lists.into_iter().map(ContactList::try_from).collect()
+    Expr::exists(membership.into_query())
+}
+
+/// Returns the memberships of a contact in lists that it is on, in order of their ids.
+pub async fn memberships(
+    db: &impl ConnectionTrait,
+    organization: OrganizationId,
+    contact: Uuid,
+    lists: &[ContactList],
+) -> Result<Vec<Membership>> {
+    let sql = "SELECT m.contact_list_id, m.join_time, m.update_id FROM {lists} {join} contact_list_contacts m \
+        ON m.organization_id = $1 AND m.contact_list_id = lists.id AND m.contact_id = $2 ORDER BY m.contact_list_id";
+    let scalars = [organization.0.into(), contact.into()];
+    let lists = Rows::ids("lists", lists.iter().map(|list| list.id));
+    let statement = statement(db.get_database_backend(), sql, scalars, [lists])?;
+    let membership = |row: &QueryResult| {
+        Ok(Membership {
+            contact_list_id: row.try_get_by_index(0)?,
+            join_time: row.try_get_by_index(1)?,
+            update_id: row.try_get_by_index(2)?,
+        })
+    };
+    let rows = db.query_all_raw(statement).await?;
+    rows.iter().map(membership).collect()
 }
 
 /// Finds a contact by its id and locks it, so that no other call changes it until the commit.
@@ -245,6 +322,7 @@ pub async fn delete(
     organization: OrganizationId,
     id: Uuid,
 ) -> Result<()> {
+    transaction.overwrite_deleted(true).await?;
     communication_preference::Entity::delete_many()
         .filter(communication_preference::Column::OrganizationId.eq(organization.0))
         .filter(communication_preference::Column::ContactId.eq(id))
@@ -256,7 +334,7 @@ pub async fn delete(
     contact::Entity::delete_by_id((organization.0, id))
         .exec(transaction.db())
         .await?;
-    Ok(())
+    transaction.overwrite_deleted(false).await
 }
 
 impl TryFrom<contact::Model> for StoredContact {

@@ -51,6 +51,8 @@ pub mod migration;
 pub mod opted_out_numbers;
 pub mod organizations;
 mod postgres_plans;
+pub mod preference_history;
+pub mod preference_pages;
 pub mod preferences;
 mod prefix;
 pub mod purge_times;

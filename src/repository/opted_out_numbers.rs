@@ -112,12 +112,20 @@ pub async fn move_to_contacts(
         WHERE TRUE ON CONFLICT (organization_id, contact_id, number_hash, id) DO NOTHING";
     let history = "INSERT INTO preference_changes (organization_id, contact_id, number_hash, change_time, change_id, \
         channel_id, kind, collect_time, api_key_id, update_id, consent_id) \
-        SELECT h.organization_id, holders.contact_id, {no_hash}, h.change_time, h.change_id, h.channel_id, h.kind, \
-        h.collect_time, h.api_key_id, h.update_id, h.consent_id \
+        SELECT h.organization_id, holders.contact_id, {no_hash}, h.change_time, h.change_id, h.channel_id, \
+        CASE h.kind WHEN 'opted_in' THEN 'lifted' ELSE h.kind END, h.collect_time, h.api_key_id, h.update_id, h.consent_id \
         FROM {holders} {join} preference_changes h ON h.organization_id = $1 AND h.contact_id = {nil} \
         AND h.number_hash = holders.hash WHERE TRUE ON CONFLICT (organization_id, contact_id, number_hash, change_time, \
         change_id, channel_id, kind) DO NOTHING";
-    for sql in [consents, history] {
+    // An exception from an opt-out of all channels is not inherited, and so becomes history.
+    let exceptions = "INSERT INTO preference_changes (organization_id, contact_id, number_hash, change_time, change_id, \
+        channel_id, kind, collect_time, api_key_id, update_id, consent_id) \
+        SELECT p.organization_id, holders.contact_id, {no_hash}, p.change_time, COALESCE(p.consent_id, {nil}), p.channel_id, \
+        'lifted', p.collect_time, p.api_key_id, p.update_id, p.consent_id \
+        FROM {holders} {join} opted_out_numbers p ON p.organization_id = $1 AND p.number_hash = holders.hash \
+        WHERE p.opted_in ON CONFLICT (organization_id, contact_id, number_hash, change_time, change_id, channel_id, kind) \
+        DO NOTHING";
+    for sql in [consents, history, exceptions] {
         let contacts = holders.iter().map(|(_, contact)| *contact);
         let rows = Rows::new("holders")
             .bytes("hash", holders.iter().map(|(hash, _)| hash.to_vec()))

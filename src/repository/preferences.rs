@@ -1,9 +1,10 @@
-//! Communication preferences of contacts and of unassigned numbers: reading those of one contact with their consent, and writing
-//! what the rules of [`crate::domain::preference_set`] make of them. What updates do in bulk is in [`super::bulk`].
+//! Communication preferences of contacts and of unassigned numbers: reading them, and writing what the rules of
+//! [`crate::domain::preference_set`] make of them. What calls show of them is read in [`super::preference_pages`]; what updates do in
+//! bulk is in [`super::bulk`].
 
 use std::collections::{BTreeSet, HashMap};
 
-use sea_orm::{ConnectionTrait, QueryResult};
+use sea_orm::QueryResult;
 use uuid::Uuid;
 
 use super::{
@@ -14,7 +15,7 @@ use crate::{
     domain::{
         OrganizationId,
         consent::Consent,
-        preference::{Change, ChangeOrigin, ChannelPreference, NumberHash, Preference, Subject},
+        preference::{Change, ChangeOrigin, ChannelPreference, NumberHash, Subject},
         preference_set::{HistoryEntry, PreferenceSet, PreferenceWrites},
     },
     error::{Error, Result},
@@ -55,49 +56,6 @@ pub(super) fn consent(
         collect_time: Some(origin.said_at()),
         ..consent
     }))
-}
-
-/// Returns at most `limit` preferences of a contact with a channel id above `after`, ordered by channel id.
-pub async fn page(
-    db: &impl ConnectionTrait,
-    organization: OrganizationId,
-    contact: Uuid,
-    after: Option<Uuid>,
-    limit: u64,
-) -> Result<Vec<Preference>> {
-    // The nil id stands for all channels, and comes first.
-    let above = if after.is_some() { ">" } else { ">=" };
-    let sql = format!(
-        "SELECT {}, {CONSENT_COLUMNS} FROM communication_preferences p {CONSENT_JOINS} \
-         WHERE p.organization_id = $1 AND p.contact_id = $2 AND p.channel_id {above} $3 ORDER BY p.channel_id LIMIT $4",
-        columns("p.contact_id"),
-    );
-    let scalars = [
-        organization.0.into(),
-        contact.into(),
-        after.unwrap_or_default().into(),
-        i64::try_from(limit).unwrap_or(i64::MAX).into(),
-    ];
-    let statement = statement(db.get_database_backend(), &sql, scalars, [])?;
-    let rows = db.query_all_raw(statement).await?;
-    rows.iter().map(preference).collect()
-}
-
-fn preference(row: &QueryResult) -> Result<Preference> {
-    let ChannelPreference {
-        channel_id,
-        opted_in,
-        origin,
-    } = channel_preference(row)?;
-    Ok(Preference {
-        contact_id: row.try_get_by_index(0)?,
-        channel_id,
-        opted_in,
-        change_time: origin.change_time,
-        api_key_id: origin.api_key_id,
-        update_id: origin.update_id,
-        consent: consent(row, COLUMN_COUNT, &origin)?,
-    })
 }
 
 /// How many columns [`columns`] names.
@@ -282,6 +240,22 @@ pub async fn forget_contact(
         "DELETE FROM consents WHERE organization_id = $1 AND contact_id = $2",
     ] {
         let scalars = [organization.0.into(), contact.into()];
+        bulk::execute(transaction, sql, scalars, []).await?;
+    }
+    Ok(())
+}
+
+/// Forgets what has been said of a number while it was unassigned, but for the opt-outs that it has.
+pub async fn forget_number(
+    transaction: &Transaction,
+    organization: OrganizationId,
+    number: NumberHash,
+) -> Result<()> {
+    for sql in [
+        "DELETE FROM preference_changes WHERE organization_id = $1 AND contact_id = {nil} AND number_hash = $2",
+        "DELETE FROM consents WHERE organization_id = $1 AND contact_id = {nil} AND number_hash = $2",
+    ] {
+        let scalars = [organization.0.into(), number.to_vec().into()];
         bulk::execute(transaction, sql, scalars, []).await?;
     }
     Ok(())

@@ -14,11 +14,11 @@ use crate::{error::Result, memory_budget::MemoryShare};
 pub const MAX_ROWS: u64 = 4000;
 
 /// What a search found.
-pub struct Found<T> {
-    /// The rows, ordered by id.
+pub struct Found<T, K = Uuid> {
+    /// The rows, ordered by id, or by another key.
     pub rows: Vec<T>,
     /// The last id that the search looked at, if there may be more rows after it.
-    pub searched_to: Option<Uuid>,
+    pub searched_to: Option<K>,
     /// The memory of what is large among them, to be held until the response has been taken.
     pub memory: Option<MemoryShare>,
 }
@@ -34,7 +34,7 @@ impl<T> Found<T> {
 }
 
 /// All rows.
-impl<T> From<Vec<T>> for Found<T> {
+impl<T, K> From<Vec<T>> for Found<T, K> {
     fn from(rows: Vec<T>) -> Self {
         Self {
             rows,

@@ -142,6 +142,23 @@ pub async fn insert_erasures(
     Ok(())
 }
 
+/// Forgets what is still kept of contacts that have been erased since a time: a program that knows no history leaves it there.
+pub async fn forget_erased(
+    transaction: &Transaction,
+    organization: OrganizationId,
+    since: OffsetDateTime,
+) -> Result<()> {
+    for table in ["preference_changes", "consents", "contact_changes"] {
+        let sql = format!(
+            "DELETE FROM {table} WHERE organization_id = $1 AND contact_id IN (SELECT e.contact_id FROM erasures e \
+             WHERE e.organization_id = $1 AND e.erase_time >= $2)"
+        );
+        let scalars = [organization.0.into(), since.into()];
+        execute(transaction, &sql, scalars, []).await?;
+    }
+    Ok(())
+}
+
 fn page_rows() -> Value {
     (PAGE_ROWS as i64).into()
 }

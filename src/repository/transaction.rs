@@ -71,6 +71,17 @@ impl Transaction {
         &self.large_records
     }
 
+    /// Has SQLite overwrite all that is deleted, or only where this writes no further page, which is usual: a deleted value stays
+    /// in the file otherwise, in pages that became free.
+    pub(super) async fn overwrite_deleted(&self, all: bool) -> Result<()> {
+        if self.backend() == DbBackend::Sqlite {
+            let level = if all { "ON" } else { "FAST" };
+            let sql = format!("PRAGMA secure_delete = {level}");
+            self.db.execute_unprepared(&sql).await?;
+        }
+        Ok(())
+    }
+
     /// Has the database plan its statements for the tables as they are now.
     pub async fn discard_plans(&self) -> Result<()> {
         if self.plans.are_generic() {

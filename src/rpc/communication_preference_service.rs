@@ -1,19 +1,21 @@
 //! `CommunicationPreferenceService`.
 
 use tonic::{Request, Response, Status};
+use uuid::Uuid;
 
 use super::{
     Api, call::authorize, fields::Fields, page::Page, phones::PhoneReader,
     preference_subjects::Subjects, wire,
 };
 use crate::{
-    app::preferences,
+    app::preferences::{self, history},
     domain::{caller::Caller, contact::ContactReference, scope::Scope},
     error::{Error, Result},
     proto::{
         ContactReference as WireContact, ListCommunicationPreferencesRequest,
-        ListCommunicationPreferencesResponse, OptInRequest, OptInResponse, OptOutRequest,
-        OptOutResponse, communication_preference_service_server::CommunicationPreferenceService,
+        ListCommunicationPreferencesResponse, ListPreferenceChangesRequest,
+        ListPreferenceChangesResponse, OptInRequest, OptInResponse, OptOutRequest, OptOutResponse,
+        communication_preference_service_server::CommunicationPreferenceService,
     },
     repository::{self, contacts},
     telemetry,
@@ -74,21 +76,12 @@ impl CommunicationPreferenceService for Api {
         let (caller, _turn) = self.begin_read(&request).await?;
         let request = request.into_inner();
         let (db, organization) = (self.repository.db(), caller.organization.id);
-        let mut fields = Fields::default();
-        let phones = self.named_phones(&caller, &request.contact).await?;
-        let reference = fields
-            .required("contact", request.contact)
-            .and_then(|wire| wire::reference::contact(&mut fields, "contact", wire, &phones));
-        let reference = fields.finish(reference)?;
-        let stored = contacts::find(db, organization, &reference)
-            .await?
-            .ok_or_else(|| Error::not_found("contact", name(&reference)))?;
-        let id = stored.contact.id;
-        telemetry::note(|call| call.contact_id = Some(id));
+        let id = self.stored_contact(&caller, request.contact).await?;
         let binding = ["ListCommunicationPreferences", &id.to_string()];
         let page = Page::parse(&caller, request.page_size, &request.page_token, &binding)?;
         let preferences =
-            repository::preferences::page(db, organization, id, page.after(), page.limit()).await?;
+            repository::preference_pages::page(db, organization, id, page.after(), page.limit())
+                .await?;
         let (communication_preferences, next_page_token) =
             page.fill(preferences, |preference| preference.channel_id, Into::into);
         Ok(Response::new(ListCommunicationPreferencesResponse {
@@ -96,9 +89,64 @@ impl CommunicationPreferenceService for Api {
             next_page_token,
         }))
     }
+
+    async fn list_preference_changes(
+        &self,
+        request: Request<ListPreferenceChangesRequest>,
+    ) -> Result<Response<ListPreferenceChangesResponse>, Status> {
+        let (caller, _turn) = self.begin_read(&request).await?;
+        let request = request.into_inner();
+        let reference = self.required_contact(&caller, request.contact).await?;
+        let (repository, organization) = (&self.repository, &caller.organization);
+        let of = history::history_of(repository, organization, &reference)
+            .await?
+            .ok_or_else(|| Error::not_found("contact", name(&reference)))?;
+        telemetry::note(|call| call.contact_id = of.contact);
+        let bound_to = of
+            .contact
+            .map_or_else(|| hex::encode(of.number), |id| id.to_string());
+        let binding = ["ListPreferenceChanges", &bound_to];
+        let page = Page::parse(&caller, request.page_size, &request.page_token, &binding)?;
+        let (after, limit) = (page.after(), page.limit());
+        let items = history::page(repository, organization.id, of, after, limit).await?;
+        let (preference_changes, next_page_token) = page.fill(items, |item| item.key, Into::into);
+        Ok(Response::new(ListPreferenceChangesResponse {
+            preference_changes,
+            next_page_token,
+        }))
+    }
 }
 
 impl Api {
+    /// Finds the contact in the field `contact` of a request. Returns its id.
+    pub(super) async fn stored_contact(
+        &self,
+        caller: &Caller,
+        contact: Option<WireContact>,
+    ) -> Result<Uuid> {
+        let reference = self.required_contact(caller, contact).await?;
+        let (db, organization) = (self.repository.db(), caller.organization.id);
+        let stored = contacts::find(db, organization, &reference)
+            .await?
+            .ok_or_else(|| Error::not_found("contact", name(&reference)))?;
+        telemetry::note(|call| call.contact_id = Some(stored.contact.id));
+        Ok(stored.contact.id)
+    }
+
+    /// Parses the field `contact` of a request, which must be given.
+    async fn required_contact(
+        &self,
+        caller: &Caller,
+        contact: Option<WireContact>,
+    ) -> Result<ContactReference> {
+        let mut fields = Fields::default();
+        let phones = self.named_phones(caller, &contact).await?;
+        let reference = fields
+            .required("contact", contact)
+            .and_then(|wire| wire::reference::contact(&mut fields, "contact", wire, &phones));
+        fields.finish(reference)
+    }
+
     /// The reader of the phones by which references name contacts.
     async fn named_phones<'a>(
         &self,

@@ -97,17 +97,27 @@ impl ContactListService for Api {
         request: Request<ListContactListsRequest>,
     ) -> Result<Response<ListContactListsResponse>, Status> {
         let (caller, _turn) = self.begin_read(&request).await?;
-        let request = request.into_inner();
+        let mut request = request.into_inner();
         let mut fields = Fields::default();
         let state = fields.known("state", request.state).and_then(list_state);
         let name_prefix = request.name_prefix().to_owned();
         let checked = fields.read("name_prefix", text::check(&name_prefix));
         fields.finish(checked)?;
-        let filter = ListFilter { state, name_prefix };
+        let contact = match request.contact.take() {
+            None => None,
+            named => Some(self.stored_contact(&caller, named).await?),
+        };
+        let filter = ListFilter {
+            state,
+            name_prefix,
+            contact,
+        };
+        let contact = contact.map(|id| id.to_string());
         let binding = [
             "ListContactLists",
             state.map_or("", ListState::name),
             &filter.name_prefix,
+            contact.as_deref().unwrap_or_default(),
         ];
         let page = Page::parse(&caller, request.page_size, &request.page_token, &binding)?;
         let found = contact_lists::page(
@@ -163,6 +173,8 @@ impl ContactListService for Api {
             custom_object_id: request.custom_object_id.as_deref(),
             custom_object_key: request.custom_object_key.as_deref(),
             opted_in_to_channel_id: request.opted_in_to_channel_id.as_deref(),
+            opted_out_of_channel_id: request.opted_out_of_channel_id.as_deref(),
+            include_preferences: request.include_preferences,
         };
         let binding = [
             "ListContactListContacts",
@@ -172,6 +184,7 @@ impl ContactListService for Api {
                 .or(filter.custom_object_key)
                 .unwrap_or_default(),
             request.opted_in_to_channel_id(),
+            request.opted_out_of_channel_id(),
         ];
         let page = Page::parse(&caller, request.page_size, &request.page_token, &binding)?;
         let (after, limit) = (page.after().unwrap_or_default(), page.limit());
@@ -219,6 +232,8 @@ impl ContactListService for Api {
             custom_object_id: request.custom_object_id.as_deref(),
             custom_object_key: request.custom_object_key.as_deref(),
             opted_in_to_channel_id: request.opted_in_to_channel_id.as_deref(),
+            opted_out_of_channel_id: request.opted_out_of_channel_id.as_deref(),
+            include_preferences: request.include_preferences,
         };
         let (db, organization) = (self.repository.db(), &caller.organization);
         let (filter, named) = filter.parse()?;

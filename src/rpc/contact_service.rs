@@ -61,6 +61,7 @@ impl ContactService for Api {
         let response = GetContactResponse {
             contact: Some(wire::contact::to_wire(details.contact, properties)),
             contact_lists: details.lists.into_iter().map(Into::into).collect(),
+            contact_list_memberships: details.memberships.into_iter().map(Into::into).collect(),
             communication_preferences: details.preferences.into_iter().map(Into::into).collect(),
             custom_object_records: details
                 .records

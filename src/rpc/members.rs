@@ -6,12 +6,16 @@ use super::{
 };
 use crate::{
     app,
-    domain::{custom_object::ObjectReference, organization::Organization},
-    error::Result,
+    domain::{
+        custom_object::ObjectReference,
+        organization::Organization,
+        violation::{Reason, Violation},
+    },
+    error::{Error, Result},
     proto,
     repository::{
         Connection, channels, contact_lists,
-        contacts::{Member, MemberFilter},
+        contacts::{ConsentFilter, Member, MemberFilter},
     },
     telemetry,
 };
@@ -26,6 +30,10 @@ pub struct MemberRequest<'a> {
     pub custom_object_key: Option<&'a str>,
     /// The id of the channel that the members must be opted in to.
     pub opted_in_to_channel_id: Option<&'a str>,
+    /// The id of the channel that they must be opted out of.
+    pub opted_out_of_channel_id: Option<&'a str>,
+    /// Whether their preferences are read with them.
+    pub include_preferences: bool,
 }
 
 impl MemberRequest<'_> {
@@ -38,9 +46,25 @@ impl MemberRequest<'_> {
         let filter = MemberFilter {
             contact_list,
             custom_object: None,
-            opted_in_to: optional_id("opted_in_to_channel_id", self.opted_in_to_channel_id)?,
+            consent: self.consent()?,
+            with_preferences: self.include_preferences,
         };
         Ok((filter, object))
+    }
+
+    fn consent(&self) -> Result<Option<ConsentFilter>> {
+        let opted_in = optional_id("opted_in_to_channel_id", self.opted_in_to_channel_id)?;
+        let opted_out = optional_id("opted_out_of_channel_id", self.opted_out_of_channel_id)?;
+        match (opted_in, opted_out) {
+            (None, None) => Ok(None),
+            (Some(channel), None) => Ok(Some(ConsentFilter::OptedIn(channel))),
+            (None, Some(channel)) => Ok(Some(ConsentFilter::OptedOut(channel))),
+            (Some(_), Some(_)) => Err(Error::field(Violation::new(
+                Reason::FieldInvalid,
+                "opted_out_of_channel_id",
+                "must be absent where opted_in_to_channel_id is given",
+            ))),
+        }
     }
 }
 
@@ -52,8 +76,8 @@ pub async fn resolve(
     named: Option<&ObjectReference>,
 ) -> Result<MemberFilter> {
     contact_lists::get(db, organization.id, filter.contact_list).await?;
-    if let Some(channel) = filter.opted_in_to {
-        channels::get(db, organization.id, channel).await?;
+    if let Some(consent) = filter.consent {
+        channels::get(db, organization.id, consent.channel()).await?;
     }
     let object = app::custom_objects::choose_id(db, organization, named);
     Ok(MemberFilter {
@@ -67,5 +91,6 @@ pub fn wire_member(member: Member) -> proto::ContactListContact {
     proto::ContactListContact {
         contact: Some(wire::contact::to_wire(member.contact, member.record)),
         join_time: Some(wire::timestamp(member.join_time)),
+        communication_preferences: member.preferences.into_iter().map(Into::into).collect(),
     }
 }

@@ -2,11 +2,13 @@
 
 use prost::Message;
 use sha2::{Digest, Sha256};
+use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::{
     domain::{
         caller::Caller,
+        preference_history::HistoryKey,
         violation::{Reason, Violation},
     },
     error::{Error, Result},
@@ -23,14 +25,58 @@ const MAX_BYTES: usize = 1024 * 1024;
 /// The most bytes that an item's tag and length take in a message.
 const FRAME_BYTES: usize = 8;
 
+/// What rows are ordered by, as a token has it.
+pub trait Key: Sized {
+    /// Writes the key.
+    fn to_text(&self) -> String;
+
+    /// Reads what [`Self::to_text`] has written.
+    fn from_text(text: &str) -> Option<Self>;
+}
+
+impl Key for Uuid {
+    fn to_text(&self) -> String {
+        self.simple().to_string()
+    }
+
+    fn from_text(text: &str) -> Option<Self> {
+        Self::try_parse(text).ok()
+    }
+}
+
+impl Key for HistoryKey {
+    fn to_text(&self) -> String {
+        let microseconds = self.change_time.unix_timestamp_nanos() / 1000;
+        let mut bytes = (microseconds as i64).to_be_bytes().to_vec();
+        bytes.extend_from_slice(self.channel_id.as_bytes());
+        bytes.extend_from_slice(&self.rank.to_be_bytes());
+        bytes.extend_from_slice(self.change_id.as_bytes());
+        hex::encode(bytes)
+    }
+
+    fn from_text(text: &str) -> Option<Self> {
+        let bytes = hex::decode(text).ok()?;
+        let (microseconds, rest) = bytes.split_first_chunk()?;
+        let (channel, rest) = rest.split_first_chunk()?;
+        let (rank, change) = rest.split_first_chunk()?;
+        let nanoseconds = i128::from(i64::from_be_bytes(*microseconds)) * 1000;
+        Some(Self {
+            change_time: OffsetDateTime::from_unix_timestamp_nanos(nanoseconds).ok()?,
+            channel_id: Uuid::from_bytes(*channel),
+            rank: i16::from_be_bytes(*rank),
+            change_id: Uuid::from_slice(change).ok()?,
+        })
+    }
+}
+
 /// The page that a request asks for.
-pub struct Page {
+pub struct Page<K = Uuid> {
     size: u64,
-    after: Option<Uuid>,
+    after: Option<K>,
     binding: String,
 }
 
-impl Page {
+impl<K: Key + Copy> Page<K> {
     /// Parses a request's `page_size` and `page_token`. `filter` is the call's name and whatever else the token is bound to.
     pub fn parse(caller: &Caller, size: i32, token: &str, filter: &[&str]) -> Result<Self> {
         let size = match u64::try_from(size) {
@@ -47,7 +93,10 @@ impl Page {
         let binding = binding(caller, filter);
         let after = match token {
             "" => None,
-            token => Some(parse_token(token, &binding).ok_or(Error::PageTokenInvalid)?),
+            token => {
+                let key = token.strip_suffix(&binding).and_then(K::from_text);
+                Some(key.ok_or(Error::PageTokenInvalid)?)
+            }
         };
         Ok(Self {
             size,
@@ -57,7 +106,7 @@ impl Page {
     }
 
     /// The last key of the previous page.
-    pub fn after(&self) -> Option<Uuid> {
+    pub fn after(&self) -> Option<K> {
         self.after
     }
 
@@ -71,8 +120,8 @@ impl Page {
     /// even if it found nothing.
     pub fn fill<T, W: Message>(
         &self,
-        found: impl Into<Found<T>>,
-        key: impl Fn(&T) -> Uuid,
+        found: impl Into<Found<T, K>>,
+        key: impl Fn(&T) -> K,
         mut to_wire: impl FnMut(T) -> W,
     ) -> (Vec<W>, String) {
         let found = found.into();
@@ -95,13 +144,9 @@ impl Page {
         (items, token)
     }
 
-    fn token(&self, last: Uuid) -> String {
-        format!("{}{}", last.simple(), self.binding)
+    fn token(&self, last: K) -> String {
+        format!("{}{}", last.to_text(), self.binding)
     }
-}
-
-fn parse_token(token: &str, binding: &str) -> Option<Uuid> {
-    Uuid::try_parse(token.strip_suffix(binding)?).ok()
 }
 
 /// A digest of what a token is bound to.

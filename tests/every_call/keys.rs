@@ -9,7 +9,7 @@ use tonic::Status;
 use test_support::*;
 
 /// The scope that each call needs. A new call belongs here.
-const SCOPES: [(&str, &str); 30] = [
+const SCOPES: [(&str, &str); 31] = [
     ("ContactListService/UpdateContactListContacts", "write"),
     ("ContactListService/CreateContactList", "write"),
     ("ContactListService/GetContactList", "read"),
@@ -33,6 +33,10 @@ const SCOPES: [(&str, &str); 30] = [
     ("ChannelService/DeleteChannel", "admin"),
     (
         "CommunicationPreferenceService/ListCommunicationPreferences",
+        "read",
+    ),
+    (
+        "CommunicationPreferenceService/ListPreferenceChanges",
         "read",
     ),
     ("CommunicationPreferenceService/OptIn", "write"),

@@ -6,20 +6,23 @@ mod tokens;
 use contact_lists::proto::{
     ContactReference, ListChannelsRequest, ListCommunicationPreferencesRequest,
     ListContactListContactsRequest, ListContactListUpdatesRequest, ListContactListsRequest,
-    ListContactsRequest, ListCustomObjectsRequest, channel, contact_reference,
+    ListContactsRequest, ListCustomObjectsRequest, ListPreferenceChangesRequest, channel,
+    contact_reference,
 };
 use tonic::Status;
 
 use test_support::*;
 
 /// The calls, each with one filter or two. Filters of the same call have the same first word.
-const QUERIES: [&str; 15] = [
+const QUERIES: [&str; 18] = [
     "lists",
     "lists archived",
     "lists by name",
+    "lists of a contact",
     "members",
     "members of the other list",
     "members opted in",
+    "members opted out",
     "members with properties",
     "contacts",
     "contacts by name",
@@ -28,6 +31,7 @@ const QUERIES: [&str; 15] = [
     "updates of the list",
     "channels",
     "preferences",
+    "changes",
     "objects",
 ];
 
@@ -35,8 +39,15 @@ const QUERIES: [&str; 15] = [
 struct Setup {
     caller: Client,
     lists: [String; 2],
-    channel: String,
+    /// The contacts are opted out of the first one, and in to the others.
+    channels: Vec<String>,
     object: String,
+}
+
+fn first_contact() -> ContactReference {
+    ContactReference {
+        reference: Some(contact_reference::Reference::Phone(number(0))),
+    }
 }
 
 /// How many rows a page has, and the token for the next one.
@@ -44,9 +55,9 @@ type Page = (usize, String);
 
 impl Setup {
     async fn new(caller: Client) -> Self {
-        let mut channel = String::new();
+        let mut channels = Vec::new();
         for n in 0..3 {
-            channel = caller.create_channel(&number(90 + n)).await;
+            channels.push(caller.create_channel(&number(90 + n)).await);
         }
         let mut object = String::new();
         for key in ["one", "two", "three"] {
@@ -71,7 +82,14 @@ impl Setup {
             .update(header(&lists[0]).add(), vec![contact(&number(0))])
             .await
             .expect("an update");
-        caller.create_list("List C").await;
+        let list = caller.create_list("List C").await;
+        caller
+            .update(header(&list).add(), vec![contact(&number(0))])
+            .await
+            .expect("an update");
+        for n in 0..3 {
+            caller.opt_out(&number(n), &[&channels[0]]).await;
+        }
         for name in ["Away A", "Away B", "Away C"] {
             let list = caller.create_list(name).await;
             caller.archive_list(&list).await;
@@ -79,7 +97,7 @@ impl Setup {
         Self {
             caller,
             lists,
-            channel,
+            channels,
             object,
         }
     }
@@ -107,6 +125,7 @@ impl Setup {
                 Ok((page.channels.len(), page.next_page_token))
             }
             "preferences" => self.preferences(page_size, page_token).await,
+            "changes" => self.changes(page_size, page_token).await,
             _ => {
                 let request = ListCustomObjectsRequest {
                     page_size,
@@ -141,6 +160,7 @@ impl Setup {
             page_token,
             state: state.into(),
             name_prefix: (filter == "by name").then(|| "List".to_owned()),
+            contact: (filter == "of a contact").then(first_contact),
         };
         let page = self
             .caller
@@ -163,7 +183,8 @@ impl Setup {
             page_size,
             page_token,
             custom_object_id: (filter == "with properties").then(|| self.object.clone()),
-            opted_in_to_channel_id: (filter == "opted in").then(|| self.channel.clone()),
+            opted_in_to_channel_id: (filter == "opted in").then(|| self.channels[2].clone()),
+            opted_out_of_channel_id: (filter == "opted out").then(|| self.channels[0].clone()),
             ..ListContactListContactsRequest::default()
         };
         let page = self
@@ -221,12 +242,23 @@ impl Setup {
         Ok((page.contact_list_updates.len(), page.next_page_token))
     }
 
+    async fn changes(&self, page_size: i32, page_token: String) -> Result<Page, Status> {
+        let request = ListPreferenceChangesRequest {
+            contact: Some(first_contact()),
+            page_size,
+            page_token,
+        };
+        let mut preferences = self.caller.preferences.clone();
+        let page = preferences
+            .list_preference_changes(request)
+            .await?
+            .into_inner();
+        Ok((page.preference_changes.len(), page.next_page_token))
+    }
+
     async fn preferences(&self, page_size: i32, page_token: String) -> Result<Page, Status> {
-        let reference = contact_reference::Reference::Phone(number(0));
         let request = ListCommunicationPreferencesRequest {
-            contact: Some(ContactReference {
-                reference: Some(reference),
-            }),
+            contact: Some(first_contact()),
             page_size,
             page_token,
         };

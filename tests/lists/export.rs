@@ -1,5 +1,6 @@
 //! `ExportContactListContacts`, and the filters that it shares with `ListContactListContacts`.
 
+mod consent;
 mod reading;
 
 use std::time::Duration;
@@ -66,6 +67,8 @@ async fn listed(caller: &Client, request: Request) -> Result<Vec<ContactListCont
         custom_object_id: request.custom_object_id,
         custom_object_key: request.custom_object_key,
         opted_in_to_channel_id: request.opted_in_to_channel_id,
+        opted_out_of_channel_id: request.opted_out_of_channel_id,
+        include_preferences: request.include_preferences,
         page_size: 500,
         page_token: String::new(),
     };

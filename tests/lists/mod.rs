@@ -10,6 +10,7 @@ mod limits;
 mod list;
 mod list_updates;
 mod members;
+mod memberships;
 mod revert;
 mod update;
 

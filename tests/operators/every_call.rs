@@ -8,10 +8,10 @@ use contact_lists::proto::{
     GetCustomObjectRequest, GetLimitsRequest, ListChannelsRequest,
     ListCommunicationPreferencesRequest, ListContactListContactsRequest,
     ListContactListUpdatesRequest, ListContactListsRequest, ListContactsRequest,
-    ListCustomObjectsRequest, RevertContactListUpdateRequest, UpdateChannelRequest,
-    UpdateContactListRequest, UpdateContactRequest, UpdateCustomObjectRequest, channel,
-    contact_reference, custom_property::Type, get_contact_list_update_request,
-    get_contact_request::Reference,
+    ListCustomObjectsRequest, ListPreferenceChangesRequest, RevertContactListUpdateRequest,
+    UpdateChannelRequest, UpdateContactListRequest, UpdateContactRequest,
+    UpdateCustomObjectRequest, channel, contact_reference, custom_property::Type,
+    get_contact_list_update_request, get_contact_request::Reference,
 };
 use tonic::{Response, Status};
 
@@ -237,6 +237,11 @@ impl Made {
         };
         let mut preferences = self.admin.preferences.clone();
         ok(preferences.list_communication_preferences(request).await);
+        let request = ListPreferenceChangesRequest {
+            contact: Some(by_phone("+16465550123")),
+            ..Default::default()
+        };
+        ok(preferences.list_preference_changes(request).await);
     }
 
     /// What names values in its errors.

@@ -6,7 +6,12 @@ use prost_types::Timestamp;
 use super::*;
 
 impl Setup {
-    async fn opt_in_on(&self, day: i64, names: &[&str], channel: Option<&str>) -> OptInResponse {
+    pub(super) async fn opt_in_on(
+        &self,
+        day: i64,
+        names: &[&str],
+        channel: Option<&str>,
+    ) -> OptInResponse {
         let request = OptInRequest {
             contacts: people(names.iter().copied()),
             channels: channels(channel),
@@ -17,7 +22,12 @@ impl Setup {
         answer.expect("an opt-in").into_inner()
     }
 
-    async fn opt_out_on(&self, day: i64, names: &[&str], channel: Option<&str>) -> Counts {
+    pub(super) async fn opt_out_on(
+        &self,
+        day: i64,
+        names: &[&str],
+        channel: Option<&str>,
+    ) -> Counts {
         let request = OptOutRequest {
             contacts: people(names.iter().copied()),
             channels: channels(channel),
@@ -27,7 +37,7 @@ impl Setup {
         send(&self.admin, false, request).await.expect("an opt-out")
     }
 
-    async fn preference(&self, n: u32, channel: &str) -> CommunicationPreference {
+    pub(super) async fn preference(&self, n: u32, channel: &str) -> CommunicationPreference {
         let preferences = self.admin.preferences(&number(n)).await.into_iter();
         let mut found = preferences.filter(|it| it.channel_id == channel);
         found.next().expect("a preference")

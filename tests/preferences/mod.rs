@@ -1,6 +1,7 @@
 //! `CommunicationPreferenceService`: a file for each call.
 
 mod both;
+mod changes;
 mod consent;
 mod list;
 mod locks;

@@ -1,5 +1,6 @@
 //! Opt-ins and opt-outs outside of an update.
 
+pub mod history;
 pub mod numbers;
 
 use std::{

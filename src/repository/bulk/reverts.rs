@@ -215,6 +215,7 @@ pub async fn erase_contacts(
     ];
     let records = "DELETE FROM custom_object_records WHERE organization_id = $1 AND custom_object_id = $2 \
         AND contact_id {in_contacts}";
+    transaction.overwrite_deleted(true).await?;
     for object in custom_objects {
         let scalars = [organization.0.into(), (*object).into()];
         execute(transaction, records, scalars, [ids(contacts)]).await?;
@@ -222,7 +223,7 @@ pub async fn erase_contacts(
     for sql in by_contact {
         execute(transaction, sql, [organization.0.into()], [ids(contacts)]).await?;
     }
-    Ok(())
+    transaction.overwrite_deleted(false).await
 }
 
 /// Deletes records of a custom object.

@@ -13,7 +13,7 @@ pub use self::rows::Rows;
 use crate::error::{Error, Result};
 
 /// The words that are written differently for PostgreSQL and for SQLite. See [`statement`].
-const WORDS: [(&str, &str, &str); 8] = [
+const WORDS: [(&str, &str, &str); 9] = [
     ("jsonb", "::jsonb", ""),
     ("as_text", "::text", ""),
     ("id_as_text", "c.id::text", "hex(c.id)"),
@@ -23,6 +23,7 @@ const WORDS: [(&str, &str, &str); 8] = [
         "zeroblob(16)",
     ),
     ("no_hash", "''::bytea", "x''"),
+    ("index_of", "pg_catalog.\"position\"", "instr"),
     ("lock", "FOR NO KEY UPDATE OF c", ""),
     ("join", "JOIN", "CROSS JOIN"),
     ("keep_order", "ORDER BY contacts.id", ""),
@@ -36,7 +37,8 @@ const WORDS: [(&str, &str, &str); 8] = [
 /// PostgreSQL look each value up in an index.
 ///
 /// The words are: `{jsonb}` casts a text to what JSON columns hold, `{as_text}` casts such a column back, `{id_as_text}` is
-/// the id of `c` as a text, `{nil}` is the nil id, `{no_hash}` is the empty hash of what is no number's, and `{lock}` locks the rows named `c` until the commit. `{join}` looks its
+/// the id of `c` as a text, `{nil}` is the nil id, `{no_hash}` is the empty hash of what is no number's, `{index_of}(bytes, part)` is the place of
+/// some bytes in others, from 1, or 0, and `{lock}` locks the rows named `c` until the commit. `{join}` looks its
 /// table up for each row of what precedes it: otherwise SQLite would scan the organization's whole table. `{keep_order}` keeps
 /// the order of the source `contacts`: otherwise PostgreSQL would go through the contacts once for each row of the other
 /// source, and so split the pages of the index that it writes; SQLite keeps that order by itself.

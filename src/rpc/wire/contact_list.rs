@@ -2,7 +2,7 @@
 
 use super::{count, timestamp};
 use crate::{
-    domain::contact_list::{ContactList, ListState},
+    domain::contact_list::{ContactList, ListState, Membership},
     proto::{self, contact_list::State},
 };
 
@@ -17,6 +17,16 @@ impl From<ContactList> for proto::ContactList {
             create_time: Some(timestamp(list.create_time)),
             update_time: Some(timestamp(list.update_time)),
             version: list.version,
+        }
+    }
+}
+
+impl From<Membership> for proto::ContactListMembership {
+    fn from(membership: Membership) -> Self {
+        Self {
+            contact_list_id: membership.contact_list_id.to_string(),
+            join_time: Some(timestamp(membership.join_time)),
+            update_id: membership.update_id.map(|id| id.to_string()),
         }
     }
 }

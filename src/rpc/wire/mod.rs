@@ -7,6 +7,7 @@ pub mod contact;
 pub mod contact_list;
 mod limits;
 pub mod preference;
+mod preference_change;
 pub mod property;
 pub mod reference;
 mod revert_outcome;
