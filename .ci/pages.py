@@ -21,7 +21,7 @@ import tempfile
 
 MAX_README_LINES = 150
 # Those that show commands, in the order in which they are read and run.
-PAGES = ("importing", "undo", "json", "getting-started", "writing-a-client", "operating", "backup", "incidents")
+PAGES = ("importing", "undo", "consent", "json", "getting-started", "writing-a-client", "operating", "backup", "incidents")
 SHOWN = ["README.md", *(f"docs/{page}.md" for page in PAGES)]
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.M | re.S)
 PROGRAM = "organization|api-key|migrate|suppression|import|export|lists|list|updates|revert|health|descriptor"

@@ -56,12 +56,29 @@ pub enum Field {
     Country,
     /// The date of birth.
     BirthDate,
+    /// The consent: where the contact said so.
+    #[strum(serialize = "consent.source")]
+    ConsentSource,
+    /// The consent: what shows it.
+    #[strum(serialize = "consent.evidence")]
+    ConsentEvidence,
+    /// The consent: when the contact said so.
+    #[strum(serialize = "consent.collect_time")]
+    CollectTime,
 }
 
 impl Field {
     /// The name.
     pub fn name(self) -> &'static str {
         self.into()
+    }
+
+    /// Whether it is a part of the consent.
+    pub fn is_of_consent(self) -> bool {
+        matches!(
+            self,
+            Self::ConsentSource | Self::ConsentEvidence | Self::CollectTime
+        )
     }
 }
 

@@ -16,6 +16,7 @@ use tonic::Streaming;
 
 use super::{
     connect::{Connection, ConnectionSettings},
+    consent,
     contact_columns::{Column, Field},
     error::sentence,
     import::{amounts, dates, target},
@@ -23,7 +24,8 @@ use super::{
     output::{self, cannot_write},
 };
 use crate::proto::{
-    Contact, CustomObject, ExportContactListContactsRequest, ExportContactListContactsResponse,
+    Consent, Contact, ContactListContact, CustomObject, ExportContactListContactsRequest,
+    ExportContactListContactsResponse,
 };
 
 /// The settings of `export`.
@@ -41,6 +43,15 @@ pub struct ExportSettings {
     /// The custom object whose properties are exported: its key or id; by default the organization's default one
     #[arg(long)]
     pub custom_object: Option<String>,
+    /// Only contacts that are opted in to this channel: its id, phone number or name
+    #[arg(long, value_name = "CHANNEL", group = "said")]
+    pub opted_in_to: Option<String>,
+    /// Only contacts that are opted out of this channel, or of all channels
+    #[arg(long, value_name = "CHANNEL", group = "said")]
+    pub opted_out_of: Option<String>,
+    /// Add where, by what evidence and when they said that, so that `import` takes it back
+    #[arg(long, requires = "said")]
+    pub consent: bool,
     /// Which server.
     #[command(flatten)]
     pub connection: ConnectionSettings,
@@ -60,16 +71,27 @@ pub async fn run(settings: ExportSettings) -> anyhow::Result<()> {
     let mut connection = Connection::open(&settings.connection).await?;
     let list = lists::find(&mut connection, &settings.list).await?;
     let object = target::custom_object(&mut connection, settings.custom_object.as_deref()).await?;
+    let opted_in_to = channel(&mut connection, settings.opted_in_to.as_deref()).await?;
+    let opted_out_of = channel(&mut connection, settings.opted_out_of.as_deref()).await?;
+    let shown = Shown {
+        columns: columns(object.as_ref(), settings.consent),
+        consent_to: (opted_in_to.clone())
+            .or(opted_out_of.clone())
+            .filter(|_| settings.consent),
+        format: settings.format(),
+    };
     let request = ExportContactListContactsRequest {
         contact_list_id: list.id,
-        custom_object_id: object.as_ref().map(|object| object.id.clone()),
+        custom_object_id: object.map(|object| object.id),
+        opted_in_to_channel_id: opted_in_to,
+        opted_out_of_channel_id: opted_out_of,
+        include_preferences: settings.consent,
         ..ExportContactListContactsRequest::default()
     };
     let messages = connection.lists.export_contact_list_contacts(request).await;
     let messages = messages.map_err(sentence)?.into_inner();
-    let format = settings.format();
     let Some(path) = &settings.output else {
-        write(messages, format, object, &mut stdout().lock()).await?;
+        write(messages, &shown, &mut stdout().lock()).await?;
         return Ok(());
     };
     let folder = path
@@ -79,7 +101,7 @@ pub async fn run(settings: ExportSettings) -> anyhow::Result<()> {
     let file = NamedTempFile::new_in(folder);
     let mut file = file.with_context(|| format!("cannot write to {}", folder.display()))?;
     let mut output: BufWriter<&mut File> = BufWriter::new(file.as_file_mut());
-    let count = write(messages, format, object, &mut output).await?;
+    let count = write(messages, &shown, &mut output).await?;
     output.flush()?;
     drop(output);
     file.persist(path)
@@ -100,15 +122,54 @@ impl ExportSettings {
     }
 }
 
+/// What is written of contacts.
+struct Shown {
+    /// The columns of a table.
+    columns: Vec<Column>,
+    /// The channel whose preference has the consent.
+    consent_to: Option<String>,
+    format: ExportFormat,
+}
+
+impl Shown {
+    /// The contact of a member, with its consent if that is shown.
+    fn contact(&self, member: ContactListContact) -> Option<Contact> {
+        let mut contact = member.contact?;
+        let channel = self.consent_to.as_deref();
+        let mut preferences = member.communication_preferences.into_iter();
+        // An opt-out of all channels comes first, and the channel's own preference wins.
+        let said = channel.and_then(|channel| {
+            preferences.rfind(|it| it.all_channels || it.channel_id == channel)
+        });
+        contact.consent = said.map(|said| {
+            let unknown = Consent {
+                collect_time: said.change_time,
+                ..Consent::default()
+            };
+            said.consent.unwrap_or(unknown)
+        });
+        Some(contact)
+    }
+}
+
+async fn channel(
+    connection: &mut Connection,
+    name: Option<&str>,
+) -> anyhow::Result<Option<String>> {
+    match name {
+        Some(name) => target::channel_id(connection, name).await.map(Some),
+        None => Ok(None),
+    }
+}
+
 /// Writes the contacts of a stream, and returns how many there were.
 async fn write(
     mut messages: Streaming<ExportContactListContactsResponse>,
-    format: ExportFormat,
-    object: Option<CustomObject>,
+    shown: &Shown,
     output: &mut impl Write,
 ) -> anyhow::Result<u64> {
-    let columns = columns(object);
-    let mut part = match format {
+    let columns = &shown.columns;
+    let mut part = match shown.format {
         ExportFormat::Csv => csv_of([columns.iter().map(Column::to_string).collect()])?,
         ExportFormat::Jsonl => Vec::new(),
     };
@@ -119,9 +180,9 @@ async fn write(
         let contacts = message
             .contact_list_contacts
             .into_iter()
-            .filter_map(|it| it.contact);
-        part = match format {
-            ExportFormat::Csv => csv_of(contacts.map(|contact| cells(&contact, &columns)))?,
+            .filter_map(|member| shown.contact(member));
+        part = match shown.format {
+            ExportFormat::Csv => csv_of(contacts.map(|contact| cells(&contact, columns)))?,
             ExportFormat::Jsonl => contacts
                 .flat_map(|it| format!("{}\n", json::object(it)).into_bytes())
                 .collect(),
@@ -141,15 +202,18 @@ fn csv_of(rows: impl IntoIterator<Item = Vec<String>>) -> anyhow::Result<Vec<u8>
 }
 
 /// The columns of an export: all fields but the parts of the name, and the properties.
-fn columns(object: Option<CustomObject>) -> Vec<Column> {
-    let is_whole = |field: &&Field| ![Field::FirstName, Field::LastName].contains(field);
+fn columns(object: Option<&CustomObject>, with_consent: bool) -> Vec<Column> {
+    let is_shown = |field: &&Field| {
+        let is_part = [Field::FirstName, Field::LastName].contains(field);
+        !is_part && (with_consent || !field.is_of_consent())
+    };
     let fields = Field::VARIANTS
         .iter()
-        .filter(is_whole)
+        .filter(is_shown)
         .map(|field| Column::Field(*field));
-    let properties = object.into_iter().flat_map(|object| object.properties);
+    let properties = object.into_iter().flat_map(|object| &object.properties);
     fields
-        .chain(properties.map(|property| Column::Property(property.key)))
+        .chain(properties.map(|property| Column::Property(property.key.clone())))
         .collect()
 }
 
@@ -178,6 +242,18 @@ fn cell(contact: &Contact, column: &Column) -> String {
                 .birth_date
                 .as_ref()
                 .map_or_else(String::new, |date| dates::iso(*date)),
+            Field::ConsentSource => {
+                let consent = contact.consent.as_ref();
+                consent.map_or_else(String::new, |it| consent::source_name(it.source()))
+            }
+            Field::ConsentEvidence => {
+                let consent = contact.consent.clone();
+                consent.unwrap_or_default().evidence
+            }
+            Field::CollectTime => {
+                let time = contact.consent.as_ref().and_then(|it| it.collect_time);
+                time.map_or_else(String::new, consent::time_text)
+            }
         },
         Column::Property(key) => {
             let properties = contact.properties.as_ref();

@@ -3,7 +3,10 @@
 use prost_types::{ListValue, Struct, Value, value::Kind};
 use serde_json::{Map, Number, Value as Json, json};
 
-use super::import::dates::{self, Reading};
+use super::{
+    consent,
+    import::dates::{self, Reading},
+};
 use crate::{
     domain::property_value::WHOLE_NUMBER_LIMIT,
     generated::google::r#type::Date,
@@ -38,6 +41,10 @@ pub fn contact(fields: Map<String, Json>, problems: &mut Vec<String>) -> Contact
             }
             "birth_date" => {
                 contact.birth_date = birth_date(&value, problems);
+                continue;
+            }
+            "consent" => {
+                contact.consent = consent::from_json(value, problems);
                 continue;
             }
             "properties" => {
@@ -177,6 +184,9 @@ pub fn object(contact: Contact) -> Json {
             .into_iter()
             .map(|(key, value)| (key, json_of(value)));
         object.insert("properties".to_owned(), Json::Object(properties.collect()));
+    }
+    if let Some(consent) = contact.consent {
+        object.insert("consent".to_owned(), consent::to_json(&consent));
     }
     Json::Object(object)
 }

@@ -2,6 +2,7 @@
 //! database.
 
 pub mod connect;
+mod consent;
 mod contact_columns;
 mod error;
 pub mod export;

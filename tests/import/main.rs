@@ -4,6 +4,7 @@
 mod broken_off;
 mod columns;
 mod connection;
+mod consent;
 mod cut_off;
 mod empty;
 mod export;

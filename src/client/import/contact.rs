@@ -17,12 +17,13 @@ use super::{
 };
 use crate::{
     client::{
+        consent,
         contact_columns::{Column, Field},
         json,
     },
     domain::{phone_number::PhoneNumber, violation::Reason},
     generated::google::r#type::Date,
-    proto::{Address, Contact, CustomObject, custom_property::Type},
+    proto::{Address, Consent, Contact, CustomObject, custom_property::Type},
 };
 
 /// No real date. A contact whose row cannot be read completely is sent with it, so that the server rejects it: an overwrite
@@ -48,6 +49,8 @@ pub struct ContactReader {
     pub region: Option<Region>,
     /// What phones of digits alone get back.
     pub restore: Option<LostPrefix>,
+    /// What the flags say of the consent.
+    pub consent: Option<Consent>,
     /// The custom object of the properties.
     pub object: Option<CustomObject>,
     /// The most bytes that a contact may have.
@@ -78,6 +81,9 @@ impl ContactReader {
         };
         if let Some(phone) = contact.phone.take() {
             contact.phone = Some(self.phone(phone, &mut problems));
+        }
+        if let (Some(own), Some(flags)) = (&mut contact.consent, &self.consent) {
+            consent::complete(own, flags);
         }
         if contact.encoded_len() > self.max_bytes {
             problems.push(format!(
@@ -178,6 +184,16 @@ impl ContactReader {
                 Ok(reading) => contact.birth_date = Some(reading.date(self.order)),
                 Err(problem) => return Err(problem.to_string()),
             },
+            Field::ConsentSource => {
+                let source = consent::source(cell).map_err(|problem| problem.to_string())?;
+                contact.consent.get_or_insert_default().set_source(source);
+            }
+            Field::ConsentEvidence => contact.consent.get_or_insert_default().evidence = text,
+            Field::CollectTime => {
+                let time =
+                    consent::time(cell, self.order).map_err(|problem| problem.to_string())?;
+                contact.consent.get_or_insert_default().collect_time = Some(time);
+            }
         }
         Ok(())
     }

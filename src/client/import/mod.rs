@@ -318,6 +318,7 @@ async fn header(
         expected_version: update.expected_version,
         max_removed_count: update.max_removed_count,
         max_removed_percent: update.max_removed_percent.map(Percent::number),
+        consent: settings.consent.consent(),
         ..Header::default()
     };
     header.set_action(match update.action {

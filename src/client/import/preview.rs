@@ -46,6 +46,7 @@ pub async fn look_at(
         separators: HashMap::new(),
         region: rows.region.clone(),
         restore: rows.restore_phones,
+        consent: settings.consent.consent(),
         object,
         max_bytes: max_bytes.min(limit),
     };

@@ -33,7 +33,7 @@ const FALSE: [&str; 9] = [
 /// The type of what a column has.
 pub fn type_of(column: &Column, object: Option<&CustomObject>) -> Type {
     match column {
-        Column::Field(Field::BirthDate) => Type::Date,
+        Column::Field(Field::BirthDate | Field::CollectTime) => Type::Date,
         Column::Field(_) => Type::Text,
         Column::Property(key) => {
             let mut properties = object.into_iter().flat_map(|object| &object.properties);

@@ -14,7 +14,7 @@ use super::{
     source::{Format, format_of},
 };
 use crate::{
-    client::connect::ConnectionSettings,
+    client::{connect::ConnectionSettings, consent::ConsentSettings},
     domain::{percent::Percent, phone_number::DefaultRegion},
 };
 
@@ -22,8 +22,8 @@ use crate::{
 const AFTER_HELP: &str = "\
 Fields:
   phone, external_id, email, name, first_name, last_name, language, default_channel_id, birth_date, address.address_line_one,
-  address.address_line_two, address.city, address.state, address.post_code, address.country, and properties.KEY for the keys
-  of a custom object
+  address.address_line_two, address.city, address.state, address.post_code, address.country, consent.source,
+  consent.evidence, consent.collect_time, and properties.KEY for the keys of a custom object
 
 Exit codes:
   0  all contacts were applied
@@ -51,6 +51,9 @@ pub struct ImportSettings {
     /// What is done with the contacts.
     #[command(flatten)]
     pub update: UpdateSettings,
+    /// How the contacts said so.
+    #[command(flatten)]
+    pub consent: ConsentSettings,
     /// Which server.
     #[command(flatten)]
     pub connection: ConnectionSettings,

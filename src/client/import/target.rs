@@ -147,9 +147,15 @@ async fn channel(connection: &mut Connection, name: &str) -> anyhow::Result<Refe
     if name.starts_with('+') {
         return Ok(Reference::Phone(name.to_owned()));
     }
+    channel_id(connection, name).await.map(Reference::Id)
+}
+
+/// Finds a channel by its id, phone number or name. Returns its id.
+pub async fn channel_id(connection: &mut Connection, name: &str) -> anyhow::Result<String> {
     let channels = channels(connection).await?;
-    match channels.iter().find(|channel| channel.name() == name) {
-        Some(channel) => Ok(Reference::Id(channel.id.clone())),
+    let is_named = |it: &&Channel| it.id == name || it.phone() == name || it.name() == name;
+    match channels.iter().find(is_named) {
+        Some(channel) => Ok(channel.id.clone()),
         None => {
             let names: Vec<&str> = channels.iter().map(Channel::name).collect();
             bail!(
