@@ -197,12 +197,12 @@ async fn opt_in(
     channels: &[Uuid],
 ) -> anyhow::Result<(u64, Vec<Uuid>)> {
     let insert = "INSERT INTO communication_preferences \
-        (organization_id, contact_id, channel_id, opted_in, change_time, collect_time, api_key_id, update_id) \
-        SELECT $1, contact.id, channel.id, TRUE, $2, $2, $3, $4 \
+        (organization_id, contact_id, channel_id, opted_in, change_time, api_key_id, update_id) \
+        SELECT $1, contact.id, channel.id, TRUE, $2, $3, $4 \
         FROM UNNEST($5::uuid[]) AS contact (id) CROSS JOIN UNNEST($6::uuid[]) AS channel (id)";
     let insert_missing = "INSERT INTO communication_preferences \
-        (organization_id, contact_id, channel_id, opted_in, change_time, collect_time, api_key_id, update_id) \
-        SELECT $1, contact.id, channel.id, TRUE, $2, $2, $3, $4 \
+        (organization_id, contact_id, channel_id, opted_in, change_time, api_key_id, update_id) \
+        SELECT $1, contact.id, channel.id, TRUE, $2, $3, $4 \
         FROM UNNEST($5::uuid[]) AS contact (id) CROSS JOIN UNNEST($6::uuid[]) AS channel (id) \
         ON CONFLICT (organization_id, contact_id, channel_id) DO NOTHING";
     let mut incomplete: Vec<Uuid> = Vec::new();

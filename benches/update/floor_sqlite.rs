@@ -269,15 +269,14 @@ async fn insert_opt_ins(
     }
     let sql = format!(
         "INSERT INTO communication_preferences \
-        (organization_id, contact_id, channel_id, opted_in, change_time, collect_time, api_key_id, update_id) \
-        SELECT ?, contact.column1, channel.column1, TRUE, ?, ?, ?, ? \
+        (organization_id, contact_id, channel_id, opted_in, change_time, api_key_id, update_id) \
+        SELECT ?, contact.column1, channel.column1, TRUE, ?, ?, ? \
         FROM (VALUES {}) AS contact CROSS JOIN (VALUES {}) AS channel WHERE TRUE {unless_there}",
         rows(1, contacts.len()),
         rows(1, channels.len()),
     );
     let mut query = sqlx::query(AssertSqlSafe(sql))
         .bind(update.tenant.organization)
-        .bind(update.now)
         .bind(update.now)
         .bind(update.tenant.api_key)
         .bind(update.id);

@@ -151,8 +151,8 @@ impl RunningUpdate<'_> {
         )?;
         let mut insert = self.transaction.prepare_cached(
             "INSERT INTO communication_preferences \
-            (organization_id, contact_id, channel_id, opted_in, change_time, collect_time, api_key_id, update_id) \
-            VALUES (?1, ?2, ?3, TRUE, ?4, ?4, ?5, ?6) ON CONFLICT (organization_id, contact_id, channel_id) DO NOTHING",
+            (organization_id, contact_id, channel_id, opted_in, change_time, api_key_id, update_id) \
+            VALUES (?, ?, ?, TRUE, ?, ?, ?) ON CONFLICT (organization_id, contact_id, channel_id) DO NOTHING",
         )?;
         let mut missing = Vec::new();
         for id in &chunk.stored {

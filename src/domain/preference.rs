@@ -43,7 +43,7 @@ pub struct ChangeOrigin {
     pub api_key_id: Uuid,
     /// The update, if the call is one.
     pub update_id: Option<Uuid>,
-    /// When the person said so, where that is not the time of the change.
+    /// When the person said so, where that is neither the time of the change nor that of the update's consent.
     pub collect_time: Option<OffsetDateTime>,
     /// The change with which the person's own consent is stored, if it is; otherwise it is that of the update's header.
     pub consent_id: Option<Uuid>,

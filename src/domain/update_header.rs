@@ -59,6 +59,16 @@ impl UpdateHeader {
             .unwrap_or(self.arrival_time)
     }
 
+    /// The header's consent with its time: opt-ins refer to it.
+    pub fn dated_consent(&self) -> Option<Consent> {
+        let consent = self.consent.clone()?;
+        let collect_time = Some(self.said_at(Some(&consent)));
+        Some(Consent {
+            collect_time,
+            ..consent
+        })
+    }
+
     /// Whether the update may have no contacts: only an overwrite that is meant to empty the list.
     pub fn may_empty_list(&self) -> bool {
         self.allow_empty && self.action == Action::Overwrite

@@ -53,7 +53,7 @@ pub(super) fn consent(
     };
     let consent: Consent = serde_json::from_str(&of_update).map_err(Error::internal)?;
     Ok(Some(Consent {
-        collect_time: Some(origin.said_at()),
+        collect_time: consent.collect_time.or(Some(origin.said_at())),
         ..consent
     }))
 }

@@ -201,7 +201,7 @@ impl Update {
                 create_time: origin.change_time,
                 request_id: self.header.request_id,
                 fingerprint: self.fingerprint.map(|fingerprint| fingerprint.to_vec()),
-                consent: self.header.consent.clone(),
+                consent: self.header.dated_consent(),
                 outcome: outcome.clone(),
             };
             updates::insert(transaction, self.organization(), &recorded).await?;

@@ -97,16 +97,15 @@ async fn insert_opt_ins(
     let origin = origins.change.origin;
     let targets = Rows::ids("targets", channel_ids.iter().copied());
     let contacts = Rows::ids("contacts", contact_ids.iter().copied());
-    let [organization, change_time, api_key, update] = origin_scalars(organization, origin);
+    let scalars = origin_scalars(organization, origin);
     if origins.own_times.is_empty() {
+        // The time at which they said so is that of the update's consent.
         let sql = format!(
             "INSERT INTO communication_preferences \
-             (organization_id, contact_id, channel_id, opted_in, change_time, api_key_id, update_id, collect_time) \
-             SELECT o.id, contacts.id, targets.id, TRUE, $2, $3, $4, $5 \
+             (organization_id, contact_id, channel_id, opted_in, change_time, api_key_id, update_id) \
+             SELECT o.id, contacts.id, targets.id, TRUE, $2, $3, $4 \
              FROM organizations o CROSS JOIN {{contacts}} CROSS JOIN {{targets}} WHERE o.id = $1 {rest}"
         );
-        let collect_time = origin.collect_time.into();
-        let scalars = [organization, change_time, api_key, update, collect_time];
         return execute(transaction, &sql, scalars, [contacts, targets]).await;
     }
     let sql = format!(
@@ -122,7 +121,6 @@ async fn insert_opt_ins(
             "consent_id",
             of_contacts.map(|it| it.consent_id.unwrap_or_default()),
         );
-    let scalars = [organization, change_time, api_key, update];
     execute(transaction, &sql, scalars, [contacts, targets]).await
 }
 
