@@ -48,15 +48,28 @@ pub async fn update(
     }
     counts.removed = removed.len() as u64;
     write_journal(&mut transaction, update, &chunks, (opted_in, removed)).await?;
-    let list_count = list_count + counts.change();
+    let list = (list_count + counts.change(), version + 1);
+    record(&mut transaction, update, people.len(), &counts, list).await?;
+    transaction.commit().await?;
+    Ok(())
+}
+
+/// Writes the list's count and version, and the update's record.
+async fn record(
+    transaction: &mut Transaction<'_, Postgres>,
+    update: Update,
+    received: usize,
+    counts: &Counts,
+    (list_count, version): (i64, i64),
+) -> anyhow::Result<()> {
     sqlx::query(
         "UPDATE contact_lists SET contact_count = $3, version = $4 WHERE organization_id = $1 AND id = $2",
     )
     .bind(update.tenant.organization)
     .bind(update.list)
     .bind(list_count)
-    .bind(version + 1)
-    .execute(&mut *transaction)
+    .bind(version)
+    .execute(&mut **transaction)
     .await?;
     sqlx::query(
         "INSERT INTO contact_list_updates \
@@ -69,11 +82,10 @@ pub async fn update(
     .bind(update.action.name())
     .bind(update.tenant.api_key)
     .bind(update.now)
-    .bind(counts.outcome(&update, people.len(), list_count))
-    .bind(version + 1)
-    .execute(&mut *transaction)
+    .bind(counts.outcome(&update, received, list_count))
+    .bind(version)
+    .execute(&mut **transaction)
     .await?;
-    transaction.commit().await?;
     Ok(())
 }
 

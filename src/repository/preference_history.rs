@@ -95,6 +95,7 @@ fn item(row: &QueryResult) -> Result<HistoryItem> {
     } else {
         None
     };
+    let of_consent = consent.as_ref().and_then(|it| it.collect_time);
     Ok(HistoryItem {
         key: HistoryKey {
             change_time: origin.change_time,
@@ -105,7 +106,7 @@ fn item(row: &QueryResult) -> Result<HistoryItem> {
         kind,
         api_key_id: origin.api_key_id,
         update_id: origin.update_id,
-        said_at: was_said.then(|| origin.said_at()),
+        said_at: was_said.then(|| of_consent.unwrap_or(origin.said_at())),
         consent,
     })
 }

@@ -156,16 +156,23 @@ impl Filled {
     }
 }
 
+/// Connects to the database so that it plans as it would with many rows: in such a small one, scans of small tables are the
+/// fastest.
+async fn as_a_large_one(database: &Database) -> DatabaseConnection {
+    let db = database.connect().await;
+    if database.is_postgres() {
+        let settings =
+            "ANALYZE; SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off";
+        db.execute_unprepared(settings).await.expect("settings");
+    }
+    db
+}
+
 on_both! {
     async fn list_calls_read_a_page_by_an_index(service: Service) {
         let mut log = Log::read().await;
         let filled = Filled::new(&service).await;
-        let db = service.database().connect().await;
-        if service.database().is_postgres() {
-            // In such a small database, scans of small tables are the fastest.
-            let like_a_large_one = "ANALYZE; SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off";
-            db.execute_unprepared(like_a_large_one).await.expect("settings");
-        }
+        let db = as_a_large_one(service.database()).await;
         macro_rules! check {
             ($client:ident.$call:ident($request:expr), $method:literal) => {
                 let mut caller = filled.admin.$client.clone();
