@@ -12,7 +12,10 @@ pub use self::{
     listen::{ListenAddress, OptionalAddress},
     origin::Origin,
 };
-use crate::{repository::DatabaseOptions, telemetry::LogFormat};
+use crate::{
+    repository::{DatabaseOptions, Pooler},
+    telemetry::LogFormat,
+};
 
 /// How long a server waits for another process that writes to its SQLite file: a command, which takes next to no time.
 const SQLITE_BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -39,6 +42,10 @@ pub struct DatabaseSettings {
     /// others half write (on SQLite one), and the rest read; one key takes at most half of those; they stay open when idle
     #[arg(long, env = "CONTACT_LISTS_MAX_CONNECTIONS", default_value_t = 16, value_parser = clap::value_parser!(u32).range(4..), help_heading = DATABASE)]
     pub max_connections: u32,
+    /// What gives out PostgreSQL's sessions: none if that is itself, or a pooler in between that keeps one for each connection
+    /// (session) or gives one for each transaction (transaction), as pgbouncer can from version 1.21
+    #[arg(long, env = "CONTACT_LISTS_DATABASE_POOLER", value_enum, default_value = "none", help_heading = DATABASE)]
+    pub database_pooler: Pooler,
     /// How many seconds the database may take to answer a statement before the call fails; PostgreSQL also ends sessions
     /// that are silent for that long inside a transaction
     #[arg(long, env = "CONTACT_LISTS_DATABASE_TIMEOUT_SECONDS", default_value_t = 300, value_parser = clap::value_parser!(u64).range(1..=86_400), help_heading = DATABASE)]
@@ -51,6 +58,7 @@ impl From<&DatabaseSettings> for DatabaseOptions {
             url: settings.database_url.clone(),
             create_file: true,
             max_connections: settings.max_connections,
+            pooler: settings.database_pooler,
             statement_timeout: Duration::from_secs(settings.database_timeout_seconds),
             busy_timeout: SQLITE_BUSY_TIMEOUT,
         }

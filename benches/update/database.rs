@@ -7,7 +7,7 @@ use anyhow::Context;
 use contact_lists::{
     domain::{api_key::NewApiKey, now, scope::Scope},
     repository::{
-        Repository, api_keys,
+        Pooler, Repository, api_keys,
         entity::{channel, contact_list},
         organizations,
     },
@@ -96,6 +96,7 @@ impl Database {
         let settings = DatabaseSettings {
             database_url: url.as_str().into(),
             max_connections: 4,
+            database_pooler: Pooler::None,
             database_timeout_seconds: 3600,
         };
         let repository = Repository::connect(&(&settings).into()).await?;

@@ -17,6 +17,7 @@ use crate::{
         updates::UpdatesSettings,
     },
     domain::{percent::Percent, scope::Scope},
+    repository::Pooler,
     settings::{DatabaseSettings, ServeSettings},
     telemetry::LogFormat,
 };
@@ -263,5 +264,20 @@ impl ValueEnum for LogFormat {
             Self::Human => PossibleValue::new("human").help("For people"),
             Self::Json => PossibleValue::new("json").help("For machines: a JSON object per line"),
         })
+    }
+}
+
+impl ValueEnum for Pooler {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[Self::None, Self::Session, Self::Transaction]
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        let name = match self {
+            Self::None => "none",
+            Self::Session => "session",
+            Self::Transaction => "transaction",
+        };
+        Some(PossibleValue::new(name))
     }
 }

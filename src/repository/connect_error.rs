@@ -1,11 +1,15 @@
 //! Why a database can't be opened: for an operator, with its place and the true cause.
 
-use std::{io, path::Path, str::FromStr, time::Duration};
+use std::{io, path::Path, time::Duration};
 
 use sea_orm::{DbErr, RuntimeErr};
 use sqlx::{Connection, PgConnection, postgres::PgConnectOptions};
 use thiserror::Error;
 use tokio::time::timeout;
+
+/// What to do where settings don't reach a session.
+const BEHIND_A_POOLER: &str =
+    "behind a pooler, start with --database-pooler session or --database-pooler transaction";
 
 /// Why a database can't be opened.
 #[derive(Debug, Error)]
@@ -16,6 +20,9 @@ pub enum ConnectError {
          of a password are written as %XX"
     )]
     UrlMalformed,
+    /// The URL is one of libpq's that says more than this service understands.
+    #[error("the database URL {0}")]
+    UrlUnsupported(&'static str),
     /// The database, or the system on the way to it, says no.
     #[error("cannot open the database {place}: {cause}")]
     Refused {
@@ -46,37 +53,51 @@ impl ConnectError {
         }
     }
 
-    /// Finds out why a pool of connections to `url` was not made. A pool that has waited for its time says no more than that:
-    /// then a single connection is tried, for `limit`.
-    ///
-    /// SeaORM's own errors are about a URL that it doesn't understand, and contain it, with its password.
-    pub(super) async fn of_pool(
-        url: &str,
-        file: Option<&Path>,
-        error: DbErr,
+    /// Says why connections to a SQLite file were not made.
+    pub(super) fn of_sqlite(file: Option<&Path>, error: &DbErr) -> Self {
+        match (file, error) {
+            (Some(file), DbErr::Conn(RuntimeErr::SqlxError(error))) => {
+                Self::refused(file, words(error))
+            }
+            // SeaORM's own errors are about a URL that it doesn't understand, and contain it.
+            _ => Self::UrlMalformed,
+        }
+    }
+
+    /// Finds out why a connection to PostgreSQL was not made. A pool that has waited for its time says no more than that: then a
+    /// single connection is tried, for `limit`.
+    pub(super) async fn of_postgres(
+        options: &PgConnectOptions,
+        error: sqlx::Error,
         limit: Duration,
     ) -> Self {
-        let DbErr::Conn(RuntimeErr::SqlxError(error)) = error else {
-            return Self::UrlMalformed;
-        };
-        if let Some(file) = file {
-            return Self::refused(file, words(&error));
-        }
-        let Ok(options) = PgConnectOptions::from_str(url) else {
-            return Self::UrlMalformed;
-        };
-        let cause = match error.as_ref() {
+        let cause = match &error {
             sqlx::Error::Configuration(_) => return Self::UrlMalformed,
             sqlx::Error::PoolTimedOut => {
-                match timeout(limit, PgConnection::connect_with(&options)).await {
+                match timeout(limit, PgConnection::connect_with(options)).await {
                     Ok(Err(error)) => words(&error),
                     _ => format!("no answer within {} seconds", limit.as_secs()),
                 }
             }
             error => words(error),
         };
-        let place = place_of(&options);
+        let place = place_of(options);
+        // As pgbouncer says it.
+        let cause = match cause.starts_with("unsupported startup parameter") {
+            true => format!("{cause}: {BEHIND_A_POOLER}"),
+            false => cause,
+        };
         Self::Refused { place, cause }
+    }
+
+    /// A session does not have a setting that it was to begin with.
+    pub(super) fn without_setting(options: &PgConnectOptions, setting: &str) -> Self {
+        Self::Refused {
+            place: place_of(options),
+            cause: format!(
+                "its sessions begin without the {setting} that they are given: {BEHIND_A_POOLER}"
+            ),
+        }
     }
 }
 

@@ -25,14 +25,13 @@ const SQLITE_UNAVAILABLE: [u32; 4] = [13, 10, 14, 8];
 
 impl From<DbErr> for Error {
     fn from(error: DbErr) -> Self {
-        let cause = match &error {
-            DbErr::ConnectionAcquire(_) => return Self::DatabaseUnavailable(error.into()),
-            DbErr::Conn(RuntimeErr::SqlxError(cause))
-            | DbErr::Exec(RuntimeErr::SqlxError(cause))
-            | DbErr::Query(RuntimeErr::SqlxError(cause)) => cause,
-            _ => return Self::internal(error),
+        if let DbErr::ConnectionAcquire(_) = error {
+            return Self::DatabaseUnavailable(error.into());
+        }
+        let Some(cause) = cause(&error) else {
+            return Self::internal(error);
         };
-        match cause.as_ref() {
+        match cause {
             sqlx::Error::Database(cause) => match of_database(cause.as_ref()) {
                 Kind::LostRace => Self::ConcurrentChange,
                 Kind::Unavailable => Self::DatabaseUnavailable(error.into()),
@@ -47,6 +46,21 @@ impl From<DbErr> for Error {
             _ => Self::internal(error),
         }
     }
+}
+
+/// Returns the driver's error.
+fn cause(error: &DbErr) -> Option<&sqlx::Error> {
+    match error {
+        DbErr::Conn(RuntimeErr::SqlxError(cause))
+        | DbErr::Exec(RuntimeErr::SqlxError(cause))
+        | DbErr::Query(RuntimeErr::SqlxError(cause)) => Some(cause),
+        _ => None,
+    }
+}
+
+/// Returns the error of the database itself.
+pub(super) fn database_error(error: &DbErr) -> Option<&dyn DatabaseError> {
+    cause(error).and_then(sqlx::Error::as_database_error)
 }
 
 /// What a database's error means.

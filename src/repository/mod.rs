@@ -50,7 +50,10 @@ mod migrate;
 pub mod migration;
 pub mod opted_out_numbers;
 pub mod organizations;
+mod pools;
 mod postgres_plans;
+mod postgres_sessions;
+mod postgres_url;
 pub mod preference_history;
 pub mod preference_pages;
 pub mod preferences;
@@ -73,9 +76,11 @@ mod write_queue;
 pub use sea_orm::ConnectionTrait as Connection;
 
 pub use self::{
-    connect::{ACQUIRE_TIMEOUT, DatabaseOptions, Repository},
+    connect::{DatabaseOptions, Repository},
     connect_error::ConnectError,
     migrate::{MigrationState, SchemaError},
+    pools::ACQUIRE_TIMEOUT,
+    postgres_sessions::Pooler,
     sqlite_lock::FileLock,
     transaction::{Transaction, TransactionOutcome},
     write_queue::WriteLength,

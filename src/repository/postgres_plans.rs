@@ -1,37 +1,22 @@
-//! How PostgreSQL's sessions plan statements, and when their plans are too old.
+//! When the plans of PostgreSQL's sessions are too old.
 //!
-//! Plans are generic: planned for the 2000 rows of a chunk, a look-up by key becomes a scan of the table. Citus can't plan
-//! statements over two distributed tables like that, and sends others to every shard: there, each statement is planned for
-//! its values.
-//!
-//! A connection plans a statement once. A generic plan that was made for an almost empty table scans the whole organization
+//! Plans are generic, but not on Citus: see `postgres_sessions`. A connection plans a statement once. A generic plan that was made for an almost empty table scans the whole organization
 //! for each row once the table is full, until autovacuum renews the table's statistics a minute or two later. So whenever
 //! the number of rows that this server has added doubles, connections that are older than that are replaced.
 
 use std::{
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Mutex, PoisonError},
     time::{Duration, Instant},
 };
-
-use sqlx::{Executor, PgConnection, Row};
-
-/// Chooses how a session plans, and returns whether its plans are generic.
-const CHOOSE_MODE: &str = "SELECT set_config('plan_cache_mode', \
-    CASE WHEN EXISTS (SELECT FROM pg_extension WHERE extname = 'citus') THEN 'force_custom_plan' \
-    ELSE 'force_generic_plan' END, false) = 'force_generic_plan'";
 
 /// The number of rows up to which every plan is fast.
 const MIN_ROWS: u64 = 512;
 
 /// Knows whether the sessions' plans are generic, counts the rows that this server has added, and knows which connections are
 /// older than the last doubling.
-#[derive(Default)]
 pub struct PostgresPlans {
-    /// False as long as there is no session, and on SQLite.
-    are_generic: AtomicBool,
+    /// False on SQLite.
+    are_generic: bool,
     grown: Mutex<Grown>,
 }
 
@@ -42,16 +27,17 @@ struct Grown {
 }
 
 impl PostgresPlans {
-    /// Chooses how a new session plans.
-    pub async fn choose_mode(&self, session: &mut PgConnection) -> Result<(), sqlx::Error> {
-        let are_generic = session.fetch_one(CHOOSE_MODE).await?.try_get(0)?;
-        self.are_generic.store(are_generic, Ordering::Relaxed);
-        Ok(())
+    /// Of sessions whose plans are generic, or are not.
+    pub fn new(are_generic: bool) -> Self {
+        Self {
+            are_generic,
+            grown: Mutex::default(),
+        }
     }
 
     /// Returns whether plans are made once for all values, and so can become stale.
     pub fn are_generic(&self) -> bool {
-        self.are_generic.load(Ordering::Relaxed)
+        self.are_generic
     }
 
     /// Counts rows that were added.
@@ -77,8 +63,7 @@ mod tests {
 
     #[test]
     fn connections_are_outgrown_when_the_rows_have_doubled() {
-        let (growth, old) = (PostgresPlans::default(), Duration::from_secs(60));
-        growth.are_generic.store(true, Ordering::Relaxed);
+        let (growth, old) = (PostgresPlans::new(true), Duration::from_secs(60));
         growth.add(MIN_ROWS);
         assert!(!growth.is_stale(old));
         growth.add(MIN_ROWS);

@@ -9,6 +9,7 @@ use sea_orm::{
     entity::prelude::async_trait::async_trait,
 };
 
+use super::postgres_sessions::PostgresSessions;
 use crate::{error, long_work::Pieces};
 
 /// How much longer the service waits for a response than the database's own limit for a statement.
@@ -23,15 +24,32 @@ pub struct WithTimeout<C> {
     inner: C,
     /// None if the database runs in this process.
     limit: Option<Duration>,
+    sessions: Arc<PostgresSessions>,
+}
+
+impl<C> WithTimeout<C> {
+    /// Waits for a response, and notes an error that says that sessions are of no more use.
+    async fn watch<T>(&self, work: impl Future<Output = Result<T, DbErr>>) -> Result<T, DbErr> {
+        let result = within(self.limit, work).await;
+        if let Err(error) = &result {
+            self.sessions.note_error(error);
+        }
+        result
+    }
 }
 
 impl WithTimeout<DatabaseConnection> {
     /// Wraps a pool whose database ends its own statements after `timeout`. SQLite is part of this process and needs no limit.
-    pub fn new(pool: DatabaseConnection, timeout: Duration) -> Self {
+    pub fn new(
+        pool: DatabaseConnection,
+        timeout: Duration,
+        sessions: Arc<PostgresSessions>,
+    ) -> Self {
         let has_line = pool.get_database_backend() != DbBackend::Sqlite;
         Self {
             inner: pool,
             limit: has_line.then_some(timeout + ANSWER_MARGIN),
+            sessions,
         }
     }
 
@@ -45,10 +63,17 @@ impl WithTimeout<DatabaseConnection> {
         &self,
         options: TransactionOptions,
     ) -> Result<WithTimeout<DatabaseTransaction>, DbErr> {
-        let inner = within(self.limit, self.inner.begin_with_options(options)).await?;
+        let begun = async {
+            let transaction = self.inner.begin_with_options(options).await?;
+            if let Some(settings) = self.sessions.set_transaction() {
+                transaction.execute_unprepared(&settings).await?;
+            }
+            Ok(transaction)
+        };
         Ok(WithTimeout {
-            inner,
+            inner: self.watch(begun).await?,
             limit: self.limit,
+            sessions: Arc::clone(&self.sessions),
         })
     }
 }
@@ -56,7 +81,12 @@ impl WithTimeout<DatabaseConnection> {
 impl WithTimeout<DatabaseTransaction> {
     /// Commits. After an error it is unknown whether the commit took place.
     pub async fn commit(self) -> Result<(), DbErr> {
-        within(self.limit, self.inner.commit()).await
+        let limit = self.limit;
+        let result = within(limit, self.inner.commit()).await;
+        if let Err(error) = &result {
+            self.sessions.note_error(error);
+        }
+        result
     }
 
     /// Reads every row of a query with `read`, while the database is still producing the next ones.
@@ -86,7 +116,7 @@ impl WithTimeout<DatabaseTransaction> {
             }
             Ok(all)
         };
-        within(self.limit, rows).await?.into_iter().collect()
+        self.watch(rows).await?.into_iter().collect()
     }
 
     /// Rolls back.
@@ -121,18 +151,18 @@ impl<C: ConnectionTrait> ConnectionTrait for WithTimeout<C> {
     }
 
     async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
-        within(self.limit, self.inner.execute_raw(statement)).await
+        self.watch(self.inner.execute_raw(statement)).await
     }
 
     async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
-        within(self.limit, self.inner.execute_unprepared(sql)).await
+        self.watch(self.inner.execute_unprepared(sql)).await
     }
 
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
-        within(self.limit, self.inner.query_one_raw(statement)).await
+        self.watch(self.inner.query_one_raw(statement)).await
     }
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
-        within(self.limit, self.inner.query_all_raw(statement)).await
+        self.watch(self.inner.query_all_raw(statement)).await
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 use sea_orm::{
-    ConnectionTrait, DatabaseTransaction, DbBackend, IsolationLevel, SqliteTransactionMode,
+    ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, IsolationLevel, SqliteTransactionMode,
     TransactionOptions,
 };
 use tokio_util::sync::CancellationToken;
@@ -12,6 +12,7 @@ use tracing::Instrument;
 
 use super::{
     Repository, bulk,
+    connect::read_only,
     postgres_plans::PostgresPlans,
     retry::until_won,
     timeout::WithTimeout,
@@ -172,7 +173,12 @@ impl Repository {
         };
         self.check_file()?;
         let begin = self.writers.begin(write_options());
-        let db = self.metrics.begin(Pool::Write, begin).await?;
+        let begun = self.metrics.begin(Pool::Write, begin).await;
+        let db = begun.map_err(|error| match error {
+            // The pool says no more than that it has waited.
+            DbErr::ConnectionAcquire(_) if self.sessions.is_read_only() => read_only(),
+            error => error.into(),
+        })?;
         telemetry::begin_phase(Phase::Handle);
         let transaction = Transaction::new(db, caller_left.clone(), self);
         let result = work(input, &transaction).await;

@@ -163,7 +163,7 @@ impl Admin {
         match *self.database.borrow() {
             DatabaseState::Up => None,
             DatabaseState::Unknown => Some("starting"),
-            DatabaseState::Down => Some("the database does not answer"),
+            DatabaseState::Down => Some("the database does not answer, or takes no writes"),
         }
     }
 }

@@ -17,6 +17,7 @@ const FLAGS: [(&str, &str, &str); 32] = [
         "sqlite://contact-lists.db",
     ),
     ("--max-connections", "CONTACT_LISTS_MAX_CONNECTIONS", "16"),
+    ("--database-pooler", "CONTACT_LISTS_DATABASE_POOLER", "none"),
     (
         "--database-timeout-seconds",
         "CONTACT_LISTS_DATABASE_TIMEOUT_SECONDS",

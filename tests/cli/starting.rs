@@ -2,11 +2,13 @@
 
 use std::{
     fs::{self, Permissions},
+    io::{Read, Write},
     net::TcpListener,
     os::unix::{
         fs::{PermissionsExt, symlink},
         process::CommandExt,
     },
+    thread,
 };
 
 use rcgen::{CertificateParams, KeyPair};
@@ -140,6 +142,91 @@ async fn a_wrong_password_and_a_database_that_does_not_exist_are_named() {
     assert_cannot_open(&folder, &locked, &line);
     let line = format!("{DATABASE} nothing at {place}: database \"nothing\" does not exist");
     assert_cannot_open(&folder, &server.url("nothing"), &line);
+}
+
+#[tokio::test]
+async fn the_place_of_a_socket_needs_no_host() {
+    let Some(server) = PostgresServer::start("C", &[]).await.unwrap() else {
+        return notice("starting::the_place_of_a_socket is skipped: PostgreSQL is not installed");
+    };
+    let url = server.url("postgres");
+    assert!(url.contains("@localhost:5432/"), "{url}");
+    for host in ["@/", "@:5432/"] {
+        let url = url.replace("@localhost:5432/", host);
+        let migrated = Folder::new().lines(&["migrate", "--database-url", &url]);
+        assert_eq!(migrated, ["the schema is up to date"]);
+    }
+}
+
+#[test]
+fn a_url_of_several_hosts_is_refused_in_words() {
+    let reason =
+        "names several hosts: give the address of a proxy that leads to the one that takes writes";
+    for url in [
+        "postgres://app:hunter2@one,two/contacts",
+        "postgres://app:hunter2@one:5432,two:5433/contacts",
+        "postgres://app:hunter2@/contacts?host=one,two",
+    ] {
+        let line = Folder::new().refusal(&["migrate", "--database-url", url]);
+        assert_eq!(line, format!("error: the database URL {reason}"));
+    }
+    let url = "postgres://app:hunter2@one/contacts?target_session_attrs=read-write";
+    let line = Folder::new().refusal(&["migrate", "--database-url", url]);
+    let reason =
+        "has target_session_attrs: leave it out; the service writes to no server that is read-only";
+    assert_eq!(line, format!("error: the database URL {reason}"));
+}
+
+/// As pgbouncer does with its default settings.
+#[test]
+fn a_pooler_that_refuses_settings_is_told_of() {
+    let pooler = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = pooler.local_addr().unwrap();
+    let refusing = thread::spawn(move || {
+        let (mut client, _) = pooler.accept().unwrap();
+        let mut length = [0; 4];
+        client.read_exact(&mut length).unwrap();
+        let mut start = vec![0; u32::from_be_bytes(length) as usize - 4];
+        client.read_exact(&mut start).unwrap();
+        let fields = b"SFATAL\0C08P01\0Munsupported startup parameter: options\0\0";
+        let length = u32::try_from(fields.len() + 4).unwrap().to_be_bytes();
+        client
+            .write_all(&[&b"E"[..], &length, fields].concat())
+            .unwrap();
+        String::from_utf8_lossy(&start).into_owned()
+    });
+    let url = format!("postgres://app:hunter2@{address}/contacts?sslmode=disable");
+    let line = Folder::new().refusal(&["migrate", "--database-url", &url]);
+    let hint =
+        "behind a pooler, start with --database-pooler session or --database-pooler transaction";
+    assert_eq!(
+        line,
+        format!("{DATABASE} contacts at {address}: unsupported startup parameter: options: {hint}")
+    );
+    let start = refusing.join().unwrap();
+    assert!(start.contains("lock_timeout=10000"), "{start}");
+    // Poolers refuse it by default, and no statement needs it.
+    assert!(!start.contains("extra_float_digits"), "{start}");
+}
+
+#[tokio::test]
+async fn commits_that_do_not_wait_for_the_disk_are_told_of() {
+    for (setting, is_told) in [
+        ("synchronous_commit=off", true),
+        ("synchronous_commit=local", false),
+    ] {
+        let Some(server) = PostgresServer::start("C", &[setting]).await.unwrap() else {
+            return notice("starting::commits_that_do_not is skipped: PostgreSQL is not installed");
+        };
+        let (folder, url) = (Folder::new(), server.url("postgres"));
+        let server = folder.serve(&["--database-url", &url]);
+        let (_, log) = server.terminate("-TERM");
+        assert_eq!(
+            log.contains("database.synchronous_commit_off"),
+            is_told,
+            "{log}"
+        );
+    }
 }
 
 #[test]

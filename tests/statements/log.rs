@@ -42,9 +42,8 @@ impl Fields {
     /// Returns the statement, unless it sets a new connection up.
     fn statement(self) -> Option<String> {
         let set_up = [
-            "SET ",
             "PRAGMA ",
-            "SELECT set_config(",
+            "SHOW transaction_read_only",
             "SELECT 1 FROM sqlite_schema",
         ];
         if set_up.iter().any(|it| self.summary.starts_with(it)) {

@@ -5,3 +5,4 @@ mod counts;
 mod lists;
 mod log;
 mod plans;
+mod sessions;

@@ -3,7 +3,7 @@
 
 use contact_lists::{
     domain::{OrganizationId, api_key::NewApiKey, scope::Scope},
-    repository::{Repository, api_keys, organizations},
+    repository::{Pooler, Repository, api_keys, organizations},
     settings::DatabaseSettings,
 };
 use uuid::Uuid;
@@ -16,6 +16,7 @@ pub async fn connect(database_url: &str) -> Repository {
     let settings = DatabaseSettings {
         database_url: database_url.into(),
         max_connections: CONNECTION_COUNT,
+        database_pooler: Pooler::None,
         database_timeout_seconds: 300,
     };
     Repository::connect(&(&settings).into())
