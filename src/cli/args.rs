@@ -61,6 +61,9 @@ pub enum Command {
         /// Change nothing, and list the schema's migrations: name, and whether the database has it
         #[arg(long)]
         status: bool,
+        /// Then distribute the tables of a database of Citus over its nodes, by organization; those that are stay as they are
+        #[arg(long, conflicts_with = "status")]
+        distribute: bool,
         /// Which database.
         #[command(flatten)]
         database: DatabaseSettings,

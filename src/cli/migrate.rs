@@ -6,10 +6,20 @@ use crate::{
     settings::DatabaseSettings,
 };
 
-/// Brings the schema up to date, or prints how it stands.
-pub async fn run(status: bool, database: &DatabaseSettings) -> anyhow::Result<()> {
+/// Brings the schema up to date, and distributes its tables if that is asked for; or prints how it stands.
+pub async fn run(
+    status: bool,
+    distribute: bool,
+    database: &DatabaseSettings,
+) -> anyhow::Result<()> {
     if !status {
-        with_schema(database, true, async |_| Ok(())).await?;
+        let distribute = async |repository: &Repository| {
+            if distribute {
+                repository.distribute().await?;
+            }
+            Ok(())
+        };
+        with_schema(database, true, distribute).await?;
         println!("the schema is up to date");
         return Ok(());
     }

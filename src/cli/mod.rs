@@ -39,9 +39,11 @@ pub async fn run(command_line: CommandLine) -> anyhow::Result<ExitCode> {
     match command_line.command {
         None => serve::run(command_line.serve).await?,
         Some(Command::Serve(settings)) => serve::run(*settings).await?,
-        Some(Command::Migrate { status, database }) => {
-            with_notice(migrate::run(status, &database)).await?;
-        }
+        Some(Command::Migrate {
+            status,
+            distribute,
+            database,
+        }) => with_notice(migrate::run(status, distribute, &database)).await?,
         Some(Command::Organization { command }) => with_notice(organization::run(command)).await?,
         Some(Command::ApiKey { command }) => with_notice(api_key::run(command)).await?,
         Some(Command::Import(settings)) => return import::run(*settings).await,

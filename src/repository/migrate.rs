@@ -11,14 +11,15 @@ use super::{Repository, migration::Migrator, transaction::write_options};
 use crate::error::{Error, Result};
 
 /// The table of the migrations that a database has.
-const MIGRATIONS: &str = "seaql_migrations";
+pub(super) const MIGRATIONS: &str = "seaql_migrations";
 
 /// What comes, in the name of a migration that not every older program runs on, before the newest one that a program must know:
 /// `m0012_drop_colors_needs_m0009` is for programs that know `m0009_…`. All others only add.
 const NEEDS: &str = "_needs_";
 
 /// Has a migration, and those that wait for it, take as long as they need.
-const NO_TIME_LIMITS: &str = "SET LOCAL lock_timeout = 0; SET LOCAL statement_timeout = 0";
+pub(super) const NO_TIME_LIMITS: &str =
+    "SET LOCAL lock_timeout = 0; SET LOCAL statement_timeout = 0";
 
 /// Keeps other servers that start on PostgreSQL from changing what all of them change, until the commit. No other program is
 /// expected to use this number.

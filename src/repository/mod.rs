@@ -44,6 +44,7 @@ pub mod contact_search;
 pub mod contacts;
 pub mod custom_objects;
 mod db_error;
+mod distribute;
 pub mod entity;
 pub mod journal;
 mod migrate;
@@ -78,6 +79,7 @@ pub use sea_orm::ConnectionTrait as Connection;
 pub use self::{
     connect::{DatabaseOptions, Repository},
     connect_error::ConnectError,
+    distribute::DistributeError,
     migrate::{MigrationState, SchemaError},
     pools::ACQUIRE_TIMEOUT,
     postgres_sessions::Pooler,

@@ -2,6 +2,7 @@
 
 mod commands;
 mod descriptor;
+mod distribute;
 mod health;
 mod help;
 mod replicas;

@@ -1,6 +1,7 @@
 //! The statements of each call, from the log of the database driver.
 
 use std::{
+    collections::BTreeSet,
     fmt::Debug,
     sync::{Mutex as SyncMutex, OnceLock},
     time::Duration,
@@ -121,6 +122,12 @@ impl Log {
             Mutex::new(receiver)
         });
         Self(calls.lock().await)
+    }
+
+    /// Returns the statements of all calls that are over and were not asked for.
+    pub fn statements(&mut self) -> BTreeSet<String> {
+        let calls = std::iter::from_fn(|| self.0.try_recv().ok());
+        calls.flat_map(|call| call.statements).collect()
     }
 
     /// Makes a call, and returns its statements. `method` is its name, such as `ListContacts`.

@@ -2,6 +2,7 @@
 //! own, since the log that it reads is that of the whole process.
 
 mod counts;
+mod distributed;
 mod lists;
 mod log;
 mod plans;

@@ -6,11 +6,6 @@ use test_support::*;
 
 use crate::log::Log;
 
-/// Makes a database look like one of Citus.
-const REGISTER_CITUS: &str = "SET allow_system_table_mods = on; \
-    INSERT INTO pg_extension (oid, extname, extowner, extnamespace, extrelocatable, extversion) \
-    SELECT 424242, 'citus', extowner, extnamespace, false, '13.2' FROM pg_extension WHERE extname = 'plpgsql'";
-
 /// More than a chunk, since the first one finds no plan that is too old.
 const CONTACT_COUNT: u32 = 2100;
 
@@ -52,7 +47,7 @@ async fn plans_on_postgres_are_generic() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn plans_on_citus_are_custom_and_never_discarded() {
     if let Some(database) = Database::postgres().await {
-        database.execute(REGISTER_CITUS).await;
+        database.register_citus().await;
         assert_eq!(
             modes(database).await,
             ("force_custom_plan".to_owned(), false)

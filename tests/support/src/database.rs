@@ -10,6 +10,10 @@ use tempfile::TempDir;
 
 use super::postgres;
 
+const REGISTER_CITUS: &str = "SET allow_system_table_mods = on; \
+    INSERT INTO pg_extension (oid, extname, extowner, extnamespace, extrelocatable, extversion) \
+    SELECT 424242, 'citus', extowner, extnamespace, false, '13.2' FROM pg_extension WHERE extname = 'plpgsql'";
+
 /// A fresh database. Clones are the same database; it is removed when the last of them is dropped.
 #[derive(Clone)]
 pub struct Database {
@@ -133,6 +137,11 @@ impl Database {
             .await
             .expect("a statement");
         connection.close().await.expect("a closed connection");
+    }
+
+    /// Makes the database look like one of Citus. Only for PostgreSQL.
+    pub async fn register_citus(&self) {
+        self.execute(REGISTER_CITUS).await;
     }
 
     /// A connection of the test's own, which reconnects if it breaks.
