@@ -56,6 +56,7 @@ impl From<&DatabaseSettings> for DatabaseOptions {
     fn from(settings: &DatabaseSettings) -> Self {
         Self {
             url: settings.database_url.clone(),
+            read_url: None,
             create_file: true,
             max_connections: settings.max_connections,
             pooler: settings.database_pooler,
@@ -90,6 +91,10 @@ pub struct ServeSettings {
     /// The database to use.
     #[command(flatten)]
     pub database: DatabaseSettings,
+    /// A copy of the PostgreSQL database, such as a standby, for what need not see the latest changes: getting, listing and
+    /// exporting; it has as many connections as those that read
+    #[arg(long, env = "CONTACT_LISTS_READ_DATABASE_URL", hide_env_values = true, help_heading = DATABASE)]
+    pub read_database_url: Option<SecretString>,
     /// Whether to bring the schema up to date at startup
     #[arg(long, env = "CONTACT_LISTS_MIGRATE", default_value_t = true, action = clap::ArgAction::Set, help_heading = DATABASE)]
     pub migrate: bool,

@@ -42,8 +42,9 @@ impl Health {
     pub async fn watch(self, repository: Repository, leaving: CancellationToken) {
         let mut reported = None;
         loop {
+            let ask = async { tokio::join!(self.ask(&repository), repository.check_copy()).0 };
             let serving = tokio::select! {
-                serving = self.ask(&repository) => serving,
+                serving = ask => serving,
                 () = leaving.cancelled() => break,
             };
             if reported != Some(serving) && !leaving.is_cancelled() {

@@ -7,6 +7,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::{
     connect_error::ConnectError,
+    database_copy::DatabaseCopy,
     pools::{Pools, RESERVED_CONNECTIONS},
     postgres_plans::PostgresPlans,
     postgres_sessions::{Pooler, PostgresSessions, READ_ONLY},
@@ -34,6 +35,8 @@ const POSTGRES_CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 pub struct DatabaseOptions {
     /// `sqlite://FILE` or `postgres://USER:PASSWORD@HOST/NAME`.
     pub url: SecretString,
+    /// The same for a copy of the database that reads may go to.
+    pub read_url: Option<SecretString>,
     /// Whether a command makes a SQLite file that does not exist. A server does.
     pub create_file: bool,
     /// The most connections, at least 4. Two are reserved; of the others half write, on SQLite one, and the rest read.
@@ -53,6 +56,8 @@ pub struct Repository {
     db: WithTimeout<DatabaseConnection>,
     /// The number of these connections.
     max_readers: u32,
+    /// Where reads may go that need not see the latest changes.
+    copy: Option<DatabaseCopy>,
     /// The connections that only authentication and health use.
     pub(super) reserved: WithTimeout<DatabaseConnection>,
     /// The connections that write. Reads and writes never wait for each other's connections, and a few writers keep their
@@ -122,6 +127,10 @@ impl Repository {
             sessions,
             plans,
         } = opened;
+        let copy = match &options.read_url {
+            Some(url) => Some(DatabaseCopy::open(url, options, max_readers, &plans).await?),
+            None => None,
+        };
         let files = file.map(OpenFiles::note).transpose()?;
         let metrics = DatabaseMetrics::default();
         let write_queue = WriteQueue::new(max_writers as usize, metrics.clone());
@@ -133,6 +142,7 @@ impl Repository {
             files,
             db: with_timeout(db),
             max_readers,
+            copy,
             reserved: with_timeout(reserved),
             writers: with_timeout(writers),
             write_queue,
@@ -148,9 +158,10 @@ impl Repository {
     /// Closes all connections once they are free. The last one to a SQLite file copies the whole log to it and removes the log.
     /// Connections that are still in use after a time limit stay open.
     pub async fn close(&self) {
-        let pools = [&self.db, &self.reserved, &self.writers];
+        let copy = self.copy.as_ref().map(DatabaseCopy::db);
+        let pools = [&self.db, &self.reserved, &self.writers].into_iter();
         let close = async {
-            for pool in pools {
+            for pool in pools.chain(copy) {
                 if let Err(error) = pool.without_timeout().close_by_ref().await {
                     tracing::warn!(%error, "database.close_failed");
                 }
@@ -168,6 +179,23 @@ impl Repository {
     /// Returns the connection for reads. Writes go through [`Self::write`].
     pub fn db(&self) -> &WithTimeout<DatabaseConnection> {
         &self.db
+    }
+
+    /// Returns a repository whose reads go to the copy of the database, if there is one that answers: they may not see the latest
+    /// changes.
+    pub fn copy(&self) -> Option<Self> {
+        let copy = self.copy.as_ref().filter(|copy| copy.is_up())?;
+        Some(Self {
+            db: copy.db().clone(),
+            ..self.clone()
+        })
+    }
+
+    /// Finds out whether the copy of the database answers, for the reads that begin from now on.
+    pub async fn check_copy(&self) {
+        if let Some(copy) = &self.copy {
+            copy.check().await;
+        }
     }
 
     /// Returns how many connections read.
@@ -197,6 +225,10 @@ impl Repository {
         ] {
             let connections = connections(db.without_timeout());
             self.metrics.observe_pool(pool, connections);
+        }
+        if let Some(copy) = &self.copy {
+            let connections = connections(copy.db().without_timeout());
+            self.metrics.observe_pool(Pool::Copy, connections);
         }
     }
 

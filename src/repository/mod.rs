@@ -43,6 +43,7 @@ pub mod contact_lists;
 pub mod contact_search;
 pub mod contacts;
 pub mod custom_objects;
+mod database_copy;
 mod db_error;
 mod distribute;
 pub mod entity;

@@ -76,23 +76,9 @@ impl Pools {
         sizes: [u32; 2],
     ) -> Result<Self, ConnectError> {
         let url = PostgresUrl::parse(options.url.expose_secret())?;
-        let (pooler, timeout) = (options.pooler, options.statement_timeout);
-        let asked = url.options.clone();
-        let sessions = PostgresSessions::choose(pooler, timeout, asked, ACQUIRE_TIMEOUT).await?;
-        let plans = PostgresPlans::new(!sessions.is_citus());
-        let (sessions, plans) = (Arc::new(sessions), Arc::new(plans));
-        let pool = async |max_connections, use_of| {
-            let mut pool = pool_options(&url.text, max_connections);
-            let (at_pool, at_connect) = (Arc::clone(&sessions), Arc::clone(&sessions));
-            let plans = Arc::clone(&plans);
-            pool.connect_lazy(true)
-                .map_sqlx_postgres_pool_opts(move |pool| {
-                    postgres_pool(pool, use_of, &plans, &at_pool)
-                })
-                .map_sqlx_postgres_opts(move |options| at_connect.begin_with(options));
-            let made = Database::connect(pool).await;
-            made.map_err(|_| ConnectError::UrlMalformed)
-        };
+        let sessions = sessions(&url, options).await?;
+        let plans = Arc::new(PostgresPlans::new(!sessions.is_citus()));
+        let pool = async |size, use_of| postgres(&url.text, size, use_of, &plans, &sessions).await;
         let [readers, writers] = sizes;
         let pools = [
             pool(readers, Use::Read).await?,
@@ -105,6 +91,46 @@ impl Pools {
             plans,
         })
     }
+}
+
+/// Opens connections that read a copy of PostgreSQL's database, once it has answered.
+pub(super) async fn readers(
+    url: &str,
+    options: &DatabaseOptions,
+    size: u32,
+    plans: &Arc<PostgresPlans>,
+) -> Result<(DatabaseConnection, Arc<PostgresSessions>), ConnectError> {
+    let url = PostgresUrl::parse(url)?;
+    let sessions = sessions(&url, options).await?;
+    let db = postgres(&url.text, size, Use::Read, plans, &sessions).await?;
+    Ok((db, sessions))
+}
+
+async fn sessions(
+    url: &PostgresUrl,
+    options: &DatabaseOptions,
+) -> Result<Arc<PostgresSessions>, ConnectError> {
+    let (pooler, timeout) = (options.pooler, options.statement_timeout);
+    let asked = url.options.clone();
+    let sessions = PostgresSessions::choose(pooler, timeout, asked, ACQUIRE_TIMEOUT).await?;
+    Ok(Arc::new(sessions))
+}
+
+async fn postgres(
+    url: &str,
+    max_connections: u32,
+    use_of: Use,
+    plans: &Arc<PostgresPlans>,
+    sessions: &Arc<PostgresSessions>,
+) -> Result<DatabaseConnection, ConnectError> {
+    let mut pool = pool_options(url, max_connections);
+    let (at_pool, at_connect) = (Arc::clone(sessions), Arc::clone(sessions));
+    let plans = Arc::clone(plans);
+    pool.connect_lazy(true)
+        .map_sqlx_postgres_pool_opts(move |pool| postgres_pool(pool, use_of, &plans, &at_pool))
+        .map_sqlx_postgres_opts(move |options| at_connect.begin_with(options));
+    let made = Database::connect(pool).await;
+    made.map_err(|_| ConnectError::UrlMalformed)
 }
 
 /// What a connection is for.

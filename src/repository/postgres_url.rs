@@ -18,6 +18,9 @@ impl PostgresUrl {
     /// Parses a URL. Refuses what libpq understands and the driver would ignore.
     pub fn parse(url: &str) -> Result<Self, ConnectError> {
         let (scheme, rest) = url.split_once("://").ok_or(ConnectError::UrlMalformed)?;
+        if !["postgres", "postgresql"].contains(&scheme) {
+            return Err(ConnectError::UrlMalformed);
+        }
         let (authority, path) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
         let (user, host) = match authority.rsplit_once('@') {
             Some((user, host)) => (format!("{user}@"), host),

@@ -61,9 +61,9 @@ impl ChannelService for Api {
         let (caller, _turn) = self.begin_read(&request).await?;
         let request = request.into_inner();
         let binding = ["ListChannels"];
-        let page = Page::parse(&caller, request.page_size, &request.page_token, &binding)?;
+        let mut page = Page::parse(&caller, request.page_size, &request.page_token, &binding)?;
         let channels = channels::page(
-            self.repository.db(),
+            page.place(&self.repository).db(),
             caller.organization.id,
             page.after().unwrap_or_default(),
             page.limit(),
@@ -83,7 +83,7 @@ impl ChannelService for Api {
         let (caller, _turn) = self.begin_read(&request).await?;
         let id = required_id("id", &request.into_inner().id)?;
         telemetry::note(|call| call.channel_id = Some(id));
-        let channel = channels::get(self.repository.db(), caller.organization.id, id).await?;
+        let channel = channels::get(self.place().db(), caller.organization.id, id).await?;
         Ok(Response::new(GetChannelResponse {
             channel: Some(channel.into()),
         }))

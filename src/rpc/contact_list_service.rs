@@ -86,7 +86,7 @@ impl ContactListService for Api {
         let (caller, _turn) = self.begin_read(&request).await?;
         let id = required_id("id", &request.into_inner().id)?;
         telemetry::note(|call| call.contact_list_id = Some(id));
-        let list = contact_lists::get(self.repository.db(), caller.organization.id, id).await?;
+        let list = contact_lists::get(self.place().db(), caller.organization.id, id).await?;
         Ok(Response::new(GetContactListResponse {
             contact_list: Some(list.into()),
         }))
@@ -119,9 +119,9 @@ impl ContactListService for Api {
             &filter.name_prefix,
             contact.as_deref().unwrap_or_default(),
         ];
-        let page = Page::parse(&caller, request.page_size, &request.page_token, &binding)?;
+        let mut page = Page::parse(&caller, request.page_size, &request.page_token, &binding)?;
         let found = contact_lists::page(
-            self.repository.db(),
+            page.place(&self.repository).db(),
             caller.organization.id,
             &filter,
             page.after().unwrap_or_default(),
@@ -186,11 +186,11 @@ impl ContactListService for Api {
             request.opted_in_to_channel_id(),
             request.opted_out_of_channel_id(),
         ];
-        let page = Page::parse(&caller, request.page_size, &request.page_token, &binding)?;
+        let mut page = Page::parse(&caller, request.page_size, &request.page_token, &binding)?;
         let (after, limit) = (page.after().unwrap_or_default(), page.limit());
         let input = (caller.organization, filter.parse()?);
-        let mut found = self
-            .repository
+        let mut found = page
+            .place(&self.repository)
             .snapshot(
                 input,
                 move |(organization, (filter, named)), transaction| {
@@ -235,16 +235,16 @@ impl ContactListService for Api {
             opted_out_of_channel_id: request.opted_out_of_channel_id.as_deref(),
             include_preferences: request.include_preferences,
         };
-        let (db, organization) = (self.repository.db(), &caller.organization);
+        let (place, organization) = (self.place(), &caller.organization);
         let (filter, named) = filter.parse()?;
-        let filter = members::resolve(db, organization, filter, named.as_ref()).await?;
+        let filter = members::resolve(place.db(), organization, filter, named.as_ref()).await?;
         let organization = organization.id;
         drop(turn);
         telemetry::begin_phase(Phase::Wait);
         // An export reads for a long time. Only a few run at once, so that other calls get a connection.
         let export_turn = self.exports.acquire().await.map_err(Error::internal)?;
         telemetry::begin_phase(Phase::Read);
-        let members = export::members(&self.repository, organization, filter, &self.quota).await?;
+        let members = export::members(&place, organization, filter, &self.quota).await?;
         drop(export_turn);
         telemetry::begin_phase(Phase::Send);
         let idle_limit = self.limits.stream_idle;
@@ -296,8 +296,9 @@ impl ContactListService for Api {
         };
         let list_id = request.contact_list_id();
         let binding = ["ListContactListUpdates", list_id, direction];
-        let page = Page::parse(&caller, request.page_size, &request.page_token, &binding)?;
-        let (db, organization) = (self.repository.db(), caller.organization.id);
+        let mut page = Page::parse(&caller, request.page_size, &request.page_token, &binding)?;
+        let (place, organization) = (page.place(&self.repository), caller.organization.id);
+        let db = place.db();
         if let Some(id) = list {
             contact_lists::get(db, organization, id).await?;
         }

@@ -50,7 +50,7 @@ impl ContactService for Api {
         };
         let phones = self.contact_phones(&caller.organization, given).await?;
         let (reference, name) = parse_reference(request, &phones)?;
-        let details = ContactDetails::find(&self.repository, caller.organization, reference)
+        let details = ContactDetails::find(&self.place(), caller.organization, reference)
             .await?
             .ok_or_else(|| Error::not_found("contact", name))?;
         telemetry::note(|call| call.contact_id = Some(details.contact.contact.id));
@@ -92,11 +92,11 @@ impl ContactService for Api {
         // No key looks like an id.
         let object = object_id.or(object_key).unwrap_or_default();
         let binding = ["ListContacts", &presence, object];
-        let page = Page::parse(&caller, request.page_size, &request.page_token, &binding)?;
+        let mut page = Page::parse(&caller, request.page_size, &request.page_token, &binding)?;
         let after = page.after().unwrap_or_default();
         let input = (caller.organization, filter, named, after, page.limit());
-        let (mut found, mut records) = self
-            .repository
+        let (mut found, mut records) = page
+            .place(&self.repository)
             .snapshot(input, |input, transaction| {
                 Box::pin(async move {
                     let (organization, filter, named, after, limit) = input;

@@ -60,7 +60,8 @@ impl CustomObjectService for Api {
         let (caller, _turn) = self.begin_read(&request).await?;
         let id = required_id("id", &request.into_inner().id)?;
         telemetry::note(|call| call.custom_object_id = Some(id));
-        let (db, organization) = (self.repository.db(), &caller.organization);
+        let (place, organization) = (self.place(), &caller.organization);
+        let db = place.db();
         let object = custom_objects::get(db, organization.id, id).await?;
         let default = custom_objects::default_id(db, organization).await?;
         Ok(Response::new(GetCustomObjectResponse {
@@ -75,8 +76,9 @@ impl CustomObjectService for Api {
         let (caller, _turn) = self.begin_read(&request).await?;
         let request = request.into_inner();
         let binding = ["ListCustomObjects"];
-        let page = Page::parse(&caller, request.page_size, &request.page_token, &binding)?;
-        let (db, organization) = (self.repository.db(), &caller.organization);
+        let mut page = Page::parse(&caller, request.page_size, &request.page_token, &binding)?;
+        let (place, organization) = (page.place(&self.repository), &caller.organization);
+        let db = place.db();
         let after = page.after().unwrap_or_default();
         let objects = custom_objects::page(db, organization.id, after, page.limit()).await?;
         let default = custom_objects::default_id(db, organization).await?;

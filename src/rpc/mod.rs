@@ -66,6 +66,12 @@ impl Api {
         self.quota.used_bytes()
     }
 
+    /// Returns where a call reads that need not see the latest changes: from the copy of the database, if there is one.
+    fn place(&self) -> Repository {
+        let copy = self.repository.copy();
+        copy.unwrap_or_else(|| self.repository.clone())
+    }
+
     /// Makes the services of `repository`, within `limits`.
     pub fn new(repository: Repository, limits: Limits) -> Self {
         let core_count = thread::available_parallelism().map_or(1, NonZero::get);

@@ -12,7 +12,7 @@ use crate::{
         violation::{Reason, Violation},
     },
     error::{Error, Result},
-    repository::search::Found,
+    repository::{Repository, search::Found},
     telemetry,
 };
 
@@ -21,6 +21,9 @@ const MAX_SIZE: u64 = 500;
 
 /// The most bytes of items that a page has, unless the first item alone has more: many clients take no message over 4 MiB.
 const MAX_BYTES: usize = 1024 * 1024;
+
+/// What the token ends with where pages are read from a copy of the database; no digit of the rest.
+const OF_COPY: &str = "r";
 
 /// The most bytes that an item's tag and length take in a message.
 const FRAME_BYTES: usize = 8;
@@ -74,6 +77,8 @@ pub struct Page<K = Uuid> {
     size: u64,
     after: Option<K>,
     binding: String,
+    /// Whether the page, and so those that follow, may be read from a copy of the database.
+    is_of_copy: bool,
 }
 
 impl<K: Key + Copy> Page<K> {
@@ -91,10 +96,13 @@ impl<K: Key + Copy> Page<K> {
             }
         };
         let binding = binding(caller, filter);
+        // Pages that were begun on the database itself go on there.
+        let is_of_copy = token.is_empty() || token.ends_with(OF_COPY);
         let after = match token {
             "" => None,
             token => {
-                let key = token.strip_suffix(&binding).and_then(K::from_text);
+                let key = token.strip_suffix(OF_COPY).unwrap_or(token);
+                let key = key.strip_suffix(&binding).and_then(K::from_text);
                 Some(key.ok_or(Error::PageTokenInvalid)?)
             }
         };
@@ -102,7 +110,16 @@ impl<K: Key + Copy> Page<K> {
             size,
             after,
             binding,
+            is_of_copy,
         })
+    }
+
+    /// Returns where to read the page: from the copy of the database if there is one, unless the pages were begun on the database
+    /// itself.
+    pub fn place(&mut self, repository: &Repository) -> Repository {
+        let copy = self.is_of_copy.then(|| repository.copy()).flatten();
+        self.is_of_copy = copy.is_some();
+        copy.unwrap_or_else(|| repository.clone())
     }
 
     /// The last key of the previous page.
@@ -145,7 +162,8 @@ impl<K: Key + Copy> Page<K> {
     }
 
     fn token(&self, last: K) -> String {
-        format!("{}{}", last.to_text(), self.binding)
+        let copy = if self.is_of_copy { OF_COPY } else { "" };
+        format!("{}{}{copy}", last.to_text(), self.binding)
     }
 }
 

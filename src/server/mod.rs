@@ -40,7 +40,7 @@ use crate::{
         key_uses::KeyUses,
         retention,
     },
-    repository::{FileLock, Repository},
+    repository::{DatabaseOptions, FileLock, Repository},
     rpc::{Api, Limits},
     settings::ServeSettings,
     spool,
@@ -73,7 +73,10 @@ impl Server {
         connections::raise_descriptor_limit();
         spool::check_folder()?;
         let tls = Tls::load(&settings).await?.map(Arc::new);
-        let database = (&settings.database).into();
+        let database = DatabaseOptions {
+            read_url: settings.read_database_url.clone(),
+            ..(&settings.database).into()
+        };
         let (repository, lock) = Repository::connect_to_serve(&database).await?;
         let bound = bind_on(&repository, &settings, &addresses).await;
         let (listener, admin) = match bound {

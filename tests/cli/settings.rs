@@ -3,7 +3,7 @@
 use crate::*;
 
 /// Every flag of `serve` with its environment variable and its default.
-const FLAGS: [(&str, &str, &str); 32] = [
+const FLAGS: [(&str, &str, &str); 34] = [
     ("--listen", "CONTACT_LISTS_LISTEN", "127.0.0.1:50051"),
     (
         "--admin-listen",
@@ -18,6 +18,7 @@ const FLAGS: [(&str, &str, &str); 32] = [
     ),
     ("--max-connections", "CONTACT_LISTS_MAX_CONNECTIONS", "16"),
     ("--database-pooler", "CONTACT_LISTS_DATABASE_POOLER", "none"),
+    ("--read-database-url", "CONTACT_LISTS_READ_DATABASE_URL", ""),
     (
         "--database-timeout-seconds",
         "CONTACT_LISTS_DATABASE_TIMEOUT_SECONDS",

@@ -13,6 +13,7 @@ mod helpers;
 mod ledger;
 mod moved_file;
 mod pool;
+mod read_elsewhere;
 mod read_only;
 mod reverts;
 mod sessions;

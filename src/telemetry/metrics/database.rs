@@ -20,6 +20,8 @@ pub enum Pool {
     Write,
     /// The connections that only authentication and health use.
     Reserved,
+    /// The connections that read a copy of the database.
+    Copy,
 }
 
 /// The connections of a pool.
