@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::{
     Transaction,
     entity::parse_name,
-    preferences::{CONSENT_COLUMNS, consent, origin},
+    preferences::{consent, origin},
     sql::statement,
 };
 use crate::{
@@ -46,20 +46,22 @@ pub async fn page(
          WHEN 'lifted' THEN 1 WHEN 'withdrawn' THEN 2 ELSE 3 END AS position \
          FROM preference_changes h WHERE h.organization_id = $1 AND h.change_time >= $4"
     );
+    // Subqueries, as a join could read all consents of the organization.
+    let own = "(SELECT";
+    let of_own = " FROM consents k WHERE k.organization_id = $1 AND k.contact_id = p.contact_id \
+        AND k.number_hash = p.number_hash AND k.id = p.consent_id)";
     let kind = "CASE WHEN p.opted_in THEN 'opted_in' ELSE 'opted_out' END";
     let sql = format!(
         "SELECT p.change_time, p.api_key_id, p.update_id, p.collect_time, p.consent_id, p.channel_id, p.kind, p.position, \
-         p.change_id, p.contact_id, {CONSENT_COLUMNS} FROM (\
+         p.change_id, p.contact_id, {own} k.source{of_own}, {own} k.evidence{of_own}, \
+         (SELECT u.consent{{as_text}} FROM contact_list_updates u WHERE u.organization_id = $1 AND u.id = p.update_id \
+         AND p.consent_id IS NULL AND p.contact_id <> {{nil}}) FROM (\
          {history} AND h.contact_id = $2 AND h.number_hash = {{no_hash}} UNION ALL \
          {history} AND h.contact_id = {{nil}} AND h.number_hash = $3 UNION ALL \
          SELECT {columns}, {kind}, {{nil}}, p.contact_id, {{no_hash}}, {CURRENT} FROM communication_preferences p \
          WHERE p.organization_id = $1 AND p.contact_id = $2 UNION ALL \
          SELECT {columns}, {kind}, {{nil}}, {{nil}}, p.number_hash, {CURRENT} FROM opted_out_numbers p \
          WHERE p.organization_id = $1 AND p.number_hash = $3) p \
-         LEFT JOIN consents k ON k.organization_id = $1 AND k.contact_id = p.contact_id AND k.number_hash = p.number_hash \
-         AND k.id = p.consent_id \
-         LEFT JOIN contact_list_updates u ON u.organization_id = $1 AND u.id = p.update_id AND p.consent_id IS NULL \
-         AND p.contact_id <> {{nil}} \
          WHERE (p.change_time, p.channel_id, p.position, p.change_id) > ($4, $5, $6, $7) \
          ORDER BY p.change_time, p.channel_id, p.position, p.change_id LIMIT $8"
     );
@@ -123,12 +125,14 @@ pub async fn kept_out(
     (after, up_to): (HistoryKey, Option<OffsetDateTime>),
     limit: usize,
 ) -> Result<Vec<HistoryItem>> {
-    let sql = "SELECT j.create_time, j.change_id, u.api_key_id, k.source, k.evidence, u.consent{as_text}, j.contacts \
-        FROM journal j {join} contact_list_updates u ON u.organization_id = $1 AND u.id = j.change_id \
-        LEFT JOIN consents k ON k.organization_id = $1 AND k.contact_id = $2 AND k.number_hash = {no_hash} \
+    // Subqueries, as a join could read all updates of the organization.
+    let sql = "SELECT j.create_time, j.change_id, (SELECT u.api_key_id FROM contact_list_updates u \
+        WHERE u.organization_id = $1 AND u.id = j.change_id), k.source, k.evidence, \
+        (SELECT u.consent{as_text} FROM contact_list_updates u WHERE u.organization_id = $1 AND u.id = j.change_id), \
+        j.contacts FROM journal j LEFT JOIN consents k ON k.organization_id = $1 AND k.contact_id = $2 AND k.number_hash = {no_hash} \
         AND k.id = j.change_id \
         WHERE j.organization_id = $1 AND j.kind = 'kept_opt_outs' AND j.first_contact_id <= $2 AND j.last_contact_id >= $2 \
-        AND j.create_time >= $3 AND ($4 IS NULL OR j.create_time <= $4) AND {index_of}(j.contacts, $5) > 0 \
+        AND j.create_time >= $3 AND j.create_time <= COALESCE($4, j.create_time) AND {index_of}(j.contacts, $5) > 0 \
         ORDER BY j.create_time, j.change_id, j.position";
     let scalars: [Value; 5] = [
         organization.0.into(),
