@@ -24,8 +24,9 @@ use super::{
 use crate::{rpc::call::CallPermit, settings::ServeSettings};
 
 /// The calls that the page makes. None changes anything, whatever the key may do.
-const CALLS: [&str; 7] = [
+const CALLS: [&str; 8] = [
     "/contactlists.v1.ChannelService/ListChannels",
+    "/contactlists.v1.CommunicationPreferenceService/ListPreferenceChanges",
     "/contactlists.v1.ContactListService/GetContactList",
     "/contactlists.v1.ContactListService/GetContactListUpdate",
     "/contactlists.v1.ContactListService/ListContactListUpdates",

@@ -181,7 +181,8 @@ for (const [kind, value] of [['phone', '+49 151 23456789'], ['externalId', 'crm-
     assert.match(shown, /\+4915123456789 .* crm-17 .* ada@example.com/);
     assert.match(shown, /Birth date December 10/);
     assert.match(shown, /All channels Opted out Jan 5, 2026, 10:30 AM message: STOP/);
-    assert.match(shown, /Lists Customers/);
+    assert.match(shown, /Lists .* Customers .* an update/);
+    assert.match(shown, /History .* Opted in .* Opted out Jan 5, 2026, 10:30 AM message: STOP/);
     assert.match(shown, /plan pro/);
     // Browsers remember addresses and titles.
     assert.strictEqual(new URL(page.url()).hash, `#/contacts/${stored.contact}`);

@@ -1,6 +1,16 @@
 // A contact, found by phone, external_id or id, with its lists and what it has consented to.
 import { call, nextPage } from './calls.js';
-import { badge, choice, code, field, h, link, note, pairs, section, table, time } from './elements.js';
+import { badge, choice, code, field, growingTable, h, link, note, pairs, section, table, time } from './elements.js';
+
+// What a change of a preference is shown as.
+const CHANGES = {
+  KIND_OPTED_IN: badge.bind(null, 'good', 'Opted in'),
+  KIND_OPTED_OUT: badge.bind(null, 'bad', 'Opted out'),
+  KIND_LIFTED: badge.bind(null, 'plain', 'Opt-out lifted'),
+  KIND_TAKEN_OVER: badge.bind(null, 'plain', 'Opt-out came with the number'),
+  KIND_WITHDRAWN: badge.bind(null, 'plain', 'Opt-in undone'),
+  KIND_KEPT_OUT: badge.bind(null, 'plain', 'Opt-out kept'),
+};
 
 const KINDS = [['phone', 'Phone'], ['externalId', 'External id'], ['id', 'Contact id']];
 
@@ -41,7 +51,10 @@ export async function contactPage({ id, signal }) {
     channelNames(signal),
   ]);
   const { contact } = found;
-  const records = await Promise.all(found.customObjectRecords.map((it) => record(it, signal)));
+  const [past, ...records] = await Promise.all([
+    history(id, channels, signal),
+    ...found.customObjectRecords.map((it) => record(it, signal)),
+  ]);
   return {
     // Browsers remember titles.
     title: 'Contact',
@@ -60,7 +73,8 @@ export async function contactPage({ id, signal }) {
         ['Id', code(contact.id)],
       ]),
       section('Consent', consent(found.communicationPreferences, channels)),
-      section('Lists', lists(found.contactLists)),
+      section('Lists', lists(found.contactLists, found.contactListMemberships)),
+      section('History of consent, the earliest first', past),
       ...records,
     ],
   };
@@ -100,9 +114,31 @@ function consent(preferences, channels) {
     time(preference.consent?.collectTime ?? preference.changeTime),
     evidence(preference.consent),
     time(preference.changeTime),
-    preference.updateId ? link('updates', preference.updateId, 'an update') : ['key ', code(preference.apiKeyId)],
+    recorder(preference),
   ]);
   return table('What the contact has consented to, by channel', columns, rows).element;
+}
+
+const recorder = ({ updateId, apiKeyId }) =>
+  updateId ? link('updates', updateId, 'an update') : h('span', {}, 'key ', code(apiKeyId));
+
+function history(id, channels, signal) {
+  return growingTable({
+    caption: 'What the contact has consented to in the past, the earliest first',
+    columns: ['Channel', 'Said', 'When', 'Source and evidence', 'Recorded', 'By'],
+    toCells: (change) => [
+      change.allChannels ? 'All channels' : channelName(channels, change.channelId),
+      CHANGES[change.kind]?.() ?? change.kind,
+      time(change.collectTime),
+      evidence(change.consent),
+      time(change.changeTime),
+      recorder(change),
+    ],
+    next: (token) => nextPage(
+      'CommunicationPreferenceService/ListPreferenceChanges', { contact: { id } }, 'preferenceChanges', token, signal,
+    ),
+    empty: 'Nothing has been said yet.',
+  });
 }
 
 function evidence(consent) {
@@ -111,10 +147,13 @@ function evidence(consent) {
   return parts.filter(Boolean).join(': ') || null;
 }
 
-function lists(contactLists) {
+function lists(contactLists, memberships) {
   if (contactLists.length === 0) return note('This contact is on no list.');
-  const items = contactLists.map((list) => h('li', {}, link('lists', list.id, list.name)));
-  return h('ul', {}, items);
+  const rows = contactLists.map((list, index) => {
+    const { joinTime, updateId } = memberships[index];
+    return [link('lists', list.id, list.name), time(joinTime), updateId ? link('updates', updateId, 'an update') : null];
+  });
+  return table('The lists that the contact is on', ['List', 'Since', 'By'], rows).element;
 }
 
 async function record({ customObjectId, properties }, signal) {
