@@ -39,8 +39,8 @@ impl Undo<'_> {
             .skip(SkipReason::ContactErased, erased_before as u64);
         let stored_ids: Vec<Uuid> = stored.iter().map(|it| it.contact.id).collect();
         self.undo_preferences(&stored_ids).await?;
-        let update = self.update_id();
-        let in_use = bulk::contacts_in_use(transaction, organization, &stored_ids, update).await?;
+        let time = self.update.create_time;
+        let in_use = bulk::contacts_in_use(transaction, organization, &stored_ids, time).await?;
         let changed = self.changed_since(&stored).await?;
         let mut untouched: Vec<(Uuid, PhoneNumber)> = Vec::new();
         for StoredContact { contact, .. } in &stored {

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use sea_orm::{QueryResult, Value};
+use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::{FormerMember, contact, contact_columns, execute};
@@ -172,24 +173,24 @@ pub async fn restore_preferences(
     Ok(count)
 }
 
-/// Returns those of these contacts that are on a list, or have a preference that did not come with their number in the update.
+/// Returns those of these contacts that are on a list, or have a preference that did not come with a number, or is not from
+/// before `time`.
 pub async fn contacts_in_use(
     transaction: &Transaction,
     organization: OrganizationId,
     contacts: &[Uuid],
-    update: Uuid,
+    time: OffsetDateTime,
 ) -> Result<HashSet<Uuid>> {
     let members = "SELECT m.contact_id FROM contact_lists l CROSS JOIN {contacts} {join} contact_list_contacts m \
         ON m.organization_id = $1 AND m.contact_list_id = l.id AND m.contact_id = contacts.id WHERE l.organization_id = $1";
     let spoken = "SELECT p.contact_id FROM {contacts} {join} communication_preferences p ON p.organization_id = $1 \
         AND p.contact_id = contacts.id WHERE NOT EXISTS (SELECT 1 FROM preference_changes h WHERE h.organization_id = $1 \
-        AND h.contact_id = p.contact_id AND h.channel_id = p.channel_id AND h.change_id = $2 AND h.kind = 'taken_over' \
-        AND p.change_time < h.change_time)";
+        AND h.contact_id = p.contact_id AND h.channel_id = p.channel_id AND h.kind = 'taken_over' AND p.change_time < $2)";
     let by_list: [Value; 1] = [organization.0.into()];
-    let by_update: [Value; 2] = [organization.0.into(), update.into()];
+    let by_time: [Value; 2] = [organization.0.into(), time.into()];
     let statements = [
         statement(transaction.backend(), members, by_list, [ids(contacts)])?,
-        statement(transaction.backend(), spoken, by_update, [ids(contacts)])?,
+        statement(transaction.backend(), spoken, by_time, [ids(contacts)])?,
     ];
     let mut in_use = HashSet::new();
     for statement in statements {

@@ -56,6 +56,22 @@ on_both! {
         assert!(!is_known(&admin, &number(2)).await);
     }
 
+    async fn opt_outs_that_came_with_a_number_keep_no_created_contact(service: Service) {
+        let admin = service.admin();
+        let channel = admin.create_channel("+12025550100").await;
+        admin.opt_out(&number(2), &[&channel]).await;
+        let (list, other) = (admin.create_list("List").await, admin.create_list("Other").await);
+        let first = admin.update(header(&list).add(), vec![person(1)]).await.unwrap();
+        let second = admin.update(header(&list).add(), vec![person(2)]).await.unwrap();
+        assert_eq!(admin.opt_states(&number(2)).await, [(channel.clone(), false)]);
+        admin.update(header(&other).add(), contacts([1])).await.unwrap();
+        revert(&admin, &second).await;
+        let reverted = revert(&admin, &first).await;
+        assert_eq!((reverted.erased_count, skipped(&reverted)), (1, vec![]));
+        admin.update(header(&other).add(), contacts([2])).await.unwrap();
+        assert_eq!(admin.opt_states(&number(2)).await, [(channel, false)]);
+    }
+
     async fn a_contact_that_has_its_earlier_number_already_is_not_changed(service: Service) {
         let admin = service.admin();
         let (list, other) = (admin.create_list("List").await, admin.create_list("Other").await);
