@@ -56,7 +56,7 @@ fn compile_servers(
         .extern_path(".contactlists.v1", "crate::proto")
         .extern_path(
             ".contactlists.v1.UpdateContactListContactsRequest",
-            "crate::rpc::update_message::UpdateMessage",
+            "crate::rpc::stream_message::StreamMessage",
         )
         .extern_path(".google.type", "crate::generated::google::r#type")
         .compile_fds(descriptors)?;

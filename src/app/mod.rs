@@ -4,6 +4,7 @@ pub mod channels;
 pub mod contact_lists;
 pub mod contacts;
 pub mod custom_objects;
+pub mod intake;
 pub mod journal;
 pub mod preferences;
 pub mod revert;

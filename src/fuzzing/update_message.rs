@@ -4,11 +4,12 @@ use super::contact::contact;
 use crate::{
     domain::{custom_object::ObjectReference, now, phone_number::DefaultRegion},
     proto::{
-        Contact, UpdateContactListContactsHeader, UpdateContactListContactsRequest as Request,
+        Contact, UpdateContactListContactsFooter, UpdateContactListContactsHeader,
+        UpdateContactListContactsRequest as Request,
     },
     rpc::{
         codec::value_count,
-        update_message::{DecodedContact, EncodedContacts, UpdateMessage, decode},
+        stream_message::{DecodedContact, EncodedContacts, StreamMessage, decode},
         wire::update_header,
     },
 };
@@ -21,7 +22,7 @@ const MAX_BYTES: usize = 20_000;
 /// as it was read; and its parts have every contact once and in order.
 pub fn update_message(data: &[u8]) {
     let decoded = Request::decode(data);
-    let Ok(message) = UpdateMessage::decode(data) else {
+    let Ok(message) = StreamMessage::decode(data) else {
         assert!(decoded.is_err());
         return;
     };
@@ -30,7 +31,7 @@ pub fn update_message(data: &[u8]) {
     }
     let encoded = message.encode_to_vec();
     assert_eq!(encoded.len(), message.encoded_len());
-    let again = UpdateMessage::decode(encoded.as_slice()).expect("what was written");
+    let again = StreamMessage::decode(encoded.as_slice()).expect("what was written");
     assert_eq!(encoded, again.encode_to_vec());
     assert_eq!(message.contacts.count(), message.contacts.iter().count());
 
@@ -41,7 +42,11 @@ pub fn update_message(data: &[u8]) {
         let parts = Request {
             header: header.clone().expect("a header that is not malformed"),
             contacts: contacts.clone().expect("contacts that are not malformed"),
-            footer: message.footer,
+            footer: message
+                .footer
+                .map(|footer| UpdateContactListContactsFooter {
+                    contact_count: footer.contact_count,
+                }),
         };
         // Compared by their encoding, since NaN differs from itself.
         assert_eq!(parts.encode_to_vec(), decoded.encode_to_vec());
@@ -64,7 +69,7 @@ fn whole(encoded: &[u8]) -> Option<Contact> {
 
 fn has_every_contact_in_parts(data: &[u8]) {
     for part_count in [1, 2, 500] {
-        let message = UpdateMessage::decode(data).expect("it was decoded before");
+        let message = StreamMessage::decode(data).expect("it was decoded before");
         let contacts: Vec<Vec<u8>> = message.contacts.iter().map(<[u8]>::to_vec).collect();
         let parts: Vec<_> = message.contacts.into_parts(part_count).collect();
         assert!(parts.iter().all(|part| part.count() <= part_count));

@@ -10,7 +10,7 @@ use super::{
     fields::{Fields, id, optional_id, required_id},
     members::{self, MemberRequest, wire_member},
     page::Page,
-    update_message::UpdateMessage,
+    stream_message::StreamMessage,
     update_stream, wire,
 };
 use crate::{
@@ -49,7 +49,7 @@ use crate::{
 impl ContactListService for Api {
     async fn update_contact_list_contacts(
         &self,
-        request: Request<Streaming<UpdateMessage>>,
+        request: Request<Streaming<StreamMessage>>,
     ) -> Result<Response<UpdateContactListContactsResponse>, Status> {
         let caller = authorize(&request, Scope::Write)?;
         let outcome = update_stream::update(self, caller, request.into_inner()).await?;

@@ -8,6 +8,7 @@ mod communication_preference_service;
 mod contact_list_change;
 mod contact_list_service;
 mod contact_service;
+mod contact_stream;
 mod custom_object_service;
 mod export;
 mod fields;
@@ -15,7 +16,7 @@ mod members;
 pub(crate) mod page;
 pub(crate) mod phones;
 mod preference_subjects;
-pub mod update_message;
+pub mod stream_message;
 mod update_stream;
 pub(crate) mod wire;
 

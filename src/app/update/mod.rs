@@ -18,9 +18,9 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use self::{checks::Checks, group::Groups, plan::Plan, rejections::Rejections, replay::replayed};
+use self::{checks::Checks, group::Groups, plan::Plan, rejections::Rejections};
 use crate::{
-    app::journal::Journal,
+    app::{intake::EarlierCall, journal::Journal},
     domain::{
         OrganizationId,
         caller::Caller,
@@ -93,7 +93,7 @@ impl Update {
         let (db, request_id) = (transaction.db(), self.header.recorded_id());
         let recorded = updates::find_by_request_id(db, self.organization(), request_id).await?;
         if let Some(recorded) = recorded {
-            let outcome = replayed(recorded, self.fingerprint.as_ref())?;
+            let outcome = EarlierCall::from(recorded).repeated(self.fingerprint.as_ref())?;
             return Ok(TransactionOutcome::RollBack(outcome));
         }
         let list = active(list, self.header.contact_list_id)?;

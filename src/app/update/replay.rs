@@ -1,24 +1,19 @@
 //! What a call gets whose `request_id` is recorded.
 
 use crate::{
-    domain::update_outcome::{Fingerprint, UpdateOutcome},
-    error::{Error, Result},
+    app::intake::EarlierCall, domain::update_outcome::UpdateOutcome,
     repository::updates::RecordedUpdate,
 };
 
-/// Returns the outcome of `recorded` as that of a call that repeats it. Fails if that call's input differs.
-pub fn replayed(
-    recorded: RecordedUpdate,
-    fingerprint: Option<&Fingerprint>,
-) -> Result<UpdateOutcome> {
-    let sent = fingerprint.map(Fingerprint::as_slice);
-    if recorded.fingerprint.as_deref() != sent {
-        return Err(Error::RequestIdReused {
+impl From<RecordedUpdate> for EarlierCall<UpdateOutcome> {
+    fn from(recorded: RecordedUpdate) -> Self {
+        Self {
             request_id: recorded.request_id.unwrap_or_default(),
-        });
+            fingerprint: recorded.fingerprint,
+            outcome: UpdateOutcome {
+                replayed: true,
+                ..recorded.outcome
+            },
+        }
     }
-    Ok(UpdateOutcome {
-        replayed: true,
-        ..recorded.outcome
-    })
 }

@@ -1,4 +1,4 @@
-//! The messages of the main call's stream, as they arrive: taken apart, but not yet decoded.
+//! The messages of streams that bring contacts, as they arrive: taken apart, but not yet decoded.
 //!
 //! A contact takes many times as much memory once it is decoded. So a message keeps its contacts as they arrived, and they
 //! are decoded a few at a time, where they are checked.
@@ -13,37 +13,46 @@ use super::codec::check_value_count;
 use crate::{
     domain::contact::MAX_ENCODED_BYTES,
     error::{Error, Result},
-    proto::{Contact, UpdateContactListContactsFooter, UpdateContactListContactsHeader},
+    proto::Contact,
 };
 
-/// The field numbers of `UpdateContactListContactsRequest`.
+/// The field numbers of every call's messages.
 const HEADER: u32 = 1;
 const CONTACTS: u32 = 2;
 const FOOTER: u32 = 3;
 
-/// A message of the stream: an `UpdateContactListContactsRequest` whose header and contacts are still encoded.
+/// A message of a stream: an `UpdateContactListContactsRequest` or `OptOutContactsRequest` whose header and contacts are still
+/// encoded.
 #[derive(Debug, Default)]
-pub struct UpdateMessage {
+pub struct StreamMessage {
     header: Option<Vec<u8>>,
     /// The contacts.
     pub contacts: EncodedContacts,
     /// The footer.
-    pub footer: Option<UpdateContactListContactsFooter>,
+    pub footer: Option<Footer>,
 }
 
-impl UpdateMessage {
+/// The end of a stream.
+#[derive(Clone, PartialEq, Message)]
+pub struct Footer {
+    /// How many contacts the caller sent.
+    #[prost(int32, tag = "1")]
+    pub contact_count: i32,
+}
+
+impl StreamMessage {
     /// Whether it has a header.
     pub fn has_header(&self) -> bool {
         self.header.is_some()
     }
 
     /// Decodes the header. Fails if it is malformed, or has more values than any valid one.
-    pub fn header(&self) -> Result<Option<UpdateContactListContactsHeader>> {
+    pub fn header<H: Message + Name + Default>(&self) -> Result<Option<H>> {
         let Some(encoded) = &self.header else {
             return Ok(None);
         };
-        check_value_count(&UpdateContactListContactsHeader::full_name(), encoded)?;
-        let header = UpdateContactListContactsHeader::decode(encoded.as_slice());
+        check_value_count(&H::full_name(), encoded)?;
+        let header = H::decode(encoded.as_slice());
         header.map(Some).map_err(|_| Error::MessageMalformed {
             message_index: Some(0),
         })
@@ -55,7 +64,7 @@ impl UpdateMessage {
     }
 }
 
-impl Message for UpdateMessage {
+impl Message for StreamMessage {
     fn encode_raw(&self, buffer: &mut impl BufMut) {
         if let Some(header) = &self.header {
             encoding::bytes::encode(HEADER, header, buffer);
@@ -114,8 +123,8 @@ impl Message for UpdateMessage {
 }
 
 /// Not a message of the contract: its parts are counted where they are decoded.
-impl Name for UpdateMessage {
-    const NAME: &'static str = "UpdateMessage";
+impl Name for StreamMessage {
+    const NAME: &'static str = "StreamMessage";
     const PACKAGE: &'static str = "";
 }
 
@@ -183,7 +192,7 @@ impl<'a> Iterator for Encoded<'a> {
     }
 }
 
-/// A contact of the stream.
+/// A contact of an update.
 pub enum DecodedContact {
     /// It was decoded completely.
     Whole(Contact),
@@ -191,7 +200,7 @@ pub enum DecodedContact {
     KeysOnly(Contact),
 }
 
-/// Decodes a contact.
+/// Decodes a contact of an update.
 pub fn decode(encoded: &[u8]) -> Result<DecodedContact, DecodeError> {
     let is_huge = encoded.len() > MAX_ENCODED_BYTES
         && check_value_count(&Contact::full_name(), encoded).is_err();
@@ -222,7 +231,10 @@ mod tests {
     use prost_types::{ListValue, Struct, Value, value::Kind};
 
     use super::*;
-    use crate::proto::UpdateContactListContactsRequest;
+    use crate::proto::{
+        UpdateContactListContactsFooter, UpdateContactListContactsHeader,
+        UpdateContactListContactsRequest,
+    };
 
     fn contact(phone: &str) -> Contact {
         Contact {
@@ -251,9 +263,10 @@ mod tests {
     #[test]
     fn a_message_is_read_and_written_as_the_contract_has_it() {
         let encoded = request().encode_to_vec();
-        let message = UpdateMessage::decode(encoded.as_slice()).unwrap();
+        let message = StreamMessage::decode(encoded.as_slice()).unwrap();
         assert_eq!(message.header().unwrap(), request().header);
-        assert_eq!(message.footer, request().footer);
+        let sent = request().footer.map(|footer| footer.contact_count);
+        assert_eq!(message.footer.as_ref().map(|it| it.contact_count), sent);
         let contacts: Vec<Contact> = message.contacts.iter().map(whole).collect();
         assert_eq!(contacts, request().contacts);
         assert_eq!(message.encode_to_vec(), encoded);
@@ -264,7 +277,7 @@ mod tests {
     fn parts_have_every_contact_once_and_in_order() {
         let encoded = request().encode_to_vec();
         for part_count in 1..=4 {
-            let message = UpdateMessage::decode(encoded.as_slice()).unwrap();
+            let message = StreamMessage::decode(encoded.as_slice()).unwrap();
             let parts: Vec<_> = message.contacts.into_parts(part_count).collect();
             assert_eq!(parts.len(), 3_usize.div_ceil(part_count));
             assert_eq!(parts.iter().map(EncodedContacts::count).sum::<usize>(), 3);
