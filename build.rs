@@ -42,7 +42,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 /// Compiles the traits that the server implements: over the same messages, but through a codec that bounds what a message can
-/// become in memory, and with a type of the server's own for the messages of the main call.
+/// become in memory, and with a type of the server's own for the messages of streams that bring contacts.
 fn compile_servers(
     descriptors: prost_types::FileDescriptorSet,
     out: &Path,
@@ -56,6 +56,10 @@ fn compile_servers(
         .extern_path(".contactlists.v1", "crate::proto")
         .extern_path(
             ".contactlists.v1.UpdateContactListContactsRequest",
+            "crate::rpc::stream_message::StreamMessage",
+        )
+        .extern_path(
+            ".contactlists.v1.OptOutContactsRequest",
             "crate::rpc::stream_message::StreamMessage",
         )
         .extern_path(".google.type", "crate::generated::google::r#type")

@@ -299,7 +299,7 @@ impl ContactChanges {
 }
 
 /// How a caller names a contact.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum ContactReference {
     /// By its id.
     Id(Uuid),

@@ -12,6 +12,7 @@ pub mod email;
 pub mod language;
 pub mod name;
 pub mod old_values;
+pub mod opt_out_outcome;
 pub mod organization;
 pub mod percent;
 pub mod phone_number;

@@ -40,6 +40,17 @@ pub struct PreferenceWrites {
     pub written: Vec<(Subject, ChannelPreference)>,
 }
 
+impl PreferenceWrites {
+    /// The subjects of what refers to a consent that is stored with the change `id`.
+    pub fn subjects_with_consent(&self, id: Uuid) -> BTreeSet<Subject> {
+        let written = self.written.iter().map(|(it, new)| (*it, new.origin));
+        let noted = self.history.iter().map(|it| (it.subject, it.origin));
+        let all = written.chain(noted);
+        let referring = all.filter(|(_, origin)| origin.consent_id == Some(id));
+        referring.map(|(subject, _)| subject).collect()
+    }
+}
+
 /// What the history of a subject says of a channel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HistoryEntry {
@@ -97,6 +108,16 @@ impl PreferenceSet {
             stored,
             inherited: BTreeSet::new(),
         }
+    }
+
+    /// Whose they are.
+    pub fn subject(&self) -> Subject {
+        self.subject
+    }
+
+    /// Whether it is opted out of all channels, present and later.
+    pub fn is_opted_out_of_all(&self) -> bool {
+        self.now.contains_key(&ALL_CHANNELS)
     }
 
     /// The opt-outs as they are to be.

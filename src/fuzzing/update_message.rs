@@ -2,15 +2,19 @@ use prost::{Message, Name};
 
 use super::contact::contact;
 use crate::{
-    domain::{custom_object::ObjectReference, now, phone_number::DefaultRegion},
+    domain::{
+        contact::ContactReference, custom_object::ObjectReference, now, phone_number::DefaultRegion,
+    },
     proto::{
-        Contact, UpdateContactListContactsFooter, UpdateContactListContactsHeader,
-        UpdateContactListContactsRequest as Request,
+        Contact, OptOutContactsRequest, UpdateContactListContactsFooter,
+        UpdateContactListContactsHeader, UpdateContactListContactsRequest as Request,
+        opt_out_contact::Reference,
     },
     rpc::{
         codec::value_count,
+        phones::PhoneReader,
         stream_message::{DecodedContact, EncodedContacts, StreamMessage, decode},
-        wire::update_header,
+        wire::{opt_out, update_header},
     },
 };
 
@@ -58,6 +62,35 @@ pub fn update_message(data: &[u8]) {
         contact(wire);
     }
     has_every_contact_in_parts(data);
+    opt_outs(data);
+}
+
+/// The same bytes as a message of `OptOutContacts`: a contact that is accepted names who it was given as.
+fn opt_outs(data: &[u8]) {
+    let Ok(message) = OptOutContactsRequest::decode(data) else {
+        return;
+    };
+    let region = DefaultRegion::parse("DE");
+    let header = message.header.unwrap_or_default();
+    let accepted = opt_out::header(header.clone(), region, now());
+    assert!(accepted.is_err() || header.all_channels == header.channels.is_empty());
+    let phones = PhoneReader::new(region, []);
+    for wire in message.contacts {
+        let given = wire.reference.clone();
+        let Ok(contact) = opt_out::contact(wire, data.len(), &phones, now()) else {
+            continue;
+        };
+        match (contact.reference, given) {
+            (ContactReference::Phone(_), Some(Reference::Phone(_))) => {}
+            (ContactReference::Id(id), Some(Reference::Id(text))) => {
+                assert_eq!(id.to_string(), text.to_ascii_lowercase());
+            }
+            (ContactReference::ExternalId(id), Some(Reference::ExternalId(text))) => {
+                assert_eq!(id.as_str(), text);
+            }
+            (accepted, given) => panic!("{given:?} is read as {accepted:?}"),
+        }
+    }
 }
 
 fn whole(encoded: &[u8]) -> Option<Contact> {

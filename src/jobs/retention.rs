@@ -14,8 +14,8 @@ use crate::{
     domain::{OrganizationId, now},
     error::Result,
     repository::{
-        Repository, Transaction, TransactionOutcome, organizations, purge_times, suppressions,
-        updates,
+        Repository, Transaction, TransactionOutcome, organizations, purge_times, recorded_opt_outs,
+        suppressions, updates,
     },
     settings::Retention,
     telemetry::JobMetrics,
@@ -107,12 +107,9 @@ async fn purge_in(
     let stored = purge_times::get(transaction, organization).await?;
     let purge_time = next_purge_time(stored, waited_until, now());
     purge_times::set(transaction, organization, purge_time).await?;
-    let count = updates::forget_request_ids(
-        transaction,
-        organization,
-        purge_time - retention.request_ids,
-    )
-    .await?;
+    let request_id_time = purge_time - retention.request_ids;
+    let count = updates::forget_request_ids(transaction, organization, request_id_time).await?;
+    recorded_opt_outs::forget(transaction, organization, request_id_time).await?;
     let undo_time = purge_time - retention.undo;
     updates::forget_rejected_contacts(transaction, organization, undo_time).await?;
     suppressions::forget_erased(transaction, organization, stored - LONGEST_ERASURE).await?;

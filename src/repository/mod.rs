@@ -13,12 +13,12 @@
 //! | 3. the list's row | `FOR UPDATE` | the calls of 1; `DeleteContact` with `SKIP LOCKED` |
 //! | 4. the organization's row | `FOR SHARE` | `UpdateContactListContacts`, `UpdateContact`: the channels and custom objects that the contacts were checked against stay as they are |
 //! |  | `FOR NO KEY UPDATE` | `CreateChannel`, `UpdateChannel`, `CreateCustomObject`, `AddCustomProperty`, `DeleteCustomObject`; `contact-lists suppression apply`: no contact is created, and none gets a number |
-//! | 5. the channels' rows | `FOR KEY SHARE`, all by id | `UpdateContactListContacts`, `UpdateContact`, `OptIn`, `OptOut`, `DeleteContact`, `suppression apply`: no channel is deleted |
+//! | 5. the channels' rows | `FOR KEY SHARE`, all by id | `UpdateContactListContacts`, `UpdateContact`, `OptIn`, `OptOut`, `OptOutContacts`, `DeleteContact`, `suppression apply`: no channel is deleted |
 //! |  | `FOR UPDATE`, one | `UpdateChannel`, `DeleteChannel` |
-//! | 6. contacts' rows | `FOR NO KEY UPDATE`, in order of their phones | `UpdateContactListContacts`, chunk by chunk, and so `suppression apply`; `OptIn`, `OptOut`; one: `UpdateContact` |
+//! | 6. contacts' rows | `FOR NO KEY UPDATE`, in order of their phones | `UpdateContactListContacts` and `OptOutContacts`, chunk by chunk, and so `suppression apply`; `OptIn`, `OptOut`; one: `UpdateContact` |
 //! |  | `FOR UPDATE`, one | `DeleteContact`, with `SKIP LOCKED` |
-//! | 7. the unique key of a number | by writing a contact with it, in order of the numbers | `UpdateContactListContacts`, chunk by chunk, and `UpdateContact`, where a contact is new or changes number; `OptIn` and `OptOut` of an unassigned number, which insert a contact with it and delete it again: no contact gets the number until the commit, and a call that then gives it to a contact reads its opt-outs after that |
-//! | 8. the rest | by writing | preferences, opted-out numbers, members, records, erasures: always under one of the locks above. Recorded updates: under the list's, but the retention job clears them, and writes the purge time, under no list's lock, in a transaction that takes 2 only |
+//! | 7. the unique key of a number | by writing a contact with it, in order of the numbers | `UpdateContactListContacts`, chunk by chunk, and `UpdateContact`, where a contact is new or changes number; `OptIn`, `OptOut` and, chunk by chunk, `OptOutContacts` of an unassigned number, which insert a contact with it and delete it again: no contact gets the number until the commit, and a call that then gives it to a contact reads its opt-outs after that |
+//! | 8. the rest | by writing | preferences, opted-out numbers, members, records, erasures: always under one of the locks above. Recorded updates: under the list's, and recorded opt-outs under none, but the retention job clears them, and writes the purge time, under no list's lock, in a transaction that takes 2 only |
 //!
 //! `suppression apply` erases contacts as `DeleteContact` does, in transactions of their own. `DeleteContact` never waits while it holds a list: where one of its lists or the contact is locked, it ends its transaction,
 //! waits for that alone, and starts again.
@@ -61,6 +61,7 @@ pub mod preference_pages;
 pub mod preferences;
 mod prefix;
 pub mod purge_times;
+pub mod recorded_opt_outs;
 pub mod records;
 mod retry;
 pub mod search;

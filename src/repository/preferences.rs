@@ -2,7 +2,7 @@
 //! [`crate::domain::preference_set`] make of them. What calls show of them is read in [`super::preference_pages`]; what updates do in
 //! bulk is in [`super::bulk`].
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 
 use sea_orm::QueryResult;
 use uuid::Uuid;
@@ -141,11 +141,7 @@ pub async fn write(
     let Some(consent) = consent else {
         return Ok(());
     };
-    let written = writes.written.iter().map(|(it, new)| (*it, new.origin));
-    let noted = writes.history.iter().map(|it| (it.subject, it.origin));
-    let refer = |(_, origin): &(_, ChangeOrigin)| origin.consent_id == Some(change.id);
-    let subjects = written.chain(noted).filter(refer);
-    let subjects: BTreeSet<Subject> = subjects.map(|(subject, _)| subject).collect();
+    let subjects = writes.subjects_with_consent(change.id);
     let consents: Vec<_> = subjects.into_iter().map(|it| (it, consent)).collect();
     insert_consents(transaction, organization, change.id, &consents).await
 }

@@ -21,6 +21,9 @@ pub type ListKey = (OrganizationId, Uuid);
 /// How many connections that write are kept from long writers, where there are more.
 const SHORT_WRITERS: usize = 2;
 
+/// A call with more contacts than this keeps its connection for long.
+const LONG_CONTACTS: u64 = 4000;
+
 /// How often a call that wants several lists starts again because one of them is not free, before it waits for them in order.
 const MAX_ROUNDS: usize = 8;
 
@@ -34,6 +37,17 @@ pub enum WriteLength {
     Short,
     /// For as long as thousands of contacts take. Such calls leave some connections to the others, and let them go first.
     Long,
+}
+
+impl WriteLength {
+    /// How long a call with so many contacts writes.
+    pub fn of(contact_count: u64) -> Self {
+        if contact_count > LONG_CONTACTS {
+            Self::Long
+        } else {
+            Self::Short
+        }
+    }
 }
 
 /// The queues of a database's writers. Cheap to clone.

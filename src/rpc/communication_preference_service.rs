@@ -1,23 +1,31 @@
 //! `CommunicationPreferenceService`.
 
-use tonic::{Request, Response, Status};
+use tonic::{Request, Response, Status, Streaming};
 use uuid::Uuid;
 
 use super::{
-    Api, call::authorize, fields::Fields, page::Page, phones::PhoneReader,
-    preference_subjects::Subjects, wire,
+    Api,
+    call::authorize,
+    fields::{Fields, required_id},
+    opt_out_stream,
+    page::Page,
+    phones::PhoneReader,
+    preference_subjects::Subjects,
+    stream_message::StreamMessage,
+    wire,
 };
 use crate::{
     app::preferences::{self, history},
     domain::{caller::Caller, contact::ContactReference, scope::Scope},
     error::{Error, Result},
     proto::{
-        ContactReference as WireContact, ListCommunicationPreferencesRequest,
-        ListCommunicationPreferencesResponse, ListPreferenceChangesRequest,
-        ListPreferenceChangesResponse, OptInRequest, OptInResponse, OptOutRequest, OptOutResponse,
+        ContactReference as WireContact, GetRecordedOptOutRequest, GetRecordedOptOutResponse,
+        ListCommunicationPreferencesRequest, ListCommunicationPreferencesResponse,
+        ListPreferenceChangesRequest, ListPreferenceChangesResponse, OptInRequest, OptInResponse,
+        OptOutContactsResponse, OptOutRequest, OptOutResponse,
         communication_preference_service_server::CommunicationPreferenceService,
     },
-    repository::{self, contacts},
+    repository::{self, contacts, recorded_opt_outs},
     telemetry,
 };
 
@@ -66,6 +74,37 @@ impl CommunicationPreferenceService for Api {
             unchanged_count: wire::count(pairs.unchanged),
             rejected_contacts,
             rejected_channels: subjects.rejected_channels(&pairs.unknown_channels),
+        }))
+    }
+
+    async fn opt_out_contacts(
+        &self,
+        request: Request<Streaming<StreamMessage>>,
+    ) -> Result<Response<OptOutContactsResponse>, Status> {
+        let caller = authorize(&request, Scope::Write)?;
+        let outcome = opt_out_stream::opt_out(self, caller, request.into_inner()).await?;
+        let counts = outcome.counts;
+        telemetry::note(|call| {
+            call.changed_pairs = Some((counts.opted_out_pairs, counts.unchanged_pairs));
+            call.received_count = Some(counts.received);
+            call.rejected_count = Some(counts.rejected);
+            call.replayed = outcome.replayed;
+        });
+        Ok(Response::new(outcome.into()))
+    }
+
+    async fn get_recorded_opt_out(
+        &self,
+        request: Request<GetRecordedOptOutRequest>,
+    ) -> Result<Response<GetRecordedOptOutResponse>, Status> {
+        let (caller, _turn) = self.begin_read(&request).await?;
+        let id = required_id("request_id", &request.into_inner().request_id)?;
+        telemetry::note(|call| call.request_id = Some(id));
+        let (db, organization) = (self.repository.db(), caller.organization.id);
+        let recorded = recorded_opt_outs::find(db, organization, Some(id)).await?;
+        let recorded = recorded.ok_or_else(|| Error::not_found("recorded_opt_out", id))?;
+        Ok(Response::new(GetRecordedOptOutResponse {
+            recorded_opt_out: Some(recorded.into()),
         }))
     }
 

@@ -13,6 +13,7 @@ mod custom_object_service;
 mod export;
 mod fields;
 mod members;
+mod opt_out_stream;
 pub(crate) mod page;
 pub(crate) mod phones;
 mod preference_subjects;

@@ -9,7 +9,7 @@ use tonic::Status;
 use test_support::*;
 
 /// The scope that each call needs. A new call belongs here.
-const SCOPES: [(&str, &str); 31] = [
+const SCOPES: [(&str, &str); 33] = [
     ("ContactListService/UpdateContactListContacts", "write"),
     ("ContactListService/CreateContactList", "write"),
     ("ContactListService/GetContactList", "read"),
@@ -41,6 +41,8 @@ const SCOPES: [(&str, &str); 31] = [
     ),
     ("CommunicationPreferenceService/OptIn", "write"),
     ("CommunicationPreferenceService/OptOut", "write"),
+    ("CommunicationPreferenceService/OptOutContacts", "write"),
+    ("CommunicationPreferenceService/GetRecordedOptOut", "read"),
     ("CustomObjectService/GetCustomObject", "read"),
     ("CustomObjectService/ListCustomObjects", "read"),
     ("CustomObjectService/CreateCustomObject", "admin"),

@@ -12,6 +12,7 @@ mod garbage;
 mod helpers;
 mod ledger;
 mod moved_file;
+mod opt_outs;
 mod pool;
 mod read_elsewhere;
 mod read_only;

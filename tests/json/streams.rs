@@ -47,6 +47,36 @@ on_both! {
         assert_eq!(exported(&service, &list).await, [number(1)]);
     }
 
+    async fn people_are_opted_out_by_one_object_at_a_path(service: Service) {
+        let path = "/v1/communication_preferences:opt_out_contacts";
+        let people = [json!({"phone": number(1)}), json!({"phone": number(2)})];
+        let body = json!({"header": {"all_channels": true}, "contacts": people}).to_string();
+        for version in VERSIONS {
+            let request = service.request("POST", path, JSON, body.clone());
+            let response = service.send_over(version, request).await;
+            assert_eq!(response.status, 200, "{response:?}");
+            assert_eq!(response.json()["receivedCount"], 2);
+        }
+        let cut = service.request("POST", path, JSON, body[..body.len() - 1].to_owned());
+        let response = service.send_over(Version::HTTP_11, cut).await;
+        assert_eq!(response.status, 400, "{response:?}");
+    }
+
+    async fn lines_of_opt_outs_need_their_footer(service: Service) {
+        let path = "/contactlists.v1.CommunicationPreferenceService/OptOutContacts";
+        let header = json!({"header": {"all_channels": true}}).to_string();
+        let people = json!({"contacts": [{"phone": number(1)}]}).to_string();
+        let footer = json!({"footer": {"contact_count": 1}}).to_string();
+        let whole = [header.as_str(), &people, &footer].join("\n");
+        for (body, status) in [(&whole[..header.len() + people.len() + 1], 400), (&whole[..], 200)] {
+            let request = service.request("POST", path, LINES, body.to_owned());
+            let response = service.send_over(Version::HTTP_2, request).await;
+            assert_eq!(response.status, status, "{response:?}");
+            let stored = service.rows("SELECT count(*) FROM opted_out_numbers").await;
+            assert_eq!(stored, i64::from(status == 200));
+        }
+    }
+
     async fn put_opts_in_to_what_it_names(service: Service) {
         let admin = service.admin();
         admin.create_channel("+12025550100").await;

@@ -42,6 +42,13 @@ on_both! {
         let (old_id, young_id) = (Uuid::new_v4().to_string(), Uuid::new_v4().to_string());
         let old_update = add(&admin, &old, &old_id).await.update_id;
         add(&admin, &young, &young_id).await;
+        let opt_out = async |id: &str, consent| {
+            let header = opt_out_header(&[]).identified(id);
+            let opt_outs = admin.opt_out_contacts(header, vec![opted_out_by(&number(1), consent)]);
+            opt_outs.await.expect("an opt-out")
+        };
+        opt_out(&old_id, said_on(1)).await;
+        opt_out(&young_id, said_on(2)).await;
 
         // At the last purge one update was 169 hours old, one more than the retention, and the other new. Since then the
         // clock has gone on by 400 hours, and no server has waited.
@@ -49,10 +56,19 @@ on_both! {
         let of = |list| format!("WHERE contact_list_id IN (SELECT id FROM contact_lists WHERE name = '{list}')");
         set_back(&service, "contact_list_updates.create_time", 569, &of("Old")).await;
         set_back(&service, "contact_list_updates.create_time", 400, &of("Young")).await;
+        for (order, hours) in [("", 569), ("DESC", 400)] {
+            let first = format!("SELECT request_id FROM recorded_opt_outs ORDER BY create_time {order} LIMIT 1");
+            let first = format!("WHERE request_id IN ({first})");
+            set_back(&service, "recorded_opt_outs.create_time", hours, &first).await;
+        }
         set_back(&service, "purge_times.purge_time", 400, "").await;
         service.restart().await;
 
         let admin = service.admin();
+        until("the old opt-outs are forgotten", async || {
+            service.rows("SELECT count(*) FROM recorded_opt_outs").await == 1
+        })
+        .await;
         until("the old update is purged", async || !has_request_id(&admin, &old_update).await).await;
         assert!(add(&admin, &young, &young_id).await.replayed);
     }

@@ -89,13 +89,15 @@ pub enum Call {
     DeleteContact {
         contact: ContactRef,
     },
-    /// `OptIn` or `OptOut`; no channels: all.
+    /// `OptIn`, `OptOut` or, in bulk, `OptOutContacts`; no channels: all.
     ChangePreferences {
         opt_in: bool,
         contacts: Vec<ContactRef>,
         channels: Option<Vec<ResourceRef>>,
         #[serde(default, skip_serializing_if = "is_default")]
         consent: Option<GivenConsent>,
+        #[serde(default, skip_serializing_if = "is_default")]
+        in_bulk: bool,
     },
     /// Reads all that the organization has.
     ReadAll,

@@ -9,7 +9,7 @@ use contact_lists::proto::{
 use test_support::reason_name;
 
 /// What a run of 20,000 steps must have covered.
-const EXPECTED: [&str; 105] = [
+const EXPECTED: [&str; 106] = [
     "call add",
     "call remove",
     "call overwrite",
@@ -27,6 +27,7 @@ const EXPECTED: [&str; 105] = [
     "call DeleteContact",
     "call OptIn",
     "call OptOut",
+    "call OptOutContacts",
     "call RevertContactListUpdate",
     "created",
     "updated",

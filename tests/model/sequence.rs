@@ -1,27 +1,28 @@
 //! Runs a sequence of calls on the service and on the model, and compares every answer, and in the end every read.
 
 mod definitions;
+mod preferences;
 mod reverts;
 
 use std::sync::Arc;
 
 use contact_lists::proto::{
-    Channel, DeleteContactRequest, OptInRequest, OptOutRequest,
-    UpdateContactListContactsRequest as Message, UpdateContactRequest,
-    update_contact_list_contacts_header::Action,
+    Channel, DeleteContactRequest, UpdateContactListContactsRequest as Message,
+    UpdateContactRequest, update_contact_list_contacts_header::Action,
 };
 use prost_types::FieldMask;
 use test_support::{
-    model::{CallNumber, Pairs, Refusal, without_choices},
+    model::{CallNumber, Refusal, without_choices},
     reason_name,
 };
 
+use self::preferences::Kind;
 use crate::{
-    calls::{Call, ContactRef, GivenConsent, GivenContact, ResourceRef, Step},
+    calls::{Call, ContactRef, GivenContact, ResourceRef, Step},
     compare::{both, same},
     coverage::Coverage,
     fixed_steps::{first_steps, last_steps},
-    replica::{Foreign, Replica, consent},
+    replica::{Foreign, Replica},
 };
 
 type Checked = Result<(), String>;
@@ -172,10 +173,11 @@ impl StepRun<'_> {
                 contacts,
                 channels,
                 consent,
+                in_bulk,
             } => {
+                let kind = Kind::of(*opt_in, *in_bulk);
                 let named = (contacts.as_slice(), channels.as_deref());
-                self.change_preferences(*opt_in, named, consent.as_ref())
-                    .await
+                self.change_preferences(kind, named, consent.as_ref()).await
             }
             Call::ReadAll => self.replica.check_all_reads().await,
         }
@@ -321,57 +323,6 @@ impl StepRun<'_> {
             self.replica.deleted.push(id);
         }
         Ok(())
-    }
-
-    async fn change_preferences(
-        &mut self,
-        opt_in: bool,
-        (contacts, channels): (&[ContactRef], Option<&[ResourceRef]>),
-        given: Option<&GivenConsent>,
-    ) -> Checked {
-        let consent = given.map(consent);
-        let mut references = Vec::new();
-        for contact in contacts {
-            let foreign_id = self.foreign_id.clone();
-            let reference = self.replica.contact_reference(contact, foreign_id);
-            references.push(reference.await?);
-        }
-        let contacts = references;
-        let channels = channels.map(|picks| self.replica.channel_references(picks, &self.foreign));
-        let (replica, when) = (&mut *self.replica, self.when);
-        let model = replica.model.change_preferences(
-            when,
-            opt_in,
-            (&contacts, channels.as_deref()),
-            consent.as_ref(),
-        );
-        let all_channels = channels.is_none();
-        let channels = channels.unwrap_or_default();
-        let mut preferences = replica.client.preferences.clone();
-        let both = if opt_in {
-            let request = OptInRequest {
-                contacts,
-                channels,
-                all_channels,
-                consent,
-            };
-            let service = preferences.opt_in(request).await;
-            let both = self.compare("OptIn", service, model)?;
-            both.map(|(it, model)| (Pairs::from(it), model))
-        } else {
-            let request = OptOutRequest {
-                contacts,
-                channels,
-                all_channels,
-                consent,
-            };
-            let service = preferences.opt_out(request).await;
-            let both = self.compare("OptOut", service, model)?;
-            both.map(|(it, model)| (Pairs::from(it), model))
-        };
-        both.map_or(Ok(()), |(service, model)| {
-            same("pairs and rejected references", &service, &model)
-        })
     }
 }
 

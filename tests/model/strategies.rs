@@ -156,12 +156,14 @@ fn revert() -> impl Strategy<Value = Call> {
 fn change_preferences() -> impl Strategy<Value = Call> {
     let channels = prop_oneof![Just(None), vec(channel(), 1..3).prop_map(Some)];
     let consent = weighted(0.4, consent());
-    (weighted_bool(40), vec(contact(), 1..4), channels, consent).prop_map(
-        |(opt_in, contacts, channels, consent)| Call::ChangePreferences {
+    let kind = (weighted_bool(40), weighted_bool(40));
+    (kind, vec(contact(), 1..4), channels, consent).prop_map(
+        |((opt_in, in_bulk), contacts, channels, consent)| Call::ChangePreferences {
             opt_in,
             contacts,
             channels,
             consent,
+            in_bulk,
         },
     )
 }

@@ -5,7 +5,7 @@ use contact_lists::proto::{
     CreateContactListRequest, CreateCustomObjectRequest, CustomObject, DeleteChannelRequest,
     DeleteContactListRequest, DeleteContactRequest, DeleteCustomObjectRequest,
     ExportContactListContactsRequest, GetChannelRequest, GetContactListRequest, GetContactRequest,
-    GetCustomObjectRequest, GetLimitsRequest, ListChannelsRequest,
+    GetCustomObjectRequest, GetLimitsRequest, GetRecordedOptOutRequest, ListChannelsRequest,
     ListCommunicationPreferencesRequest, ListContactListContactsRequest,
     ListContactListUpdatesRequest, ListContactListsRequest, ListContactsRequest,
     ListCustomObjectsRequest, ListPreferenceChangesRequest, RevertContactListUpdateRequest,
@@ -231,11 +231,18 @@ impl Made {
         self.admin.opt_out(ADA, &[&self.channel]).await;
         // The parser has most to say about numbers of the United States.
         self.admin.opt_out_of_all_channels("+16465550123").await;
+        let request_id = uuid::Uuid::now_v7().to_string();
+        let header = opt_out_header(&[&self.channel]).identified(&request_id);
+        let contacts = vec![opted_out(ADA), opted_out("marked-external")];
+        let outcome = self.admin.opt_out_contacts(header, contacts).await;
+        assert_eq!(outcome.expect("opt-outs").duplicate_count, 1);
+        let request = GetRecordedOptOutRequest { request_id };
+        let mut preferences = self.admin.preferences.clone();
+        ok(preferences.get_recorded_opt_out(request).await);
         let request = ListCommunicationPreferencesRequest {
             contact: Some(by_phone(ADA)),
             ..Default::default()
         };
-        let mut preferences = self.admin.preferences.clone();
         ok(preferences.list_communication_preferences(request).await);
         let request = ListPreferenceChangesRequest {
             contact: Some(by_phone("+16465550123")),

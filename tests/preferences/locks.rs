@@ -10,7 +10,7 @@ use super::*;
 const ATTEMPT_COUNT: usize = 50;
 
 /// Makes a call until it does not lose a race.
-async fn insist<T, F: Future<Output = Result<T, Status>>>(call: impl Fn() -> F) -> T {
+pub(super) async fn insist<T, F: Future<Output = Result<T, Status>>>(call: impl Fn() -> F) -> T {
     for _ in 1..ATTEMPT_COUNT {
         match call().await {
             Err(status) if status.code() == Code::Aborted => tokio::task::yield_now().await,

@@ -7,6 +7,7 @@ mod list;
 mod locks;
 mod opt_in;
 mod opt_out;
+mod opt_out_contacts;
 mod partial_opt_out;
 
 use contact_lists::proto::{

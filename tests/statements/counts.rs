@@ -68,6 +68,37 @@ on_both! {
         notice(&format!("new {many_new}, unchanged {many_kept}, changed {many_changed}"));
     }
 
+    async fn statements_of_opt_outs_do_not_grow_with_the_contacts_of_a_chunk(service: Service) {
+        let mut log = Log::read().await;
+        let admin = service.admin();
+        let list = admin.create_list("Newsletter").await;
+        let channel = admin.create_channel("+12025550100").await;
+        admin.create_customer_object().await;
+        let stored = header(&list).add().no_opt_ins();
+        admin.update(stored, contacts(0..500, "pro")).await.unwrap();
+        let mut stored_opted_out = async |numbers: std::ops::Range<u32>| {
+            let by_id = numbers.clone().filter(|n| n % 2 == 0).map(|n| opted_out(&format!("crm-{n}")));
+            let by_phone = numbers.filter(|n| n % 2 == 1).map(|n| opted_out(&number(n)));
+            let consented = opt_out_header(&[&channel]).consented(said_on(1));
+            let call = admin.opt_out_contacts(consented, by_id.chain(by_phone).collect());
+            let (response, statements) = log.statements_of("OptOutContacts", call).await;
+            response.unwrap();
+            statements.len()
+        };
+        let (few, many) = (stored_opted_out(0..4).await, stored_opted_out(10..240).await);
+        assert_eq!(few, many, "stored contacts");
+        assert!((5..=20).contains(&many), "{many} statements");
+        let mut numbers_opted_out = async |numbers: std::ops::Range<u32>| {
+            let contacts = numbers.map(|n| opted_out(&number(n)));
+            let call = admin.opt_out_contacts(opt_out_header(&[&channel]), contacts.collect());
+            let (response, statements) = log.statements_of("OptOutContacts", call).await;
+            assert!(response.unwrap().unassigned_number_count > 0);
+            statements.len()
+        };
+        let few = numbers_opted_out(1000..1004).await;
+        assert_eq!(few, numbers_opted_out(2000..2400).await, "unassigned numbers");
+    }
+
     async fn an_update_that_passes_numbers_on_takes_one_statement_more_for_a_chunk(service: Service) {
         let mut log = Log::read().await;
         let admin = service.admin();

@@ -28,7 +28,7 @@ pub enum Call {
         external_id: Option<u32>,
         name: Option<u32>,
     },
-    /// `OptIn` or `OptOut`.
+    /// `OptIn` or `OptOut`, or of one channel `OptOutContacts`.
     ChangePreferences {
         numbers: Vec<Number>,
         channels: Vec<u8>,

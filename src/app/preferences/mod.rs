@@ -2,6 +2,7 @@
 
 pub mod history;
 pub mod numbers;
+pub mod opt_outs;
 
 use std::{
     collections::{BTreeSet, HashMap, HashSet},
@@ -45,6 +46,7 @@ pub struct PreferenceChange {
 }
 
 /// The channels of a change.
+#[derive(Debug, Clone)]
 pub enum Channels {
     /// All channels; an opt-out also covers channels that are created later.
     All,

@@ -42,9 +42,6 @@ use crate::{
     telemetry::{self, Phase},
 };
 
-/// An update with more contacts than this keeps its connection for long.
-const LONG_UPDATE_CONTACTS: u64 = 4000;
-
 /// A whole stream, received and ready to be applied.
 pub struct Update {
     caller: Caller,
@@ -67,11 +64,7 @@ impl Update {
     /// Applies the update. Returns what it did.
     pub async fn apply(self, repository: &Repository) -> Result<UpdateOutcome> {
         let list = (self.organization(), self.header.contact_list_id);
-        let length = if self.received_count > LONG_UPDATE_CONTACTS {
-            WriteLength::Long
-        } else {
-            WriteLength::Short
-        };
+        let length = WriteLength::of(self.received_count);
         repository
             .write_lists(vec![list], length, self, |update, transaction| {
                 Box::pin(update.apply_in(transaction))

@@ -278,6 +278,34 @@ fn address_json(address: &Address) -> serde_json::Result<String> {
     serde_json::to_string(&parts)
 }
 
+/// Finds the contacts with these ids or external_ids, without locking them. Reads their external_ids.
+pub async fn find_contacts(
+    transaction: &Transaction,
+    organization: OrganizationId,
+    ids: impl Iterator<Item = Uuid>,
+    external_ids: impl Iterator<Item = Text>,
+) -> Result<Vec<Contact>> {
+    let fields = ContactFieldSet::default().with(ContactField::ExternalId);
+    let columns = contact_columns(fields);
+    let sql = format!(
+        "SELECT {columns} FROM {{ids}} {{join}} contacts c ON c.organization_id = $1 AND c.id = ids.id \
+         UNION SELECT {columns} FROM {{given}} {{join}} contacts c ON c.organization_id = $1 \
+         AND c.external_id = given.external_id"
+    );
+    let sources = [
+        Rows::ids("ids", ids),
+        Rows::new("given").texts("external_id", external_ids),
+    ];
+    let statement = statement(
+        transaction.backend(),
+        &sql,
+        [organization.0.into()],
+        sources,
+    )?;
+    let read = |row: &QueryResult| contact(row, 0, fields);
+    transaction.db().read_all(statement, read).await
+}
+
 /// Returns the ids of the contacts that have one of these phones or external_ids.
 pub async fn ids_named_by(
     transaction: &Transaction,

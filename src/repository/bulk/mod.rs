@@ -14,8 +14,8 @@ use sea_orm::{ConnectionTrait, Value};
 pub(super) use self::contacts::{contact, contact_columns, malformed_number};
 pub use self::{
     contacts::{
-        contacts_by_external_id, contacts_by_id, contacts_by_phone, delete_contacts, ids_named_by,
-        insert_contacts, release_phones, update_contacts,
+        contacts_by_external_id, contacts_by_id, contacts_by_phone, delete_contacts, find_contacts,
+        ids_named_by, insert_contacts, release_phones, update_contacts,
     },
     members::{
         FormerMember, add_members, add_new_members, nth_member, remove_members,

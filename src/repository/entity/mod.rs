@@ -15,6 +15,7 @@ pub mod erasure;
 pub mod opted_out_number;
 pub mod organization;
 pub mod purge_time;
+pub mod recorded_opt_out;
 
 use std::str::FromStr;
 

@@ -8,6 +8,7 @@ mod m0003_purge_times;
 mod m0004_api_key_details;
 mod m0005_erasures;
 mod m0006_journal;
+mod m0007_recorded_opt_outs;
 
 /// Runs the migrations that a database does not have yet.
 pub struct Migrator;
@@ -21,6 +22,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0004_api_key_details::Migration),
             Box::new(m0005_erasures::Migration),
             Box::new(m0006_journal::Migration),
+            Box::new(m0007_recorded_opt_outs::Migration),
         ]
     }
 }

@@ -6,6 +6,7 @@ pub mod consent;
 pub mod contact;
 pub mod contact_list;
 mod limits;
+pub mod opt_out;
 pub mod preference;
 mod preference_change;
 pub mod property;

@@ -79,7 +79,8 @@ fn action(fields: &mut Fields, number: i32) -> Option<Action> {
     }
 }
 
-fn rejection_policy(fields: &mut Fields, number: i32) -> Option<RejectionPolicy> {
+/// Parses the rejection policy of a header.
+pub(super) fn rejection_policy(fields: &mut Fields, number: i32) -> Option<RejectionPolicy> {
     use header::RejectionPolicy as Policy;
     match fields.known("header.rejection_policy", number)? {
         Policy::Unspecified | Policy::RejectAll => Some(RejectionPolicy::RejectAll),
@@ -87,7 +88,8 @@ fn rejection_policy(fields: &mut Fields, number: i32) -> Option<RejectionPolicy>
     }
 }
 
-fn optional_id(fields: &mut Fields, path: &str, text: Option<String>) -> Option<Uuid> {
+/// Parses an id that may be absent, but not empty.
+pub(super) fn optional_id(fields: &mut Fields, path: &str, text: Option<String>) -> Option<Uuid> {
     let text = text?;
     if text.is_empty() {
         fields.refuse(path, Reason::FieldInvalid, "must be a UUID");

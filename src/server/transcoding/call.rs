@@ -60,7 +60,11 @@ impl Call {
                 let input = Input::Stream(StreamInput::new(method), form);
                 Self::in_json(method, input, &content_type)
             } else if let Some((method, bound)) = routes::find(verb, path, head.uri.query()) {
-                let input = Input::Message(MessageForm::Bound(bound));
+                let input = if method.is_client_streaming() {
+                    Input::Stream(StreamInput::new(method), StreamForm::Array)
+                } else {
+                    Input::Message(MessageForm::Bound(bound))
+                };
                 Self::in_json(method, input, &content_type)
             } else {
                 Self::unknown()

@@ -109,7 +109,7 @@ impl CallMetrics {
         metrics.add("members_total", "Contacts that applied updates added to lists or removed from them", self.members.clone());
         metrics.add("opt_ins_total", "Pairs of a contact and a channel that applied updates opted in", self.opt_ins.clone());
         metrics.add("kept_opt_outs_total", "Pairs of a contact and a channel that an opt-out kept applied updates from opting in", self.kept_opt_outs.clone());
-        metrics.add("rejected_contacts_total", "Contacts that updates rejected, applied or not, by reason: one with several counts for each", self.rejections.clone());
+        metrics.add("rejected_contacts_total", "Contacts that updates and OptOutContacts rejected, applied or not, by reason: one with several counts for each", self.rejections.clone());
         metrics.add("replayed_updates_total", "Updates answered with the recorded outcome of the same request_id", self.replays.clone());
     }
 

@@ -2,7 +2,7 @@
 
 use std::fmt::Debug;
 
-use contact_lists::proto::{ErrorReason, UpdateContactListContactsResponse};
+use contact_lists::proto::{ErrorReason, RejectedContact, UpdateContactListContactsResponse};
 use tonic::{Code, Status};
 use tonic_types::{ErrorInfo, StatusExt};
 
@@ -67,8 +67,13 @@ pub fn assert_invalid<T: Debug>(result: Result<T, Status>, field: &str, expected
 
 /// Everything that is wrong with the rejected contacts: (index in the stream, field, reason without the prefix).
 pub fn rejections(outcome: &UpdateContactListContactsResponse) -> Vec<(i32, &str, &'static str)> {
-    let contacts = outcome.rejected_contacts.iter();
+    rejected(&outcome.rejected_contacts)
+}
+
+/// The same of a list of rejected contacts.
+pub fn rejected(contacts: &[RejectedContact]) -> Vec<(i32, &str, &'static str)> {
     contacts
+        .iter()
         .flat_map(|contact| {
             contact
                 .violations

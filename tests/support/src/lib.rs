@@ -16,6 +16,7 @@ pub mod model;
 mod objects;
 mod on_both;
 mod open_stream;
+mod opt_outs;
 mod postgres;
 mod program;
 mod raw;
@@ -40,7 +41,7 @@ pub use contacts::{ContactExt, contact, contacts, number, numbers};
 pub use counts::{Memberships, OptIns, Outcomes, memberships, opt_ins, outcomes, zeros_like};
 pub use database::Database;
 pub use errors::{
-    assert_invalid, assert_refused, metadata, reason, reason_name, rejections, violations,
+    assert_invalid, assert_refused, metadata, reason, reason_name, rejected, rejections, violations,
 };
 pub use golden::{assert_golden, redact_ids};
 pub use http::{HttpResponse, http_get, http_send, metric};
@@ -48,6 +49,7 @@ pub use json::{json_of, struct_of, value_of};
 pub use objects::{CustomPropertyExt, property};
 pub use on_both::{Fixture, notice, run};
 pub use open_stream::OpenStream;
+pub use opt_outs::{OptOutHeaderExt, opt_out_header, opt_out_messages, opted_out, opted_out_by};
 pub use postgres::PostgresServer;
 pub use program::{Program, first_key};
 pub use raw::{PREFACE, frame};

@@ -3,9 +3,9 @@
 use contact_lists::proto::{
     Contact as WireContact, DeleteChannelRequest, DeleteContactListRequest, DeleteContactRequest,
     GetContactListRequest, GetContactRequest, GetContactResponse, ListContactListContactsRequest,
-    OptInRequest, OptOutRequest, get_contact_request::Reference,
+    OptInRequest, OptOutContactsHeader, OptOutRequest, get_contact_request::Reference,
 };
-use test_support::{Client, json_of, model::Pairs, phones};
+use test_support::{Client, json_of, model::Pairs, opted_out, phones};
 use tonic::Status;
 
 use crate::{
@@ -90,6 +90,16 @@ impl IdMap {
         let contacts = self.contact_references(numbers);
         let channels = self.channel_references(channels);
         let mut preferences = caller.preferences.clone();
+        if channels.len() == 1 && !opt_in {
+            // With one channel, both calls know all channels or fail.
+            let header = OptOutContactsHeader {
+                channels,
+                ..OptOutContactsHeader::default()
+            };
+            let contacts = numbers.iter().map(|number| opted_out(&phone(*number)));
+            let outcome = caller.opt_out_contacts(header, contacts.collect()).await?;
+            return Ok(outcome.into());
+        }
         if opt_in {
             let request = OptInRequest {
                 contacts,

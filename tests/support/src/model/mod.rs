@@ -4,6 +4,7 @@
 //! A method for each call takes the request and returns what the service must answer, without what the service chooses:
 //! ids, times and the wording of messages. A call that is refused changes nothing.
 
+mod bulk;
 mod channels;
 mod checks;
 mod choices;

@@ -1,7 +1,7 @@
-//! What `OptIn` and `OptOut` answer.
+//! What `OptIn`, `OptOut` and `OptOutContacts` answer.
 
 use contact_lists::proto::{
-    ErrorReason as Reason, OptInResponse, OptOutResponse, RejectedReference,
+    ErrorReason as Reason, OptInResponse, OptOutContactsResponse, OptOutResponse, RejectedReference,
 };
 
 /// A reference that an opt-out left out: its index in the request, the wrong field and the reason.
@@ -29,6 +29,25 @@ impl From<OptInResponse> for Pairs {
             unchanged: response.unchanged_count,
             kept: response.kept_opt_out_count,
             rejected_contacts: Vec::new(),
+            rejected_channels: Vec::new(),
+        }
+    }
+}
+
+/// Without the wording of messages.
+impl From<OptOutContactsResponse> for Pairs {
+    fn from(response: OptOutContactsResponse) -> Self {
+        let rejected = response.rejected_contacts.into_iter();
+        let rejected = rejected.flat_map(|contact| {
+            let violations = contact.violations.into_iter();
+            violations.map(move |it| (contact.index, it.field.clone(), it.reason()))
+        });
+        let pairs = |count: i64| i32::try_from(count).expect("few pairs");
+        Self {
+            changed: pairs(response.opted_out_pair_count),
+            unchanged: pairs(response.unchanged_pair_count),
+            kept: 0,
+            rejected_contacts: rejected.collect(),
             rejected_channels: Vec::new(),
         }
     }

@@ -184,6 +184,11 @@ impl Organization {
         }
     }
 
+    /// Why a reference names nobody.
+    pub(super) fn refusal_of(&self, reference: &ContactReference) -> Option<Refusal> {
+        self.subject(reference).err()
+    }
+
     /// The contacts and numbers that references name, and the references that are refused. An opt-in is refused if one of
     /// them is, an opt-out if none is left.
     fn subjects(
