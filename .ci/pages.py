@@ -24,7 +24,7 @@ MAX_README_LINES = 150
 PAGES = ("importing", "undo", "consent", "json", "getting-started", "writing-a-client", "operating", "backup", "incidents")
 SHOWN = ["README.md", *(f"docs/{page}.md" for page in PAGES)]
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.M | re.S)
-PROGRAM = "organization|api-key|migrate|suppression|import|export|lists|list|updates|revert|health|descriptor"
+PROGRAM = "organization|api-key|migrate|suppression|import|opt-out|export|lists|list|updates|revert|health|descriptor"
 COMMAND = re.compile(rf"\b(grp)?curl |\bcontact-lists ({PROGRAM})\b")
 ROW = re.compile(r"^\| `(\w+Service)` \| `(\w+)` \| (\w+) \| .*? \| (?:`(.*)`)? *\|$", re.M)
 LINK = re.compile(r"\]\(([^)\s]+)\)")
@@ -72,7 +72,7 @@ def check_flags(binary):
     groups = ("organization create", "organization update", "organization list")
     groups += tuple(f"api-key {name}" for name in ("create", "list", "disable", "enable"))
     groups += ("suppression export", "suppression apply")
-    clients = ("import", "export", "lists", "list create", "list show", "updates", "revert", "health", "descriptor", "completions")
+    clients = ("import", "opt-out", "export", "lists", "list create", "list show", "updates", "revert", "health", "descriptor", "completions")
     for path, commands in {
         "docs/operating.md": ("serve", "migrate", *groups),
         "docs/importing.md": clients,

@@ -11,7 +11,7 @@ use crate::{
     client::{
         export::ExportSettings,
         health::HealthSettings,
-        import::ImportSettings,
+        import::{ImportSettings, opt_out::OptOutSettings},
         lists::{ListCommand, ListsSettings},
         revert::RevertSettings,
         updates::UpdatesSettings,
@@ -88,6 +88,8 @@ pub enum Command {
     },
     /// Import a file of contacts into a contact list, over the API
     Import(Box<ImportSettings>),
+    /// Opt the people of a file out of channels, whether they are contacts or not, over the API
+    OptOut(Box<OptOutSettings>),
     /// Export the contacts on a contact list to a file that `import` takes back, over the API
     Export(ExportSettings),
     /// List the contact lists: id, state, number of contacts, name

@@ -47,6 +47,7 @@ pub async fn run(command_line: CommandLine) -> anyhow::Result<ExitCode> {
         Some(Command::Organization { command }) => with_notice(organization::run(command)).await?,
         Some(Command::ApiKey { command }) => with_notice(api_key::run(command)).await?,
         Some(Command::Import(settings)) => return import::run(*settings).await,
+        Some(Command::OptOut(settings)) => return import::opt_out::run(*settings).await,
         Some(Command::Export(settings)) => export::run(settings).await?,
         Some(Command::Lists(settings)) => lists::run(settings).await?,
         Some(Command::List { command }) => lists::run_one(command).await?,

@@ -16,6 +16,7 @@ use tonic::{
 use super::error;
 use crate::proto::{
     GetLimitsRequest, Limits, channel_service_client::ChannelServiceClient,
+    communication_preference_service_client::CommunicationPreferenceServiceClient,
     contact_list_service_client::ContactListServiceClient,
     custom_object_service_client::CustomObjectServiceClient,
 };
@@ -84,6 +85,8 @@ pub struct Connection {
     pub channels: ChannelServiceClient<Authorized>,
     /// `CustomObjectService`.
     pub objects: CustomObjectServiceClient<Authorized>,
+    /// `CommunicationPreferenceService`.
+    pub preferences: CommunicationPreferenceServiceClient<Authorized>,
     /// The server's limits.
     pub limits: Limits,
 }
@@ -102,7 +105,8 @@ impl Connection {
             server: server.clone(),
             lists,
             channels: ChannelServiceClient::new(authorized.clone()),
-            objects: CustomObjectServiceClient::new(authorized),
+            objects: CustomObjectServiceClient::new(authorized.clone()),
+            preferences: CommunicationPreferenceServiceClient::new(authorized),
             limits: response.into_inner().limits.unwrap_or_default(),
         })
     }

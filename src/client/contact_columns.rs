@@ -65,6 +65,8 @@ pub enum Field {
     /// The consent: when the contact said so.
     #[strum(serialize = "consent.collect_time")]
     CollectTime,
+    /// The contact's id at the service.
+    Id,
 }
 
 impl Field {

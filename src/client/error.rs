@@ -62,6 +62,12 @@ pub fn has_changed_nothing(status: &Status) -> bool {
         )
 }
 
+/// Whether the call fails for its rejected contacts.
+pub fn is_for_rejected_contacts(status: &Status) -> bool {
+    let info = status.get_details_error_info();
+    info.is_some_and(|info| info.reason == "CONTACTS_REJECTED")
+}
+
 /// The innermost cause of an error, which says most.
 pub fn root(error: &(dyn Error + 'static)) -> String {
     let mut innermost = error;

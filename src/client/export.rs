@@ -201,10 +201,10 @@ fn csv_of(rows: impl IntoIterator<Item = Vec<String>>) -> anyhow::Result<Vec<u8>
     Ok(writer.into_inner()?)
 }
 
-/// The columns of an export: all fields but the parts of the name, and the properties.
+/// The columns of an export: all fields but the parts of the name and the id, and the properties.
 fn columns(object: Option<&CustomObject>, with_consent: bool) -> Vec<Column> {
     let is_shown = |field: &&Field| {
-        let is_part = [Field::FirstName, Field::LastName].contains(field);
+        let is_part = [Field::FirstName, Field::LastName, Field::Id].contains(field);
         !is_part && (with_consent || !field.is_of_consent())
     };
     let fields = Field::VARIANTS
@@ -225,6 +225,7 @@ fn cell(contact: &Contact, column: &Column) -> String {
     let address = contact.address.clone().unwrap_or_default();
     match column {
         Column::Field(field) => match field {
+            Field::Id => contact.id.clone(),
             Field::Phone => contact.phone().to_owned(),
             Field::ExternalId => contact.external_id().to_owned(),
             Field::Email => contact.email().to_owned(),

@@ -11,6 +11,7 @@ mod export;
 mod files;
 mod lists;
 mod memory;
+mod opt_out;
 mod output;
 mod overwrite;
 mod rejected;

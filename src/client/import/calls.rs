@@ -1,12 +1,8 @@
 //! The calls of an import, one after another: as many as the server's limit of contacts asks for.
 
-use std::time::Duration;
-
 use anyhow::{anyhow, bail};
-use backon::{BackoffBuilder, ExponentialBuilder};
 use sha2::{Digest, Sha256};
-use tonic::{Code, Status};
-use tonic_types::StatusExt;
+use tonic::Code;
 use uuid::{Builder, Uuid};
 
 use super::{
@@ -14,6 +10,7 @@ use super::{
     progress::Progress,
     read_on_thread,
     rejected::Rejections,
+    retries::{Unsent, with_retries},
     state::StateFile,
     stream::{Part, SendError, send},
     summary::{Planned, Summary},
@@ -27,18 +24,11 @@ use crate::{
     },
 };
 
-/// How often a call is sent again if that can help, and how long to wait before the first time.
-const MAX_RETRIES: usize = 4;
-const RETRY_DELAY: Duration = Duration::from_millis(500);
-
 /// How often all contacts of a call are sent again to see more of its rejected ones. Nobody mends as many rows as that shows.
 const MAX_LISTINGS: usize = 4;
 
 /// How many contacts at the start of a file are looked at before all are sent.
 const LOOKED_AT: u64 = 1000;
-
-/// The reason of a call that fails for its rejected contacts.
-const CONTACTS_REJECTED: &str = "CONTACTS_REJECTED";
 
 /// The calls of an import.
 pub struct Calls {
@@ -139,7 +129,7 @@ impl Calls {
                 Err(Unsent {
                     error: SendError::Status(status),
                     is_certain: true,
-                }) if is_rejected(&status) => {
+                }) if error::is_for_rejected_contacts(&status) => {
                     let listed = self.look_again(part).await?;
                     self.list(part, &listed, rejections).await?;
                     return Err(CallsError {
@@ -283,69 +273,21 @@ impl Calls {
         part: Part,
         rows: &mut Option<ContactRows>,
     ) -> Result<Outcome, Unsent> {
-        let mut is_certain = true;
-        let delays = ExponentialBuilder::default()
-            .with_min_delay(RETRY_DELAY)
-            .with_max_times(MAX_RETRIES);
-        let mut delays = delays.with_jitter().build();
         // Where contacts are only looked at again, for those that a response did not list, nothing moves on.
-        let progress = (part.offset == 0).then(|| self.progress.clone());
-        loop {
-            let connection = &mut self.connection;
-            let sending = send(
-                connection,
-                header.clone(),
-                &self.contacts,
-                part,
-                rows,
-                progress.as_ref(),
-            );
-            let sent = tokio::select! {
-                sent = sending => sent,
-                () = self.progress.write_lines() => continue,
-            };
-            let status = match sent {
-                Ok(outcome) => return Ok(outcome),
-                Err(SendError::Status(status)) => status,
-                Err(error) => return Err(Unsent { error, is_certain }),
-            };
-            is_certain &= error::has_changed_nothing(&status);
-            let delay = delays.next().filter(|_| error::is_temporary(&status));
-            let Some(delay) = delay else {
-                let error = SendError::Status(status);
-                return Err(Unsent { error, is_certain });
-            };
-            let asked = status
-                .get_details_retry_info()
-                .and_then(|info| info.retry_delay);
-            let delay = delay.max(asked.unwrap_or_default());
-            let reason = error::sentence(status);
-            self.progress.say(&format!(
-                "{reason}: trying again in {:.1} s",
-                delay.as_secs_f64()
-            ));
-            tokio::time::sleep(delay).await;
-        }
+        let progress = (part.offset == 0).then_some(&self.progress);
+        let (connection, contacts) = (&mut self.connection, &self.contacts);
+        with_retries(&self.progress, async || {
+            send(connection, header.clone(), contacts, part, rows, progress).await
+        })
+        .await
     }
-}
-
-/// A call that was sent in vain.
-struct Unsent {
-    error: SendError,
-    /// Whether it is certain that no attempt was applied.
-    is_certain: bool,
 }
 
 impl From<Unsent> for CallsError {
     fn from(Unsent { error, is_certain }: Unsent) -> Self {
-        let is_unapplied = is_certain;
-        let error = match error {
-            SendError::Status(status) => error::sentence(status),
-            SendError::File(error) => error,
-        };
         Self {
-            error,
-            is_unapplied,
+            error: error.into(),
+            is_unapplied: is_certain,
         }
     }
 }
@@ -357,12 +299,6 @@ impl From<std::io::Error> for CallsError {
             is_unapplied: false,
         }
     }
-}
-
-fn is_rejected(status: &Status) -> bool {
-    status
-        .get_details_error_info()
-        .is_some_and(|info| info.reason == CONTACTS_REJECTED)
 }
 
 /// The request_id of the call with this index. The first call's is the import's own.

@@ -1,12 +1,15 @@
 //! Which column of a table is which field of a contact: by its header in many spellings and languages, or as told.
 
-use std::{ops::Range, str::FromStr};
+use std::ops::Range;
 
-use anyhow::{anyhow, bail};
+use anyhow::bail;
 use csv::StringRecord;
 use strum::VariantArray;
 
-use super::spellings::{is_like_phone, plain, property, spelled};
+use super::{
+    mapping::{Content, Mapping, REFERENCE_FIELDS},
+    spellings::{is_like_phone, plain, property, spelled},
+};
 use crate::{
     client::contact_columns::{Column, Field},
     proto::CustomObject,
@@ -14,40 +17,6 @@ use crate::{
 
 /// The columns that a rejected row has beside its own: its number, and why it was rejected.
 pub const REJECTION_COLUMNS: [&str; 2] = ["row", "rejected because"];
-
-/// What `--map FIELD=COLUMN` says; without a column, the field is not imported.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Mapping {
-    column: Column,
-    header: String,
-}
-
-impl FromStr for Mapping {
-    type Err = anyhow::Error;
-
-    fn from_str(text: &str) -> anyhow::Result<Self> {
-        let Some((name, header)) = text.split_once('=') else {
-            bail!("write FIELD=COLUMN, such as phone=Telefon");
-        };
-        let names = || {
-            Field::VARIANTS
-                .iter()
-                .map(|field| field.name())
-                .collect::<Vec<_>>()
-        };
-        let column = Column::parse(name.trim());
-        let column = column.ok_or_else(|| {
-            anyhow!(
-                "{name} is not a field: write {} or properties.KEY",
-                names().join(", ")
-            )
-        })?;
-        Ok(Self {
-            column,
-            header: header.trim().to_owned(),
-        })
-    }
-}
 
 /// The columns of a table.
 #[derive(Debug, Clone)]
@@ -66,6 +35,7 @@ impl Columns {
     /// Recognizes the columns of a table by its first row; the `next` ones serve for questions. Fails with a question if a field could be several columns, and
     /// if none is the phone.
     pub fn recognize(
+        content: Content,
         first: &StringRecord,
         mappings: &[Mapping],
         object: Option<&CustomObject>,
@@ -84,16 +54,22 @@ impl Columns {
             imported: Vec::new(),
             mapped_count: 0,
         };
-        columns.follow(mappings)?;
-        for &field in Field::VARIANTS {
+        columns.follow(content, mappings)?;
+        let wanted = |field: &&Field| content.has(&Column::Field(**field));
+        for &field in Field::VARIANTS.iter().filter(wanted) {
             let is_mapped = |mapping: &Mapping| mapping.column == Column::Field(field);
             if !mappings.iter().any(is_mapped) {
                 columns.find(field, next)?;
             }
         }
         columns.join_names();
-        columns.find_properties(mappings, object);
-        columns.require_phone(first, next)?;
+        if content == Content::Contact {
+            columns.find_properties(mappings, object);
+        }
+        let names_people = |field: &Field| columns.index_of(*field).is_some();
+        if content == Content::Contact || !REFERENCE_FIELDS.iter().any(names_people) {
+            columns.require_phone(first, next)?;
+        }
         columns.check_properties(object)?;
         Ok(columns)
     }
@@ -134,8 +110,11 @@ impl Columns {
         self.imported.iter().any(|(_, imported)| *imported == index)
     }
 
-    fn follow(&mut self, mappings: &[Mapping]) -> anyhow::Result<()> {
+    fn follow(&mut self, content: Content, mappings: &[Mapping]) -> anyhow::Result<()> {
         for Mapping { column, header } in mappings {
+            if !content.has(column) {
+                bail!("--map {column}={header}: {column} is not read here");
+            }
             if header.is_empty() {
                 continue;
             }
@@ -317,7 +296,13 @@ mod tests {
     use super::*;
 
     fn imported(header: &[&str]) -> anyhow::Result<Vec<(String, usize)>> {
-        let columns = Columns::recognize(&StringRecord::from(header), &[], None, &[])?;
+        let columns = Columns::recognize(
+            Content::Contact,
+            &StringRecord::from(header),
+            &[],
+            None,
+            &[],
+        )?;
         Ok(columns
             .imported
             .iter()
@@ -366,7 +351,13 @@ mod tests {
     fn the_example_is_the_column_whose_cells_look_like_phones() {
         let question = |header: &[&str], row: &[&str]| {
             let next = [StringRecord::from(row)];
-            let columns = Columns::recognize(&StringRecord::from(header), &[], None, &next);
+            let columns = Columns::recognize(
+                Content::Contact,
+                &StringRecord::from(header),
+                &[],
+                None,
+                &next,
+            );
             columns.unwrap_err().to_string()
         };
         let asked = question(&["who", "contact no."], &["Ada", "+49 151 23456789"]);
@@ -380,6 +371,7 @@ mod tests {
     #[test]
     fn phones_without_a_header_are_recognized() {
         let columns = Columns::recognize(
+            Content::Contact,
             &StringRecord::from(vec!["Ada", "+49 151 23456789"]),
             &[],
             None,

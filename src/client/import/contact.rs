@@ -11,6 +11,7 @@ use super::{
     amounts::{self, DecimalSeparator},
     columns::Columns,
     dates::{self, DateOrder},
+    mapping::Content,
     property,
     settings::{LostPrefix, Region},
     source::Row,
@@ -39,6 +40,8 @@ const MAX_KEY_BYTES: usize = 1024;
 
 /// How rows are read.
 pub struct ContactReader {
+    /// What is read of a row.
+    pub content: Content,
     /// The columns; `None` for JSONL.
     pub columns: Option<Columns>,
     /// Which of day and month comes first.
@@ -72,7 +75,12 @@ impl ContactReader {
         let mut contact = match &self.columns {
             Some(columns) => self.contact_of(columns, row, &mut problems),
             None => match serde_json::from_str(&row.line) {
-                Ok(Json::Object(fields)) => json::contact(fields, &mut problems),
+                Ok(Json::Object(fields)) => {
+                    let id = fields.get(Field::Id.name()).and_then(Json::as_str);
+                    let id = id.unwrap_or_default().to_owned();
+                    let contact = json::contact(fields, &mut problems);
+                    Contact { id, ..contact }
+                }
                 _ => bail!(
                     "line {} is not a JSON object: the file is damaged or cut off there",
                     row.number
@@ -84,6 +92,10 @@ impl ContactReader {
         }
         if let (Some(own), Some(flags)) = (&mut contact.consent, &self.consent) {
             consent::complete(own, flags);
+        }
+        match self.content {
+            Content::Contact => contact.id.clear(),
+            Content::Reference => contact = reference(contact, &mut problems),
         }
         if contact.encoded_len() > self.max_bytes {
             problems.push(format!(
@@ -166,6 +178,7 @@ impl ContactReader {
     ) -> Result<(), String> {
         let text = cell.to_owned();
         match field {
+            Field::Id => contact.id = cell.trim().to_owned(),
             Field::Phone => contact.phone = Some(text),
             Field::ExternalId => contact.external_id = Some(text),
             Field::Email => contact.email = Some(text),
@@ -254,6 +267,21 @@ impl ContactReader {
         });
         certain.map_or(Cow::Borrowed(cell), Cow::Owned)
     }
+}
+
+/// What of a contact says who it is.
+fn reference(contact: Contact, problems: &mut Vec<String>) -> Contact {
+    let contact = Contact {
+        id: contact.id,
+        phone: contact.phone,
+        external_id: contact.external_id,
+        consent: contact.consent,
+        ..Contact::default()
+    };
+    if contact.id.is_empty() && contact.phone().is_empty() && contact.external_id().is_empty() {
+        problems.push("the row has neither a phone nor an external_id nor an id".to_owned());
+    }
+    contact
 }
 
 fn address(contact: &mut Contact) -> &mut Address {

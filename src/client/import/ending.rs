@@ -13,10 +13,10 @@ use super::{
 use crate::client::output::{note, print};
 
 /// All was applied but the rejected contacts.
-const EXIT_REJECTED: u8 = 3;
+pub(super) const EXIT_REJECTED: u8 = 3;
 
 /// A part may have been applied, and the same command ends what is missing.
-const EXIT_BROKEN_OFF: u8 = 4;
+pub(super) const EXIT_BROKEN_OFF: u8 = 4;
 
 /// An import whose calls have ended.
 pub struct Ending {

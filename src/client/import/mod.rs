@@ -10,10 +10,13 @@ mod contact;
 mod contacts;
 pub mod dates;
 mod ending;
+mod mapping;
+pub mod opt_out;
 mod preview;
 mod progress;
 mod property;
 mod rejected;
+mod retries;
 mod settings;
 mod source;
 mod spellings;
@@ -38,10 +41,11 @@ use self::{
     calls::{Calls, CallsError},
     contacts::Contacts,
     ending::{Ending, with_created},
+    mapping::Content,
     preview::{describe, look_at},
     progress::Progress,
     rejected::Rejections,
-    settings::ImportAction,
+    settings::{FileSettings, ImportAction},
     source::{Format, Source},
     state::{State, StateFile},
     stream::Part,
@@ -64,14 +68,11 @@ use crate::{
 /// Imports a file.
 pub async fn run(settings: ImportSettings) -> anyhow::Result<ExitCode> {
     let mut connection = Connection::open(&settings.connection).await?;
-    let source = read_on_thread({
-        let file = settings.file.clone();
-        move || Source::open(&file)
-    });
-    let source = Arc::new(source.await?);
+    let source = open(&settings.file).await?;
     let object =
         target::custom_object(&mut connection, settings.rows.custom_object.as_deref()).await?;
-    let (contacts, survey) = look_at(&settings, &connection, source, object.clone()).await?;
+    let content = (Content::Contact, object.clone(), settings.consent.consent());
+    let (contacts, survey) = look_at(settings.rows.clone(), &connection, source, content).await?;
     describe(&contacts, &survey);
     if survey.contact_count == 0 && !settings.empties_the_list() {
         return no_contacts(&settings, &contacts);
@@ -103,7 +104,7 @@ impl Import {
             .unwrap_or(0)
             .max(1);
         self.check_limit(limit)?;
-        let mut rejections = Rejections::new(self.rejected_path())?;
+        let mut rejections = self.rejections()?;
         let is_dry_run = self.settings.update.dry_run;
         let mut calls = Calls {
             connection,
@@ -195,13 +196,10 @@ impl Import {
         }
     }
 
-    fn rejected_path(&self) -> PathBuf {
-        let ending = match self.contacts.source.format {
-            Format::Jsonl => ".rejected.jsonl",
-            _ => ".rejected.csv",
-        };
+    fn rejections(&self) -> anyhow::Result<Rejections> {
         let given = self.settings.update.rejected.clone();
-        given.unwrap_or_else(|| self.settings.file.beside(ending))
+        let path = rejected_path(given, &self.settings.file, &self.contacts.source);
+        Rejections::new(path)
     }
 
     /// An overwrite is one call: in several, the list would have only a part of the contacts in between.
@@ -336,6 +334,22 @@ async fn header(
     });
     target::set_opt_ins(connection, &mut header, &update.opt_in_to).await?;
     Ok(header)
+}
+
+/// Opens a file.
+async fn open(file: &FileSettings) -> anyhow::Result<Arc<Source>> {
+    let file = file.clone();
+    let source = read_on_thread(move || Source::open(&file)).await?;
+    Ok(Arc::new(source))
+}
+
+/// Where rejected rows are written: to the path that is given, or beside the file.
+fn rejected_path(given: Option<PathBuf>, file: &FileSettings, source: &Source) -> PathBuf {
+    let ending = match source.format {
+        Format::Jsonl => ".rejected.jsonl",
+        _ => ".rejected.csv",
+    };
+    given.unwrap_or_else(|| file.beside(ending))
 }
 
 /// Runs what reads files or waits for a person beside the runtime.

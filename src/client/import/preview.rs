@@ -10,18 +10,18 @@ use anyhow::{Context, bail};
 use csv::StringRecord;
 
 use super::{
-    ImportSettings,
     columns::Columns,
     contact::ContactReader,
     contacts::{Contacts, Survey},
     dates::DateOrder,
+    mapping::Content,
     read_on_thread,
     settings::RowSettings,
     source::{Format, Row, Source},
 };
 use crate::{
     client::{connect::Connection, contact_columns::Field, output::note},
-    proto::CustomObject,
+    proto::{Consent, CustomObject},
 };
 
 /// How much of a cell is shown.
@@ -32,21 +32,21 @@ const QUESTIONED_ROWS: usize = 20;
 
 /// Recognizes the columns, and reads the file once.
 pub async fn look_at(
-    settings: &ImportSettings,
+    rows: RowSettings,
     connection: &Connection,
     source: Arc<Source>,
-    object: Option<CustomObject>,
+    (content, object, consent): (Content, Option<CustomObject>, Option<Consent>),
 ) -> anyhow::Result<(Contacts, Survey)> {
-    let rows = settings.rows.clone();
     let max_bytes = usize::try_from(connection.limits.max_contact_bytes).unwrap_or(usize::MAX);
     let limit = usize::try_from(connection.limits.max_message_bytes).unwrap_or(usize::MAX);
     let reader = ContactReader {
+        content,
         columns: None,
         order: DateOrder::DayFirst,
         separators: HashMap::new(),
         region: rows.region.clone(),
         restore: rows.restore_phones,
-        consent: settings.consent.consent(),
+        consent,
         object,
         max_bytes: max_bytes.min(limit),
     };
@@ -82,7 +82,7 @@ fn read_once(
             next.push(row.cells.clone());
         }
         let object = reader.object.as_ref();
-        let columns = Columns::recognize(&first.cells, &rows.map, object, &next)?;
+        let columns = Columns::recognize(reader.content, &first.cells, &rows.map, object, &next)?;
         survey = Survey::of_table(&source, &columns, object, rows)?;
         reader.order = survey.date_order()?;
         reader.separators = survey.separators(&columns, rows.decimal_separator)?;

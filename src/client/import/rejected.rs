@@ -131,8 +131,8 @@ fn reasons(contacts: &Contacts, row: &Row, rejected: &Rejected) -> anyhow::Resul
     let mut reasons = contacts.reader.read(row)?.problems;
     let is_marked = !reasons.is_empty();
     for (field, message) in &rejected.violations {
-        // A row that could not be read completely was sent with a birth date that is none.
-        let is_mark = is_marked && field == "birth_date";
+        // A row that could not be read completely was sent with a birth date that is none, or naming nobody.
+        let is_mark = is_marked && ["birth_date", "reference"].contains(&field.as_str());
         // What the client says about a field is closer to the file.
         let name = contacts.reader.name_of(field);
         let is_said = reasons

@@ -9,8 +9,8 @@ use uuid::Uuid;
 
 use super::{
     amounts::DecimalSeparator,
-    columns::Mapping,
     dates::DateOrder,
+    mapping::Mapping,
     source::{Format, format_of},
 };
 use crate::{
@@ -228,7 +228,8 @@ impl FileSettings {
     }
 }
 
-fn region(code: &str) -> anyhow::Result<Region> {
+/// Parses the code of a region.
+pub(super) fn region(code: &str) -> anyhow::Result<Region> {
     match DefaultRegion::parse(code) {
         Some(region) => Ok(Region {
             code: code.to_owned(),

@@ -3,18 +3,19 @@
 use anyhow::anyhow;
 use prost::Message;
 use tokio::sync::mpsc::{self, Sender};
-use tokio_stream::wrappers::ReceiverStream;
-use tonic::Status;
+use tokio_stream::{StreamExt, wrappers::ReceiverStream};
+use tonic::{Response, Status};
 
 use super::{
     contacts::{ContactRows, Contacts},
     progress::Progress,
 };
 use crate::{
-    client::connect::Connection,
+    client::{connect::Connection, error::sentence},
     proto::{
-        UpdateContactListContactsFooter as Footer, UpdateContactListContactsHeader as Header,
-        UpdateContactListContactsRequest as Request, UpdateContactListContactsResponse as Outcome,
+        Contact, UpdateContactListContactsFooter as Footer,
+        UpdateContactListContactsHeader as Header, UpdateContactListContactsRequest as Request,
+        UpdateContactListContactsResponse as Outcome,
     },
 };
 
@@ -58,8 +59,26 @@ pub enum SendError {
     File(anyhow::Error),
 }
 
-/// Sends a part of the file's contacts. `rows` are those that were left open by the call before; they are where the part
-/// ends afterwards.
+impl From<SendError> for anyhow::Error {
+    fn from(error: SendError) -> Self {
+        match error {
+            SendError::Status(status) => sentence(status),
+            SendError::File(error) => error,
+        }
+    }
+}
+
+/// What a message has beside the header, which goes into the first one.
+#[derive(Default)]
+pub struct Batch {
+    /// The contacts.
+    pub contacts: Vec<Contact>,
+    /// In the last message: how many contacts all of them have.
+    pub contact_count: Option<i32>,
+}
+
+/// Sends a part of the file's contacts as an update. `rows` are those that were left open by the call before; they are where the
+/// part ends afterwards.
 pub async fn send(
     connection: &mut Connection,
     header: Header,
@@ -68,26 +87,49 @@ pub async fn send(
     rows: &mut Option<ContactRows>,
     progress: Option<&Progress>,
 ) -> Result<Outcome, SendError> {
+    let mut header = Some(header);
+    let request = move |batch: Batch| Request {
+        header: header.take(),
+        contacts: batch.contacts,
+        footer: (batch.contact_count).map(|contact_count| Footer { contact_count }),
+    };
+    let max_bytes = connection.limits.max_message_bytes;
+    let (lists, sent) = (&mut connection.lists, (part, rows, progress));
+    send_batches(max_bytes, contacts, sent, |batches| {
+        lists.update_contact_list_contacts(batches.map(request))
+    })
+    .await
+}
+
+/// Sends a part of the file's contacts, as [`send`] does, with the call that takes the stream of them.
+pub async fn send_batches<T, F>(
+    max_message_bytes: i32,
+    contacts: &Contacts,
+    (part, rows, progress): (Part, &mut Option<ContactRows>, Option<&Progress>),
+    call: impl FnOnce(ReceiverStream<Batch>) -> F,
+) -> Result<T, SendError>
+where
+    F: Future<Output = Result<Response<T>, Status>>,
+{
     let (sender, receiver) = mpsc::channel(WAITING_MESSAGES);
     let source = Reading {
         contacts: contacts.clone(),
         part,
-        max_bytes: (connection.limits.max_message_bytes as usize).min(MESSAGE_BYTES),
+        max_bytes: usize::try_from(max_message_bytes)
+            .unwrap_or(0)
+            .min(MESSAGE_BYTES),
         progress: progress.cloned(),
     };
     let open = rows.take();
-    let mut reading = tokio::task::spawn_blocking(move || source.run(header, open, sender));
-    let call = connection
-        .lists
-        .update_contact_list_contacts(ReceiverStream::new(receiver));
-    let mut call = std::pin::pin!(call);
+    let mut reading = tokio::task::spawn_blocking(move || source.run(open, sender));
+    let mut call = std::pin::pin!(call(ReceiverStream::new(receiver)));
     let read = tokio::select! {
         response = &mut call => {
             // The server can refuse a stream before its end: reading then ends as well.
             if let Ok(Ok(left)) = reading.await {
                 *rows = left;
             }
-            return response.map(tonic::Response::into_inner).map_err(SendError::Status);
+            return response.map(Response::into_inner).map_err(SendError::Status);
         }
         read = &mut reading => read,
     };
@@ -96,7 +138,7 @@ pub async fn send(
             *rows = left;
             let response = call.await;
             response
-                .map(tonic::Response::into_inner)
+                .map(Response::into_inner)
                 .map_err(SendError::Status)
         }
         // The sender in the error is dropped after the call: a stream that ends would look complete.
@@ -113,14 +155,14 @@ struct Reading {
     progress: Option<Progress>,
 }
 
-type Sending = Sender<Request>;
+type Sending = Sender<Batch>;
 
 /// What is left of reading: the rows where the part ends. An error keeps the sender, and with it the stream, open.
 type Left = Result<Option<ContactRows>, (anyhow::Error, Sending)>;
 
 impl Reading {
-    fn run(&self, header: Header, open: Option<ContactRows>, sender: Sending) -> Left {
-        match self.read(header, open, &sender) {
+    fn run(&self, open: Option<ContactRows>, sender: Sending) -> Left {
+        match self.read(open, &sender) {
             Ok(left) => Ok(left),
             Err(error) => Err((error, sender)),
         }
@@ -129,18 +171,14 @@ impl Reading {
     /// Returns `None` if the call has ended before.
     fn read(
         &self,
-        header: Header,
         open: Option<ContactRows>,
         sender: &Sending,
     ) -> anyhow::Result<Option<ContactRows>> {
         let Part { start, end, offset } = self.part;
-        let mut batch = Batch {
+        let mut batch = OpenBatch {
             sender,
             max_bytes: self.max_bytes,
-            request: Request {
-                header: Some(header),
-                ..Request::default()
-            },
+            batch: Batch::default(),
             bytes: 0,
         };
         if !batch.flush() {
@@ -170,34 +208,32 @@ impl Reading {
             }
             rows = Some(reading);
         }
-        batch.request.footer = Some(Footer {
-            contact_count: i32::try_from(self.part.count())?,
-        });
+        batch.batch.contact_count = Some(i32::try_from(self.part.count())?);
         let is_sent = batch.flush();
         Ok(rows.filter(|_| is_sent))
     }
 }
 
 /// The message that is being filled.
-struct Batch<'a> {
+struct OpenBatch<'a> {
     sender: &'a Sending,
     max_bytes: usize,
-    request: Request,
+    batch: Batch,
     bytes: usize,
 }
 
-impl Batch<'_> {
+impl OpenBatch<'_> {
     /// Adds a contact. Returns false if the call has ended.
-    fn push(&mut self, contact: crate::proto::Contact) -> bool {
+    fn push(&mut self, contact: Contact) -> bool {
         // With room for the tag and the length of each contact, and for the footer.
         let bytes = contact.encoded_len() + 16;
-        let count = self.request.contacts.len();
+        let count = self.batch.contacts.len();
         let is_full = count == MESSAGE_CONTACTS || self.bytes + bytes + 64 > self.max_bytes;
         if is_full && count > 0 && !self.flush() {
             return false;
         }
         self.bytes += bytes;
-        self.request.contacts.push(contact);
+        self.batch.contacts.push(contact);
         true
     }
 
@@ -205,7 +241,7 @@ impl Batch<'_> {
     fn flush(&mut self) -> bool {
         self.bytes = 0;
         self.sender
-            .blocking_send(std::mem::take(&mut self.request))
+            .blocking_send(std::mem::take(&mut self.batch))
             .is_ok()
     }
 }

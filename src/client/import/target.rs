@@ -129,15 +129,22 @@ pub async fn set_opt_ins(
         names if names.iter().any(|name| name == "all" || name == "none") => {
             bail!("--opt-in-to all and --opt-in-to none go with no other --opt-in-to");
         }
-        names => {
-            for name in names {
-                header.opt_in_to.push(ChannelReference {
-                    reference: Some(channel(connection, name).await?),
-                });
-            }
-        }
+        names => header.opt_in_to = channel_references(connection, names).await?,
     }
     Ok(())
+}
+
+/// The channels that are named by their ids, phone numbers or names.
+pub async fn channel_references(
+    connection: &mut Connection,
+    names: &[String],
+) -> anyhow::Result<Vec<ChannelReference>> {
+    let mut references = Vec::new();
+    for name in names {
+        let reference = Some(channel(connection, name).await?);
+        references.push(ChannelReference { reference });
+    }
+    Ok(references)
 }
 
 async fn channel(connection: &mut Connection, name: &str) -> anyhow::Result<Reference> {
