@@ -44,9 +44,9 @@ impl CommunicationPreferenceService for Api {
         let pairs = preferences::change(&self.repository, change).await?;
         telemetry::note(|call| call.changed_pairs = Some((pairs.changed, pairs.unchanged)));
         Ok(Response::new(OptInResponse {
-            opted_in_count: wire::count(pairs.changed),
-            unchanged_count: wire::count(pairs.unchanged),
-            kept_opt_out_count: wire::count(pairs.kept_opt_outs),
+            opted_in_count: wire::count_of_pairs(pairs.changed),
+            unchanged_count: wire::count_of_pairs(pairs.unchanged),
+            kept_opt_out_count: wire::count_of_pairs(pairs.kept_opt_outs),
             kept_opt_outs: pairs
                 .first_kept_opt_outs
                 .into_iter()
@@ -70,8 +70,8 @@ impl CommunicationPreferenceService for Api {
         let rejected_contacts = subjects.rejected_contacts(&pairs.unknown_contacts);
         telemetry::note(|call| call.rejected_count = Some(rejected_contacts.len() as u64));
         Ok(Response::new(OptOutResponse {
-            opted_out_count: wire::count(pairs.changed),
-            unchanged_count: wire::count(pairs.unchanged),
+            opted_out_count: wire::count_of_pairs(pairs.changed),
+            unchanged_count: wire::count_of_pairs(pairs.unchanged),
             rejected_contacts,
             rejected_channels: subjects.rejected_channels(&pairs.unknown_channels),
         }))

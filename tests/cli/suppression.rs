@@ -167,7 +167,7 @@ impl BackedUp {
     }
 
     /// Puts a contact on the list, and returns how many opt-outs kept it from being opted in.
-    async fn kept_opt_outs(&self, phone: &str) -> i32 {
+    async fn kept_opt_outs(&self, phone: &str) -> i64 {
         let add = header(&self.list).add();
         let outcome = self.admin.update(add, vec![contact(phone)]).await.unwrap();
         outcome.kept_opt_out_count

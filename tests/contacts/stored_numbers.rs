@@ -80,7 +80,7 @@ impl Setup {
         Ok(updated.into_inner().contact.expect("a contact"))
     }
 
-    async fn opt_in(&self, phone: &str) -> Result<i32, Status> {
+    async fn opt_in(&self, phone: &str) -> Result<i64, Status> {
         let request = OptInRequest {
             contacts: vec![by_phone(phone)],
             channels: Vec::new(),
@@ -91,7 +91,7 @@ impl Setup {
         Ok(response.into_inner().opted_in_count)
     }
 
-    async fn opt_out(&self, phones: &[&str]) -> Result<(i32, usize), Status> {
+    async fn opt_out(&self, phones: &[&str]) -> Result<(i64, usize), Status> {
         let request = OptOutRequest {
             contacts: phones.iter().map(|phone| by_phone(phone)).collect(),
             channels: Vec::new(),

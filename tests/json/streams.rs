@@ -85,9 +85,9 @@ on_both! {
         let path = format!("/v1/contact_lists/{list}/contacts");
         let mut people = people(3).into_iter();
         for (opt_ins, count) in [
-            (json!({"opt_in_to": [{"id": channel}]}), 1),
-            (json!({"opt_in_to_all_channels": false}), 0),
-            (json!({}), 2),
+            (json!({"opt_in_to": [{"id": channel}]}), "1"),
+            (json!({"opt_in_to_all_channels": false}), "0"),
+            (json!({}), "2"),
         ] {
             let mut body = json!({"action": "add", "contacts": [people.next()]});
             body.as_object_mut().unwrap().extend(opt_ins.as_object().unwrap().clone());

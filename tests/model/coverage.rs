@@ -146,17 +146,17 @@ impl Coverage {
         self.add("replayed", outcome.replayed.into());
         self.add("validate_only", validate_only.into());
         for (what, count) in [
-            ("created", outcome.created_count),
-            ("updated", outcome.updated_count),
-            ("unchanged", outcome.unchanged_count),
-            ("duplicate", outcome.duplicate_count),
-            ("rejected", outcome.rejected_count),
-            ("added", outcome.added_count),
-            ("removed", outcome.removed_count),
+            ("created", i64::from(outcome.created_count)),
+            ("updated", i64::from(outcome.updated_count)),
+            ("unchanged", i64::from(outcome.unchanged_count)),
+            ("duplicate", i64::from(outcome.duplicate_count)),
+            ("rejected", i64::from(outcome.rejected_count)),
+            ("added", i64::from(outcome.added_count)),
+            ("removed", i64::from(outcome.removed_count)),
             ("opted in", outcome.opted_in_count),
             ("opt-out kept", outcome.kept_opt_out_count),
         ] {
-            self.add(what, count.unsigned_abs().into());
+            self.add(what, count.unsigned_abs());
         }
         for contact in &outcome.rejected_contacts {
             let reasons = contact.violations.iter().map(|it| reason_name(it.reason()));

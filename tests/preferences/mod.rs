@@ -23,9 +23,9 @@ use test_support::*;
 #[derive(Debug, Default, PartialEq)]
 struct Counts {
     /// Pairs that changed.
-    changed: i32,
+    changed: i64,
     /// Pairs that already were as requested.
-    unchanged: i32,
+    unchanged: i64,
 }
 
 fn people<'a>(references: impl IntoIterator<Item = &'a str>) -> Vec<ContactReference> {

@@ -56,7 +56,7 @@ async fn assert_consistent(service: &Service, contact_count: i64) {
     }
 }
 
-fn sum(outcomes: &[Outcome], count: impl Fn(&Outcome) -> i32) -> i32 {
+fn sum(outcomes: &[Outcome], count: impl Fn(&Outcome) -> i64) -> i64 {
     outcomes.iter().map(count).sum()
 }
 
@@ -68,8 +68,8 @@ on_both! {
         let calls = (0..16).map(|n| (header(&list).add(), contacts(n * 20..n * 20 + 40))).collect();
         let outcomes = all_at_once(&service, calls).await;
         assert_eq!(counted_members(&service, &list).await, numbers(0..340));
-        assert_eq!(sum(&outcomes, |outcome| outcome.created_count), 340);
-        assert_eq!(sum(&outcomes, |outcome| outcome.added_count), 340);
+        assert_eq!(sum(&outcomes, |outcome| outcome.created_count.into()), 340);
+        assert_eq!(sum(&outcomes, |outcome| outcome.added_count.into()), 340);
         assert_eq!(sum(&outcomes, |outcome| outcome.opted_in_count), 340);
         let mut counts: Vec<_> =
             outcomes.iter().map(|outcome| outcome.contact_list.as_ref().unwrap().contact_count).collect();
@@ -95,8 +95,8 @@ on_both! {
                 lists.push(list);
             }
             let outcomes = all_at_once(&service, calls).await;
-            assert_eq!(sum(&outcomes, |outcome| outcome.created_count), 200);
-            assert_eq!(sum(&outcomes, |outcome| outcome.unchanged_count), 1000);
+            assert_eq!(sum(&outcomes, |outcome| outcome.created_count.into()), 200);
+            assert_eq!(sum(&outcomes, |outcome| outcome.unchanged_count.into()), 1000);
             for list in &lists {
                 assert_eq!(counted_members(&service, list).await, numbers(first..first + 200));
             }
@@ -115,7 +115,7 @@ on_both! {
             backwards.reverse();
             let calls = vec![(header(&one).add(), named(&left)), (header(&other).add(), backwards)];
             let outcomes = all_at_once(&service, calls).await;
-            assert_eq!(sum(&outcomes, |outcome| outcome.updated_count), 600);
+            assert_eq!(sum(&outcomes, |outcome| outcome.updated_count.into()), 600);
             let sql = format!("SELECT count(DISTINCT name) FROM contacts WHERE name IN ('{left}', '{right}')");
             assert_eq!(service.rows(&sql).await, 1, "one of the two came last, for all contacts");
         }
@@ -152,7 +152,7 @@ on_both! {
             let outcomes = all_at_once(&service, calls).await;
             let members = counted_members(&service, &list).await;
             assert!(sets.contains(&members), "{members:?} are of no single call");
-            let change = sum(&outcomes, |outcome| outcome.added_count - outcome.removed_count);
+            let change = sum(&outcomes, |outcome| i64::from(outcome.added_count - outcome.removed_count));
             assert_eq!(change, 30);
         }
         assert_consistent(&service, 80).await;

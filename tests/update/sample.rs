@@ -29,7 +29,7 @@ on_both! {
             received_count: CONTACT_COUNT,
             created_count: CONTACT_COUNT,
             added_count: CONTACT_COUNT,
-            opted_in_count: CONTACT_COUNT,
+            opted_in_count: CONTACT_COUNT.into(),
             ..Outcome::default()
         });
 

@@ -37,18 +37,20 @@ pub struct Summary {
     counts: [u64; COUNTS.len()],
 }
 
-type Count = fn(&Outcome) -> i32;
+type Count = fn(&Outcome) -> i64;
 
 /// The counts of an outcome and their names, as they are shown.
 const COUNTS: [(&str, Count); 10] = [
-    ("received", |outcome| outcome.received_count),
-    ("created", |outcome| outcome.created_count),
-    ("updated", |outcome| outcome.updated_count),
-    ("unchanged", |outcome| outcome.unchanged_count),
-    ("duplicate", |outcome| outcome.duplicate_count),
-    ("rejected", |outcome| outcome.rejected_count),
-    ("added to the list", |outcome| outcome.added_count),
-    ("removed from the list", |outcome| outcome.removed_count),
+    ("received", |outcome| outcome.received_count.into()),
+    ("created", |outcome| outcome.created_count.into()),
+    ("updated", |outcome| outcome.updated_count.into()),
+    ("unchanged", |outcome| outcome.unchanged_count.into()),
+    ("duplicate", |outcome| outcome.duplicate_count.into()),
+    ("rejected", |outcome| outcome.rejected_count.into()),
+    ("added to the list", |outcome| outcome.added_count.into()),
+    ("removed from the list", |outcome| {
+        outcome.removed_count.into()
+    }),
     ("opted in to channels", |outcome| outcome.opted_in_count),
     ("kept opt-outs", |outcome| outcome.kept_opt_out_count),
 ];

@@ -1,6 +1,6 @@
 //! The response of `UpdateContactListContacts`.
 
-use super::count;
+use super::{count, count_of_pairs};
 use crate::{
     domain::update_outcome::{RejectedContact, UpdateOutcome},
     proto::{self, UpdateContactListContactsResponse},
@@ -22,8 +22,8 @@ impl From<UpdateOutcome> for UpdateContactListContactsResponse {
             rejected_count: count(counts.rejected),
             added_count: count(counts.added),
             removed_count: count(counts.removed),
-            opted_in_count: count(counts.opted_in),
-            kept_opt_out_count: count(counts.kept_opt_out),
+            opted_in_count: count_of_pairs(counts.opted_in),
+            kept_opt_out_count: count_of_pairs(counts.kept_opt_out),
             rejected_contacts: outcome
                 .rejected_contacts
                 .into_iter()

@@ -32,9 +32,9 @@ pub struct Memberships {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct OptIns {
     /// Pairs that were opted in.
-    pub opted_in: i32,
+    pub opted_in: i64,
     /// Pairs that stayed opted out although the update asked for an opt-in.
-    pub kept_opt_outs: i32,
+    pub kept_opt_outs: i64,
 }
 
 /// What became of an update's contacts.

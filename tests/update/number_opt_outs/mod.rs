@@ -66,7 +66,7 @@ impl Setup {
     }
 
     /// Opts the n-th number in, to all channels or to one.
-    async fn opt_in(&self, n: u32, channel: Option<&str>) -> i32 {
+    async fn opt_in(&self, n: u32, channel: Option<&str>) -> i64 {
         let reference = contact_reference::Reference::Phone(number(n));
         let contact = ContactReference {
             reference: Some(reference),

@@ -18,7 +18,7 @@ pub struct Written {
     /// Whether a field or its record changed.
     pub changed: bool,
     /// How many channels it was opted in to by inheriting what its new number carries.
-    pub opted_in: i32,
+    pub opted_in: i64,
 }
 
 impl Organization {

@@ -11,11 +11,11 @@ pub type Rejected = (i32, String, Reason);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pairs {
     /// Newly opted in or out, as asked.
-    pub changed: i32,
+    pub changed: i64,
     /// Opted in or out before.
-    pub unchanged: i32,
+    pub unchanged: i64,
     /// Kept opted out by an opt-out that is not earlier than the opt-in.
-    pub kept: i32,
+    pub kept: i64,
     /// The contacts that an opt-out left out.
     pub rejected_contacts: Vec<Rejected>,
     /// The channels that it left out.

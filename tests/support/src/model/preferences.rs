@@ -59,11 +59,11 @@ impl Preferences {
 
     /// Opts out of channels, or of all of them now and later. Of two opt-outs the later one stays. Returns how many were not
     /// opted out of.
-    fn opt_out(&mut self, channels: &BTreeSet<String>, all: bool, word: &Word) -> i32 {
+    fn opt_out(&mut self, channels: &BTreeSet<String>, all: bool, word: &Word) -> i64 {
         let mut changed = 0;
         for channel in channels {
             let state = self.state(channel);
-            changed += i32::from(state != OptState::Out);
+            changed += i64::from(state != OptState::Out);
             let holds = self.word(channel).filter(|it| !it.opted_in);
             if holds.is_none_or(|it| it.spoken_at < word.spoken_at) {
                 self.set(channel, word);
@@ -87,7 +87,7 @@ impl Preferences {
 
     /// Opts in to channels, lifting earlier opt-outs; an opt-in to all of them lifts an earlier opt-out of all too. Returns
     /// how many were not opted in to, and how many opt-outs are kept.
-    fn opt_in(&mut self, channels: &BTreeSet<String>, all: bool, word: &Word) -> (i32, i32) {
+    fn opt_in(&mut self, channels: &BTreeSet<String>, all: bool, word: &Word) -> (i64, i64) {
         let is_earlier = |it: &Word| it.spoken_at < word.spoken_at;
         let is_kept_out = self.all.as_ref().is_some_and(|it| !is_earlier(it));
         if all && !is_kept_out {
@@ -114,7 +114,7 @@ impl Preferences {
 
     /// Lifts opt-outs of an unassigned number. Such a number is never opted in, except as an exception to an opt-out of all
     /// channels. Returns how many were lifted, and how many are kept.
-    fn lift(&mut self, channels: &BTreeSet<String>, all: bool, word: &Word) -> (i32, i32) {
+    fn lift(&mut self, channels: &BTreeSet<String>, all: bool, word: &Word) -> (i64, i64) {
         let opted_out = channels.iter();
         let opted_out = opted_out.filter(|channel| self.state(channel) == OptState::Out);
         let effect = self.opt_in(&opted_out.cloned().collect(), all, word);
@@ -301,7 +301,7 @@ impl Organization {
         let pairs = (contacts.len() + numbers.len()) * channels.len();
         Ok(Pairs {
             changed,
-            unchanged: pairs as i32 - changed - kept,
+            unchanged: pairs as i64 - changed - kept,
             kept,
             rejected_contacts,
             rejected_channels,
@@ -325,7 +325,7 @@ impl Organization {
         number: &str,
         opt_in_to: &BTreeSet<String>,
         (when, consent): (CallNumber, Option<&Consent>),
-    ) -> i32 {
+    ) -> i64 {
         let Some(carried) = self.numbers.remove(number) else {
             return 0;
         };
@@ -363,7 +363,7 @@ impl Organization {
         key: ContactKey,
         opt_ins: &OptIns,
         (when, consent): (CallNumber, Option<&Consent>),
-    ) -> (i32, i32) {
+    ) -> (i64, i64) {
         let word = Word::of(true, when, true, consent);
         let preferences = &mut self.contact_mut(key).preferences;
         let channels = &opt_ins.channels;
