@@ -8,7 +8,7 @@ use super::{
 };
 
 /// The tables that have organizations' rows, each after those that it refers to.
-const TABLES: [&str; 18] = [
+const TABLES: [&str; 19] = [
     "organizations",
     "api_keys",
     "channels",
@@ -27,6 +27,7 @@ const TABLES: [&str; 18] = [
     "preference_changes",
     "contact_changes",
     "journal",
+    "recorded_opt_outs",
 ];
 
 /// Why tables can't be distributed.

@@ -42,10 +42,9 @@ impl From<OptOutContactsResponse> for Pairs {
             let violations = contact.violations.into_iter();
             violations.map(move |it| (contact.index, it.field.clone(), it.reason()))
         });
-        let pairs = |count: i64| i32::try_from(count).expect("few pairs");
         Self {
-            changed: pairs(response.opted_out_pair_count),
-            unchanged: pairs(response.unchanged_pair_count),
+            changed: response.opted_out_pair_count,
+            unchanged: response.unchanged_pair_count,
             kept: 0,
             rejected_contacts: rejected.collect(),
             rejected_channels: Vec::new(),
