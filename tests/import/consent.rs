@@ -5,7 +5,7 @@ use contact_lists::proto::{Consent, consent::Source};
 use super::*;
 
 /// A file whose contacts have different consents, and one that has none of its own.
-const FILE: &str = "Phone,Consent source,Consent evidence,OPTIN_TIME\n\
+const FILE: &str = "Phone,Consent source,Consent evidence,OPT_IN_TIME\n\
     +4915110000001,Point of Sale,receipt 1,2020-01-02 00:00:00Z\n\
     +4915110000002,,,05/31/2020 13:30\n\
     +4915110000003,,,\n";
