@@ -100,7 +100,9 @@ fn certain_time(text: &str) -> anyhow::Result<Timestamp> {
 fn midnight(date: crate::generated::google::r#type::Date) -> Option<OffsetDateTime> {
     let month = Month::try_from(u8::try_from(date.month).ok()?).ok()?;
     let day = u8::try_from(date.day).ok()?;
-    let date = Date::from_calendar_date(date.year, month, day).ok()?;
+    // Year 0 stands for none, as in a birthday.
+    let year = Some(date.year).filter(|year| *year > 0)?;
+    let date = Date::from_calendar_date(year, month, day).ok()?;
     Some(date.midnight().assume_offset(UtcOffset::UTC))
 }
 
