@@ -94,7 +94,8 @@ fn certain_time(text: &str) -> anyhow::Result<Timestamp> {
     if dates::read(text).is_ok_and(Reading::is_ambiguous) {
         bail!("could be two dates: write it as 1980-12-31");
     }
-    time(text, DateOrder::DayFirst)
+    // Only one order makes a date of it.
+    time(text, DateOrder::DayFirst).or_else(|_| time(text, DateOrder::MonthFirst))
 }
 
 fn midnight(date: crate::generated::google::r#type::Date) -> Option<OffsetDateTime> {
