@@ -77,7 +77,9 @@ pub struct Page<K = Uuid> {
     size: u64,
     after: Option<K>,
     binding: String,
-    /// Whether the page, and so those that follow, may be read from a copy of the database.
+    /// Whether the page may be read from a copy of the database.
+    may_be_of_copy: bool,
+    /// Whether it is, and so those that follow may be too.
     is_of_copy: bool,
 }
 
@@ -97,7 +99,7 @@ impl<K: Key + Copy> Page<K> {
         };
         let binding = binding(caller, filter);
         // Pages that were begun on the database itself go on there.
-        let is_of_copy = token.is_empty() || token.ends_with(OF_COPY);
+        let may_be_of_copy = token.is_empty() || token.ends_with(OF_COPY);
         let after = match token {
             "" => None,
             token => {
@@ -110,14 +112,15 @@ impl<K: Key + Copy> Page<K> {
             size,
             after,
             binding,
-            is_of_copy,
+            may_be_of_copy,
+            is_of_copy: false,
         })
     }
 
     /// Returns where to read the page: from the copy of the database if there is one, unless the pages were begun on the database
     /// itself.
     pub fn place(&mut self, repository: &Repository) -> Repository {
-        let copy = self.is_of_copy.then(|| repository.copy()).flatten();
+        let copy = self.may_be_of_copy.then(|| repository.copy()).flatten();
         self.is_of_copy = copy.is_some();
         copy.unwrap_or_else(|| repository.clone())
     }

@@ -63,7 +63,10 @@ async fn a_server_whose_database_is_gone_is_not_ready_and_says_why() {
     let service = Service::start_behind(database, &relay, &["--admin-listen", "127.0.0.1:0"]).await;
     until("it is ready", async || readiness(&service).await == ready()).await;
     relay.cut();
-    let expected = (503, "not ready: the database does not answer\n".to_owned());
+    let expected = (
+        503,
+        "not ready: the database does not answer, or takes no writes\n".to_owned(),
+    );
     until("it is not ready", async || {
         readiness(&service).await == expected
     })
