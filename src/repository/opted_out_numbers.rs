@@ -1,14 +1,13 @@
 //! The opt-outs of unassigned numbers, under keyed hashes.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryResult};
+use sea_orm::{ConnectionTrait, QueryResult};
 use uuid::Uuid;
 
 use super::{
     Transaction,
     bulk::execute,
-    entity::opted_out_number,
     preferences::{channel_preference, columns, preference_rows},
     sql::{Rows, statement},
 };
@@ -20,13 +19,34 @@ use crate::{
     error::{Error, Result},
 };
 
-/// Returns whether the organization has opted-out numbers.
+/// Returns whether the organization has numbers that are opted out, or have been.
 pub async fn any(transaction: &Transaction, organization: OrganizationId) -> Result<bool> {
-    Ok(opted_out_number::Entity::find()
-        .filter(opted_out_number::Column::OrganizationId.eq(organization.0))
-        .one(transaction.db())
-        .await?
-        .is_some())
+    let sql = "SELECT EXISTS (SELECT 1 FROM opted_out_numbers n WHERE n.organization_id = $1) \
+        OR EXISTS (SELECT 1 FROM preference_changes h WHERE h.organization_id = $1 AND h.contact_id = {nil}) \
+        FROM organizations o WHERE o.id = $1";
+    let scalars = [organization.0.into()];
+    let statement = statement(transaction.backend(), sql, scalars, [])?;
+    let row = transaction.db().query_one_raw(statement).await?;
+    let any = row.map(|row| row.try_get_by_index(0)).transpose()?;
+    Ok(any.unwrap_or(false))
+}
+
+/// Returns those of `numbers` that have a history.
+pub async fn with_history(
+    transaction: &Transaction,
+    organization: OrganizationId,
+    numbers: &[NumberHash],
+) -> Result<HashSet<NumberHash>> {
+    let sql = "SELECT numbers.hash FROM {numbers} WHERE EXISTS (SELECT 1 FROM preference_changes h \
+        WHERE h.organization_id = $1 AND h.contact_id = {nil} AND h.number_hash = numbers.hash)";
+    let scalars = [organization.0.into()];
+    let statement = statement(transaction.backend(), sql, scalars, [hashes(numbers)])?;
+    let read = |row: &QueryResult| {
+        let hash: Vec<u8> = row.try_get_by_index(0)?;
+        NumberHash::try_from(hash.as_slice()).map_err(Error::internal)
+    };
+    let found = transaction.db().read_all(statement, read).await?;
+    Ok(found.into_iter().collect())
 }
 
 /// Returns the opt-outs of numbers, and the channels for which one of all channels was lifted.

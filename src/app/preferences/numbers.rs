@@ -133,7 +133,8 @@ pub async fn inherit_opt_outs(
     let mut holders: Vec<(NumberHash, Uuid)> = contacts.iter().map(by_hash).collect();
     let hashes: Vec<NumberHash> = holders.iter().map(|(hash, _)| *hash).collect();
     let carried = opted_out_numbers::find(transaction, organization.id, &hashes).await?;
-    holders.retain(|(hash, _)| carried.contains_key(hash));
+    let remembered = opted_out_numbers::with_history(transaction, organization.id, &hashes).await?;
+    holders.retain(|(hash, _)| carried.contains_key(hash) || remembered.contains(hash));
     let ids: Vec<Uuid> = holders.iter().map(|(_, contact)| *contact).collect();
     let sets = preferences::sets_of_contacts(transaction, organization.id, &ids).await?;
     let mut writes = PreferenceWrites::default();

@@ -70,7 +70,7 @@ impl Undo<'_> {
         self.counts.withdrawn_opt_ins +=
             bulk::withdraw_opt_ins(transaction, organization, contacts, update, change).await?;
         self.counts.restored_opt_outs +=
-            bulk::restore_preferences(transaction, organization, contacts, update).await?;
+            bulk::restore_opt_outs(transaction, organization, contacts, update).await?;
         Ok(())
     }
 }

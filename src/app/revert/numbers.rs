@@ -146,7 +146,7 @@ impl Undo<'_> {
         let update = self.update_id();
         bulk::give_back_opt_outs(transaction, organization, &contacts, update).await?;
         self.counts.restored_opt_outs +=
-            bulk::restore_preferences(transaction, organization, &contacts, update).await?;
+            bulk::restore_opt_outs(transaction, organization, &contacts, update).await?;
         bulk::release_phones(transaction, organization, contacts.into_iter()).await
     }
 

@@ -25,7 +25,7 @@ pub use self::{
     records::{add_to_records, record_above, records, upsert_records},
     reverts::{
         contacts_in_use, delete_records, erase_contacts, give_back_opt_outs,
-        remove_members_of_update, restore_members, restore_preferences, whole_contacts,
+        remove_members_of_update, restore_members, restore_opt_outs, whole_contacts,
         withdraw_opt_ins,
     },
 };

@@ -133,37 +133,26 @@ pub async fn give_back_opt_outs(
     Ok(())
 }
 
-/// Brings back the preferences of contacts that an update replaced or ended, where there is none now, of the channels that still
-/// exist; of two opt-outs the later one, which the update met last. Returns how many opt-outs.
-pub async fn restore_preferences(
+/// Brings back the opt-outs of contacts that an update replaced or ended, where there is no preference now, of the channels that still
+/// exist; of two the later one, which the update met last. No opt-in returns: the person can have said no since. Returns how many.
+pub async fn restore_opt_outs(
     transaction: &Transaction,
     organization: OrganizationId,
     contacts: &[Uuid],
     update: Uuid,
 ) -> Result<u64> {
-    let restored = |opted_in: bool| {
-        let (kind, value) = if opted_in {
-            ("opted_in", "TRUE")
-        } else {
-            ("opted_out", "FALSE")
-        };
-        format!(
-            "INSERT INTO communication_preferences (organization_id, contact_id, channel_id, opted_in, change_time, \
-             collect_time, api_key_id, update_id, consent_id) \
-             SELECT h.organization_id, h.contact_id, h.channel_id, {value}, h.change_time, h.collect_time, h.api_key_id, \
-             h.update_id, h.consent_id FROM {{contacts}} {{join}} preference_changes h ON h.organization_id = $1 \
-             AND h.contact_id = contacts.id WHERE h.change_id = $2 AND h.kind = '{kind}' \
-             AND NOT EXISTS (SELECT 1 FROM preference_changes l WHERE l.organization_id = $1 \
-             AND l.contact_id = h.contact_id AND l.channel_id = h.channel_id AND l.change_id = $2 AND l.kind = '{kind}' \
-             AND COALESCE(l.collect_time, l.change_time) > COALESCE(h.collect_time, h.change_time)) AND (h.channel_id = {{nil}} \
-             OR EXISTS (SELECT 1 FROM channels x WHERE x.organization_id = $1 AND x.id = h.channel_id)) \
-             ON CONFLICT (organization_id, contact_id, channel_id) DO NOTHING"
-        )
-    };
+    let restore = "INSERT INTO communication_preferences (organization_id, contact_id, channel_id, opted_in, change_time, \
+        collect_time, api_key_id, update_id, consent_id) \
+        SELECT h.organization_id, h.contact_id, h.channel_id, FALSE, h.change_time, h.collect_time, h.api_key_id, \
+        h.update_id, h.consent_id FROM {contacts} {join} preference_changes h ON h.organization_id = $1 \
+        AND h.contact_id = contacts.id WHERE h.change_id = $2 AND h.kind = 'opted_out' \
+        AND NOT EXISTS (SELECT 1 FROM preference_changes l WHERE l.organization_id = $1 \
+        AND l.contact_id = h.contact_id AND l.channel_id = h.channel_id AND l.change_id = $2 AND l.kind = 'opted_out' \
+        AND COALESCE(l.collect_time, l.change_time) > COALESCE(h.collect_time, h.change_time)) AND (h.channel_id = {nil} \
+        OR EXISTS (SELECT 1 FROM channels x WHERE x.organization_id = $1 AND x.id = h.channel_id)) \
+        ON CONFLICT (organization_id, contact_id, channel_id) DO NOTHING";
     let scalars = || -> [Value; 2] { [organization.0.into(), update.into()] };
-    let opt_outs = restored(false);
-    let count = execute(transaction, &opt_outs, scalars(), [ids(contacts)]).await?;
-    execute(transaction, &restored(true), scalars(), [ids(contacts)]).await?;
+    let count = execute(transaction, restore, scalars(), [ids(contacts)]).await?;
     // What is a preference again is no longer history.
     let forget = "DELETE FROM preference_changes WHERE organization_id = $1 AND change_id = $2 AND contact_id {in_contacts} \
         AND EXISTS (SELECT 1 FROM communication_preferences p WHERE p.organization_id = $1 \

@@ -43,6 +43,18 @@ on_both! {
             > before[0].change_time.as_ref().map(|it| (it.seconds, it.nanos)));
     }
 
+    async fn an_opt_in_that_gave_way_to_the_opt_out_of_a_new_number_does_not_return(service: Service) {
+        let admin = service.admin();
+        let channel = admin.create_channel("+12025550100").await;
+        let list = admin.create_list("List").await;
+        admin.update(header(&list).add(), vec![person(1)]).await.unwrap();
+        admin.opt_out(&number(2), &[&channel]).await;
+        let update = admin.update(header(&list).add(), vec![person(2)]).await.unwrap();
+        let reverted = revert(&admin, &update).await;
+        assert_eq!((reverted.restored_opt_out_count, skipped(&reverted)), (0, vec![]));
+        assert_eq!(admin.opt_states(&number(1)).await, []);
+    }
+
     async fn what_a_revert_could_not_bring_back_is_no_change_since_an_earlier_update(service: Service) {
         let admin = service.admin();
         let (list, other) = (admin.create_list("List").await, admin.create_list("Other").await);

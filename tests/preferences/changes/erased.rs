@@ -81,6 +81,21 @@ on_both! {
         }
     }
 
+    async fn what_was_said_of_a_number_that_is_opted_out_no_more_goes_to_its_contact_and_with_it(service: Service) {
+        let it = set_up(&service).await;
+        it.opt_out_on(1, &[&number(50)], Some(&it.a)).await;
+        it.opt_in_on(2, &[&number(50)], Some(&it.a)).await;
+        it.update_on(3, vec![contact(&number(50))]).await;
+        let id = it.id(50).await;
+        it.change_number(id.clone(), 51).await;
+        let told_of_it = changes(&it.admin, &id).await;
+        assert_eq!(told(&told_of_it)[..2], [(Kind::OptedOut, it.a.as_str(), Some(1)), (Kind::Lifted, &it.a, Some(2))]);
+        assert_eq!(it.changes(50).await, []);
+        it.erase(id).await;
+        assert_eq!(service.rows("SELECT count(*) FROM consents").await, 0);
+        assert_eq!(service.rows("SELECT count(*) FROM preference_changes").await, 0);
+    }
+
     async fn an_erased_contact_takes_what_it_was_told_by_its_number_along(service: Service) {
         let it = set_up(&service).await;
         it.opt_out_on(1, &[&number(50)], None).await;

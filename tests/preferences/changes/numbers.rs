@@ -5,7 +5,7 @@ use contact_lists::proto::{Contact, UpdateContactRequest};
 use super::*;
 
 impl Setup {
-    async fn change_number(&self, id: String, to: u32) {
+    pub async fn change_number(&self, id: String, to: u32) {
         let contact = Contact {
             id,
             ..contact(&number(to))

@@ -360,7 +360,8 @@ impl Undo<'_> {
         }
     }
 
-    /// A contact leaves its opt-outs with its number. Those that had come with it are no longer its own: what they replaced is.
+    /// A contact leaves its opt-outs with its number. Those that had come with it are no longer its own: the
+    /// opt-outs that they replaced are.
     fn give_up_number(&mut self, key: ContactKey) {
         let contact = self.organization.contact_mut(key);
         let number = contact.wire.phone.take().expect("a number");
@@ -378,10 +379,10 @@ impl Undo<'_> {
                 continue;
             }
             preferences.own.remove(channel);
-            let own = before.own.get(channel);
+            let own = before.own.get(channel).filter(|own| !own.opted_in);
             if let Some(own) = own.filter(|_| channels.contains(channel)) {
                 preferences.own.insert(channel.clone(), own.clone());
-                self.answer.restored_opt_out_count += i64::from(!own.opted_in);
+                self.answer.restored_opt_out_count += 1;
                 replaced += 1;
             }
         }
