@@ -25,6 +25,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 PACKAGE = "contactlists.v1"
 SERVICES = ("channel", "communication_preference", "contact_list", "contact", "custom_object")
 UPDATE = "UpdateContactListContacts"
+STREAMS = (UPDATE, "OptOutContacts")
 UNKNOWN = str(uuid.UUID(int=7))
 
 
@@ -68,7 +69,7 @@ class Service:
     def send(self, name, request):
         """The response, or all messages of a streamed one."""
         call, _ = self.calls[name]
-        if name == UPDATE:
+        if name in STREAMS:
             request = iter([request])
         response = call(request, metadata=self.metadata, timeout=60)
         return list(response) if name.startswith("Export") else response
@@ -130,6 +131,11 @@ def valid_requests(service):
     yield "OptIn", contacts | {"channels": [{"id": channel}], "consent": consent}
     yield "OptIn", {"contacts": [by_id], "channels": [{"phone": "+12025550100"}]}
     yield "OptOut", contacts | {"channels": [{"id": channel}], "consent": consent}
+    header = {"channels": [{"id": channel}], "consent": consent, "request_id": UNKNOWN, "validate_only": True}
+    header["rejection_policy"] = "REJECTION_POLICY_REJECT_ALL"
+    for reference in ({"id": stored}, {"phone": "+4915123456789"}, {"external_id": "one"}):
+        yield "OptOutContacts", {"header": header, "contacts": [reference | {"consent": consent}], "footer": {"contact_count": 1}}
+    yield "GetRecordedOptOut", {"request_id": UNKNOWN}
     for reference in ({"id": stored}, {"phone": "+4915123456789"}):
         yield "ListCommunicationPreferences", page | {"contact": reference}
         yield "ListPreferenceChanges", page | {"contact": reference}
