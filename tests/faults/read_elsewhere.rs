@@ -126,6 +126,22 @@ async fn pages_that_were_begun_on_the_database_itself_go_on_there() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_copy_that_has_not_the_schema_yet_is_not_read() {
+    let Some((database, copy)) = database_and_copy().await else {
+        return;
+    };
+    let latest = "(SELECT max(version) FROM seaql_migrations)";
+    copy.execute(&format!(
+        "DELETE FROM seaql_migrations WHERE version = {latest}"
+    ))
+    .await;
+    let service = Service::start_with(database, &["--read-database-url", copy.url()]).await;
+    let admin = service.admin();
+    let list = admin.create_list("Newsletter").await;
+    get(&admin, &list).await.expect("the list");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_the_copy_the_database_itself_is_read() {
     let Some((database, copy)) = database_and_copy().await else {
         return;

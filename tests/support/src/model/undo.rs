@@ -360,8 +360,7 @@ impl Undo<'_> {
         }
     }
 
-    /// A contact leaves its opt-outs with its number. Those that had come with it are no longer its own: the
-    /// opt-outs that they replaced are.
+    /// A contact leaves its opt-outs with its number. Those that had come with it end, and what opt-outs they replaced is back.
     fn give_up_number(&mut self, key: ContactKey) {
         let contact = self.organization.contact_mut(key);
         let number = contact.wire.phone.take().expect("a number");
