@@ -38,7 +38,12 @@ def stream(path, request_id):
     message, count = messages.UpdateContactListContactsRequest(header=header), 0
     with open(path, encoding="utf-8") as lines:
         for line in lines:
-            json_format.Parse(line, message.contacts.add())
+            try:
+                json_format.Parse(line, message.contacts.add())
+            except json_format.ParseError as error:
+                # grpcio only says that there was an exception.
+                print(f"{path}:{count + 1}: {error}", file=sys.stderr)
+                raise
             count += 1
             if len(message.contacts) == CONTACTS_PER_MESSAGE:
                 yield message

@@ -57,6 +57,17 @@ function value(json: unknown): Value {
   return Array.isArray(json) ? { listValue: { values: json.map(value) } } : { structValue: struct(json as object) };
 }
 
+// proto-loader leaves out what it doesn't know, without a word: a misspelled name, or one in camel case.
+const contactType = definition['contactlists.v1.Contact'].type as { field: { name: string }[] };
+const contactFields = new Set(contactType.field.map(({ name }) => name));
+
+function contactOf(line: string): Contact {
+  const contact = JSON.parse(line);
+  const unknown = Object.keys(contact).find((name) => !contactFields.has(name));
+  if (unknown !== undefined) throw new Error(`a contact has no field ${unknown}`);
+  return contact.properties ? { ...contact, properties: struct(contact.properties) } : contact;
+}
+
 // The messages of one call.
 async function* messages(path: string, request_id: string): AsyncGenerator<UpdateContactListContactsRequest> {
   const rejection_policy = 'REJECTION_POLICY_SKIP';
@@ -65,8 +76,7 @@ async function* messages(path: string, request_id: string): AsyncGenerator<Updat
   let contact_count = 0;
   await using file = await open(path);
   for await (const line of file.readLines({ autoClose: false })) {
-    const contact = JSON.parse(line);
-    contacts.push('properties' in contact ? { ...contact, properties: struct(contact.properties) } : contact);
+    contacts.push(contactOf(line));
     contact_count += 1;
     if (contacts.length === Number(CONTACTS_PER_MESSAGE)) {
       yield { contacts };
