@@ -231,6 +231,6 @@ fn message_words(message_index: Option<u64>) -> String {
 fn footer_words(contact_count: Option<i64>) -> String {
     match contact_count {
         Some(count) => format!("the footer says {count}"),
-        None => "and no footer, which an overwrite needs".to_owned(),
+        None => "and no footer, which this call needs".to_owned(),
     }
 }
