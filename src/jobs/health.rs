@@ -35,22 +35,21 @@ pub struct Health {
     pub database: watch::Sender<DatabaseState>,
     /// Where it is measured.
     pub metrics: JobMetrics,
+    /// What was reported last: who watches is told of changes alone.
+    pub reported: Option<bool>,
 }
 
 impl Health {
     /// Reports whether the database answers, periodically until `leaving`.
-    pub async fn watch(self, repository: Repository, leaving: CancellationToken) {
-        let mut reported = None;
+    pub async fn watch(mut self, repository: Repository, leaving: CancellationToken) {
         loop {
             let ask = async { tokio::join!(self.ask(&repository), repository.check_copy()).0 };
             let serving = tokio::select! {
                 serving = ask => serving,
                 () = leaving.cancelled() => break,
             };
-            if reported != Some(serving) && !leaving.is_cancelled() {
-                tracing::info!(serving, "health.changed");
-                self.report(serving).await;
-                reported = Some(serving);
+            if !leaving.is_cancelled() {
+                self.report_if_changed(serving).await;
             }
             tokio::select! {
                 () = tokio::time::sleep(INTERVAL) => {}
@@ -61,8 +60,16 @@ impl Health {
     }
 
     /// Reports whether the database answers now.
-    pub async fn check(&self, repository: &Repository) {
-        self.report(self.ask(repository).await).await;
+    pub async fn check(&mut self, repository: &Repository) {
+        let serving = self.ask(repository).await;
+        self.report_if_changed(serving).await;
+    }
+
+    async fn report_if_changed(&mut self, serving: bool) {
+        if self.reported.replace(serving) != Some(serving) {
+            tracing::info!(serving, "health.changed");
+            self.report(serving).await;
+        }
     }
 
     /// Returns whether the database answers.

@@ -130,11 +130,12 @@ impl Server {
             let admin = self.admin(&api, &calls, &jobs, database_state, &stages, console);
             AbortOnDropHandle::new(tokio::spawn(admin.serve(listener)))
         });
-        let health = Health {
+        let mut health = Health {
             reporter,
             services: services::NAMES,
             database,
             metrics: jobs.clone(),
+            reported: None,
         };
         // Before the first connection is accepted.
         health.check(&self.repository).await;

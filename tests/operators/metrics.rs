@@ -146,7 +146,9 @@ on_both! {
     async fn the_state_of_the_database_and_its_connections_are_measured(database: Database) {
         let name = if database.is_postgres() { "postgresql" } else { "sqlite" };
         let service = start(database).await;
-        service.admin().until_answered().await;
+        let admin = service.admin();
+        admin.until_answered().await;
+        admin.create_list("Newsletter").await;
         until("the database has answered", async || {
             metric(&scrape(&service).await, "contact_lists_database_up") == Some(1.0)
         })
