@@ -13,6 +13,10 @@ pub async fn run(
     database: &DatabaseSettings,
 ) -> anyhow::Result<()> {
     if !status {
+        if distribute {
+            // Before anything is changed.
+            connected(database, false, async |it| Ok(it.expect_citus()?)).await?;
+        }
         let distribute = async |repository: &Repository| {
             if distribute {
                 repository.distribute().await?;

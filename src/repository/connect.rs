@@ -103,7 +103,8 @@ impl Repository {
         purpose: Purpose,
     ) -> Result<(Self, Option<FileLock>), ConnectError> {
         let url = options.url.expose_secret();
-        let is_sqlite = url.to_ascii_lowercase().starts_with("sqlite:");
+        let is_sqlite = is_of_sqlite(url);
+        refuse_copy_of_sqlite(options)?;
         let max_callers = options.max_connections.saturating_sub(RESERVED_CONNECTIONS);
         let (file, max_writers) = match is_sqlite {
             true => (DatabaseFile::find(url)?, 1),
@@ -262,6 +263,22 @@ impl Repository {
 pub(super) fn read_only() -> Error {
     let words = "the database is read-only: it is a standby, or an operator has made it so";
     Error::DatabaseUnavailable(anyhow::anyhow!(words))
+}
+
+fn refuse_copy_of_sqlite(options: &DatabaseOptions) -> Result<(), ConnectError> {
+    let is_sqlite = |url: &SecretString| is_of_sqlite(url.expose_secret());
+    match &options.read_url {
+        Some(copy) if is_sqlite(copy) || is_sqlite(&options.url) => {
+            Err(ConnectError::UrlUnsupported(
+                "of a copy to read is for PostgreSQL, as SQLite has no standby: leave out --read-database-url",
+            ))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn is_of_sqlite(url: &str) -> bool {
+    url.to_ascii_lowercase().starts_with("sqlite:")
 }
 
 /// Returns what connections a pool has.

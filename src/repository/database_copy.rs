@@ -36,11 +36,6 @@ impl DatabaseCopy {
         size: u32,
         plans: &Arc<PostgresPlans>,
     ) -> Result<Self, ConnectError> {
-        if options.url.expose_secret().starts_with("sqlite:") {
-            return Err(ConnectError::UrlUnsupported(
-                "of the copy is only for PostgreSQL: a SQLite file has no standby",
-            ));
-        }
         let (db, sessions) = pools::readers(url.expose_secret(), options, size, plans).await?;
         let copy = Self {
             db: WithTimeout::new(db, options.statement_timeout, sessions),

@@ -35,7 +35,7 @@ const TABLES: [&str; 19] = [
 pub enum DistributeError {
     /// The database is none of Citus.
     #[error(
-        "the database does not have the extension citus: on its coordinator, run CREATE EXTENSION citus first"
+        "only PostgreSQL with the extension citus distributes its tables: on the coordinator, run CREATE EXTENSION citus first"
     )]
     WithoutCitus,
     /// The database says no.
@@ -52,9 +52,7 @@ impl Repository {
     /// Distributes all tables by organization, and copies the list of migrations to all nodes, so that commands work through a
     /// worker too. Leaves tables that are distributed as they are. Takes as long as it needs.
     pub async fn distribute(&self) -> Result<(), DistributeError> {
-        if !self.sessions.is_citus() {
-            return Err(DistributeError::WithoutCitus);
-        }
+        self.expect_citus()?;
         for table in TABLES {
             let column = match table {
                 "organizations" => "id",
@@ -69,6 +67,14 @@ impl Repository {
         }
         let call = format!("create_reference_table('{MIGRATIONS}')");
         self.distribute_one(MIGRATIONS, &call).await
+    }
+
+    /// Fails if the database is none of Citus.
+    pub fn expect_citus(&self) -> Result<(), DistributeError> {
+        match self.sessions.is_citus() {
+            true => Ok(()),
+            false => Err(DistributeError::WithoutCitus),
+        }
     }
 
     async fn distribute_one(&self, table: &'static str, call: &str) -> Result<(), DistributeError> {

@@ -23,7 +23,8 @@ CREATE FUNCTION create_reference_table(distributed regclass) RETURNS void LANGUA
     AS $$ INSERT INTO pg_dist_partition VALUES (distributed, 'everywhere', 'none') $$;
 "#;
 
-const REFUSAL: &str = "error: the database does not have the extension citus: on its coordinator, run CREATE EXTENSION citus first";
+const REFUSAL: &str = "error: only PostgreSQL with the extension citus distributes its tables: on the coordinator, \
+    run CREATE EXTENSION citus first";
 
 #[tokio::test]
 async fn every_table_of_citus_is_distributed_by_organization_once() {
@@ -61,5 +62,7 @@ async fn every_table_of_citus_is_distributed_by_organization_once() {
 
 #[test]
 fn sqlite_is_not_distributed() {
-    assert_eq!(Folder::new().refusal(&["migrate", "--distribute"]), REFUSAL);
+    let folder = Folder::new();
+    folder.lines(&["migrate"]);
+    assert_eq!(folder.refusal(&["migrate", "--distribute"]), REFUSAL);
 }

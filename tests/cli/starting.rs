@@ -34,6 +34,22 @@ fn a_folder_that_does_not_exist_is_named() {
 }
 
 #[test]
+fn a_copy_to_read_is_only_for_postgres() {
+    let folder = Folder::new();
+    let line = "error: the database URL of a copy to read is for PostgreSQL, as SQLite has no standby: leave out \
+        --read-database-url";
+    let serve = ["--listen", "127.0.0.1:0", "--database-url"];
+    for (url, copy) in [
+        ("sqlite://contacts.db", "postgres://localhost/contacts"),
+        ("postgres://localhost/contacts", "SQLITE://copy.db"),
+    ] {
+        let command = [&serve[..], &[url, "--read-database-url", copy]].concat();
+        assert_eq!(folder.refusal(&command), line);
+    }
+    assert!(!folder.path("contacts.db").exists());
+}
+
+#[test]
 fn a_folder_in_the_place_of_a_database_is_named() {
     let folder = Folder::new();
     fs::create_dir(folder.path("contacts.db")).unwrap();

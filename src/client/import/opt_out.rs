@@ -295,7 +295,8 @@ impl Calls {
     }
 }
 
-/// Whom a row names. One that could not be read completely names nobody, so that the server rejects it.
+/// Whom a row names. One that could not be read completely is marked by a birth date that is none, as for `import`; it names
+/// nobody, so that the server rejects it.
 fn opt_out_contact(contact: Contact) -> OptOutContact {
     let given = |text: Option<String>| text.filter(|text| !text.is_empty());
     let reference = given(contact.phone).map(Reference::Phone);
