@@ -28,6 +28,10 @@ pub fn authorize<T>(request: &Request<T>, required: Scope) -> Result<Caller> {
     Ok(caller.clone())
 }
 
+/// What a request has whose stream looks whole wherever it ends: only a footer tells that nothing is missing.
+#[derive(Debug, Clone, Copy)]
+pub struct NeedsFooter;
+
 /// A call's turn to read, until it is dropped.
 #[must_use]
 pub struct ReadTurn {

@@ -4,7 +4,7 @@ use tonic::{Request, Response, Status, Streaming};
 
 use super::{
     Api,
-    call::{CallPermit, authorize, response_with},
+    call::{CallPermit, NeedsFooter, authorize, response_with},
     contact_list_change::list_change,
     export,
     fields::{Fields, id, optional_id, required_id},
@@ -52,7 +52,9 @@ impl ContactListService for Api {
         request: Request<Streaming<StreamMessage>>,
     ) -> Result<Response<UpdateContactListContactsResponse>, Status> {
         let caller = authorize(&request, Scope::Write)?;
-        let outcome = update_stream::update(self, caller, request.into_inner()).await?;
+        let needs_footer = request.extensions().get::<NeedsFooter>().is_some();
+        let stream = request.into_inner();
+        let outcome = update_stream::update(self, caller, stream, needs_footer).await?;
         telemetry::note(|call| {
             call.update_id = outcome.update_id;
             call.counts = Some(outcome.counts);

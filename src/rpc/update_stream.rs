@@ -21,11 +21,12 @@ use crate::{
     proto::UpdateContactListContactsHeader,
 };
 
-/// Receives the stream and applies it.
+/// Receives the stream and applies it. It needs a footer if `needs_footer` is true or it overwrites.
 pub async fn update(
     api: &Api,
     caller: Caller,
     stream: Streaming<StreamMessage>,
+    needs_footer: bool,
 ) -> Result<UpdateOutcome> {
     let stream: Stream<UpdateContactListContactsHeader> = Stream::begin(api, stream).await?;
     let organization = caller.organization.id;
@@ -35,7 +36,7 @@ pub async fn update(
     let incoming = IncomingUpdate::begin(
         &api.repository,
         caller,
-        header,
+        (header, needs_footer),
         api.limits.max_contacts,
         &api.quota,
     )

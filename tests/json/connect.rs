@@ -4,7 +4,7 @@ use std::io::Write;
 
 use contact_lists::proto::{
     ExportContactListContactsRequest, ExportContactListContactsResponse,
-    UpdateContactListContactsResponse,
+    UpdateContactListContactsRequest as Request, UpdateContactListContactsResponse,
 };
 use flate2::{Compression, write::GzEncoder};
 use prost::{
@@ -71,6 +71,24 @@ on_both! {
             let outcome: serde_json::Value = serde_json::from_slice(&messages[0]).unwrap();
             assert_eq!(outcome["addedCount"], 1);
         }
+    }
+
+    async fn a_stream_needs_its_footer_whatever_it_does(service: Service) {
+        let admin = service.admin();
+        let list = admin.create_list("Streams").await;
+        for action in ["ACTION_ADD", "ACTION_REMOVE"] {
+            let message = json!({"header": {"contact_list_id": list, "action": action}, "contacts": [{"phone": number(1)}]});
+            let body = envelope(0, message.to_string().as_bytes());
+            let request = service.request("POST", UPDATE, CONNECT_JSON, body);
+            let (messages, end) = parts(service.send_over(Version::HTTP_2, request).await.body);
+            assert_eq!((messages.len(), &end["error"]["code"]), (0, &json!("invalid_argument")), "{action}");
+        }
+        let encoded = messages(header(&list).add(), contacts([1])).into_iter().map(|it| Request { footer: None, ..it });
+        let body: Vec<u8> = encoded.flat_map(|it| framed(&it)).collect();
+        let request = service.request("POST", UPDATE, CONNECT_PROTO, body);
+        let (_, end) = parts(service.send_over(Version::HTTP_2, request).await.body);
+        assert_eq!(end["error"]["details"][0]["debug"]["reason"], "STREAM_INCOMPLETE", "{end}");
+        assert_eq!(admin.list(&list).await.contact_count, 0);
     }
 
     async fn messages_of_json_can_be_compressed(service: Service) {

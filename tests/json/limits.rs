@@ -45,7 +45,8 @@ on_both! {
         let list = service.admin().create_list("Long").await;
         let header = json!({"header": {"contact_list_id": list, "action": "ACTION_ADD"}});
         let people = (0..100).map(|n| json!({"contacts": [{"phone": number(n)}]}));
-        let messages: Vec<_> = [header].into_iter().chain(people).collect();
+        let footer = json!({"footer": {"contact_count": 100}});
+        let messages: Vec<_> = [header].into_iter().chain(people).chain([footer]).collect();
         let lines: String = messages.iter().map(|message| format!("{message}\n")).collect();
         for (content_type, body) in [(JSON, json!(messages).to_string()), (LINES, lines)] {
             let request = service.request("POST", UPDATE, content_type, body);

@@ -158,12 +158,15 @@ on_both! {
         }
     }
 
-    async fn lines_need_a_footer_for_an_overwrite(service: Service) {
+    async fn lines_need_a_footer_whatever_they_do(service: Service) {
         let list = service.admin().create_list("Lines").await;
-        let body = json!({"header": header_of(&list, "ACTION_OVERWRITE"), "contacts": people(3)});
-        let request = service.request("POST", UPDATE, LINES, body.to_string());
-        let response = service.send_over(Version::HTTP_11, request).await;
-        assert_eq!(response.reason(), "STREAM_INCOMPLETE");
+        for action in ["ACTION_ADD", "ACTION_REMOVE", "ACTION_OVERWRITE"] {
+            let body = json!({"header": header_of(&list, action), "contacts": people(3)});
+            let request = service.request("POST", UPDATE, LINES, body.to_string());
+            let response = service.send_over(Version::HTTP_11, request).await;
+            assert_eq!(response.reason(), "STREAM_INCOMPLETE", "{action}");
+        }
+        assert_eq!(service.admin().list(&list).await.contact_count, 0);
     }
 
     async fn an_empty_list_of_contacts_empties_a_list_only_if_that_is_allowed(service: Service) {
@@ -196,7 +199,7 @@ on_both! {
         let request_id = "6b1e9f0c-55d1-4d2f-9a3e-0d8c4f2b7a16";
         let mut header = header_of(&list, "ACTION_ADD");
         header["requestId"] = request_id.into();
-        let lines = [json!({"header": header}), json!({"contacts": people(2)}), json!({"contacts": people(1)})];
+        let lines = [json!({"header": header}), json!({"contacts": people(2)}), json!({"contacts": people(1), "footer": {"contact_count": 3}})];
         let lines: String = lines.iter().map(|line| format!("{line}\n")).collect();
         let request = service.request("POST", UPDATE, LINES, Bytes::from(lines));
         let first = service.send_over(Version::HTTP_2, request).await.json();

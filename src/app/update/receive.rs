@@ -64,11 +64,12 @@ impl StreamedCall for IncomingUpdate {
 }
 
 impl IncomingUpdate {
-    /// Begins with the header. Refuses what can be refused before any contact is read.
+    /// Begins with the header, and with whether the stream needs a footer even if it does not overwrite. Refuses what can be
+    /// refused before any contact is read.
     pub async fn begin(
         repository: &Repository,
         caller: Caller,
-        header: UpdateHeader,
+        (header, needs_footer): (UpdateHeader, bool),
         max_contacts: u64,
         quota: &SpoolQuota,
     ) -> Result<Incoming<Self>> {
@@ -79,7 +80,7 @@ impl IncomingUpdate {
             call.validate_only = header.validate_only;
         });
         let framing = Framing {
-            needs_footer: header.action == Action::Overwrite,
+            needs_footer: needs_footer || header.action == Action::Overwrite,
             may_be_empty: header.may_empty_list(),
         };
         let (organization, request_id) = (caller.organization.id, header.recorded_id());

@@ -11,7 +11,7 @@ use super::{
     response::{Output, OutputForm},
     routes,
 };
-use crate::error::Error;
+use crate::{error::Error, rpc::call::NeedsFooter};
 
 /// A path that is no call's.
 const UNKNOWN: &str = "/";
@@ -160,6 +160,9 @@ impl Call {
             if takes_gzip {
                 set("grpc-accept-encoding", HeaderValue::from_static("gzip"));
             }
+        }
+        if self.input.ends_unproven() {
+            head.extensions.insert(NeedsFooter);
         }
         head.method = Method::POST;
         head.version = Version::HTTP_2;

@@ -36,6 +36,17 @@ pub enum Input {
     Stream(StreamInput, StreamForm),
 }
 
+impl Input {
+    /// Whether the client's stream looks whole wherever it ends. Some clients of the Connect protocol end a stream that they give
+    /// up as they end a whole one.
+    pub fn ends_unproven(&self) -> bool {
+        match self {
+            Self::Frames | Self::Stream(_, StreamForm::Lines | StreamForm::Frames) => true,
+            Self::Refused(_) | Self::Message(_) | Self::Stream(..) => false,
+        }
+    }
+}
+
 /// What one message is written as.
 pub enum MessageForm {
     /// As gRPC has it.
